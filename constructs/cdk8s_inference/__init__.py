@@ -1,0 +1,93 @@
+"""Typed cdk8s constructs that compose large-language-model serving on Kubernetes.
+
+Import this package before ``cdk8s``, or take :class:`App` from here: it then finds a Node.js
+that jsii supports, also where none is installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cdk8s_inference._node import choose_node
+
+choose_node()
+
+if TYPE_CHECKING:
+    from cdk8s import App
+
+    from cdk8s_inference.deployment import ModelDeployment, ModelReplica
+    from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
+    from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
+    from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.routing.disagg import DisaggRouting
+    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+    from cdk8s_inference.routing.picker_config import PickerConfig, Plugin, Profile
+    from cdk8s_inference.routing.unified import UnifiedRouting
+    from cdk8s_inference.spec.model_deployment import (
+        DeviceRequest,
+        Engine,
+        EnvVar,
+        Member,
+    )
+
+_HOMES = {
+    "App": "cdk8s",
+    "DeviceRequest": "cdk8s_inference.spec.model_deployment",
+    "DisaggRouting": "cdk8s_inference.routing.disagg",
+    "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
+    "Engine": "cdk8s_inference.spec.model_deployment",
+    "EngineGroup": "cdk8s_inference.engines.engine_group",
+    "EnvVar": "cdk8s_inference.spec.model_deployment",
+    "Finding": "cdk8s_inference.findings",
+    "Gateway": "cdk8s_inference.platform",
+    "InferenceWarning": "cdk8s_inference.findings",
+    "InvalidInput": "cdk8s_inference.findings",
+    "Member": "cdk8s_inference.spec.model_deployment",
+    "ModelDeployment": "cdk8s_inference.deployment",
+    "ModelReplica": "cdk8s_inference.deployment",
+    "PickerConfig": "cdk8s_inference.routing.picker_config",
+    "Platform": "cdk8s_inference.platform",
+    "Plugin": "cdk8s_inference.routing.picker_config",
+    "PodAddition": "cdk8s_inference.engines.engine_group",
+    "Probes": "cdk8s_inference.platform",
+    "Profile": "cdk8s_inference.routing.picker_config",
+    "UnifiedRouting": "cdk8s_inference.routing.unified",
+}
+"""Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
+
+__all__ = [
+    "App",
+    "DeviceRequest",
+    "DisaggRouting",
+    "EndpointPicker",
+    "Engine",
+    "EngineGroup",
+    "EnvVar",
+    "Finding",
+    "Gateway",
+    "InferenceWarning",
+    "InvalidInput",
+    "Member",
+    "ModelDeployment",
+    "ModelReplica",
+    "PickerConfig",
+    "Platform",
+    "Plugin",
+    "PodAddition",
+    "Probes",
+    "Profile",
+    "UnifiedRouting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,5 @@
+"""The command line: ``cdk8s-inference``."""
+
+from cdk8s_inference.cli.main import main
+
+__all__ = ["main"]

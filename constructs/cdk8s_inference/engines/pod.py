@@ -1,0 +1,167 @@
+"""An engine's pod, decided from its member and the platform. Pure data, no cdk8s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdk8s_inference import names
+from cdk8s_inference.labels import merged
+from cdk8s_inference.platform import Platform, Probes
+from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.model_deployment import Container, DeviceRequest, Member
+
+ENGINE_CONTAINER = "engine"
+
+CACHE_MOUNT_PATH = "/mnt/models"
+"""Where every pod sees its model cache."""
+
+_NODE_POOL_LABEL = "modelplane.ai/pool"
+
+_GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+_GANG_ENVIRONMENT = (
+    {"name": "MODELPLANE_LEADER_ADDRESS", "value": "$(LWS_LEADER_ADDRESS)"},
+    {"name": "MODELPLANE_RANK", "value": "$(LWS_WORKER_INDEX)"},
+)
+"""LeaderWorkerSet puts its own variables before ours, so these references resolve."""
+
+
+def pod_template(
+    member: Member,
+    *,
+    port: int,
+    workload: str,
+    labels: Mapping[str, str],
+    cache_claim: str | None,
+    platform: Platform,
+) -> dict[str, Any]:
+    """The pod template of a member.
+
+    Args:
+        port: Where the engine listens; a Worker listens nowhere.
+        workload: The name of the Deployment or LeaderWorkerSet.
+        labels: Our labels. A label that the user gave the pods stays as the user gave it.
+        cache_claim: PersistentVolumeClaim of the model cache.
+    """
+    template = member.template.metadata
+    metadata: dict[str, Any] = {
+        "labels": merged(labels, (template and template.labels) or {}),
+    }
+    if template and template.annotations:
+        metadata["annotations"] = dict(template.annotations)
+    return {
+        "metadata": metadata,
+        "spec": _pod_spec(
+            member, port=port, workload=workload, cache_claim=cache_claim, platform=platform
+        ),
+    }
+
+
+def claim_template(
+    member: Member, *, workload: str, platform: Platform
+) -> tuple[str, dict[str, Any]] | None:
+    """Name and spec of a member's ResourceClaimTemplate; None where it claims nothing."""
+    if member.node_selector is None:
+        return None
+    requests = [_device_request(device, platform) for device in member.node_selector.devices]
+    name = names.claim_template(workload, member.role)
+    return name, {"spec": {"devices": {"requests": requests}}}
+
+
+def _device_request(device: DeviceRequest, platform: Platform) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "exactly": {
+            "deviceClassName": platform.device_class(device.name),
+            "count": device.count,
+            "selectors": [{"cel": {"expression": entry.cel}} for entry in device.selectors],
+        },
+    }
+
+
+def _pod_spec(
+    member: Member, *, port: int, workload: str, cache_claim: str | None, platform: Platform
+) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "containers": [
+            _container(member, port=port, cached=cache_claim is not None, probes=platform.probes)
+        ],
+        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
+        "tolerations": [_GPU_TOLERATION],
+        # An engine needs no access to the API server.
+        "automountServiceAccountToken": False,
+        # A Service named vllm would otherwise set VLLM_PORT to a URL, and vLLM would not start.
+        "enableServiceLinks": False,
+    }
+    if cache_claim is not None:
+        claim = {"claimName": cache_claim}
+        spec["volumes"].append({"name": "model-cache", "persistentVolumeClaim": claim})
+    if platform.node_pool is not None:
+        spec["nodeSelector"] = {_NODE_POOL_LABEL: platform.node_pool}
+    if member.node_selector is not None:
+        claims = names.claim_template(workload, member.role)
+        spec["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": claims}]
+    if secrets := member.template.spec.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret.name} for secret in secrets]
+    return spec
+
+
+def _container(member: Member, *, port: int, cached: bool, probes: Probes) -> dict[str, Any]:
+    said = member.container
+    serves = member.role != "Worker"
+    container: dict[str, Any] = {"name": ENGINE_CONTAINER, "image": said.image}
+    if said.command is not None:
+        container["command"] = list(said.command)
+    if args := _arguments(said, add_model=cached and serves):
+        container["args"] = args
+    if environment := _environment(member):
+        container["env"] = environment
+    if serves:
+        container["ports"] = [{"name": "http", "containerPort": port}]
+        container.update(_probes(port, probes))
+    if member.node_selector is not None:
+        container["resources"] = {"claims": [{"name": "devices"}]}
+    container["volumeMounts"] = [{"name": "shm", "mountPath": "/dev/shm"}]
+    if cached:
+        mount = {"name": "model-cache", "mountPath": CACHE_MOUNT_PATH}
+        container["volumeMounts"].append(mount)
+    return container
+
+
+def _arguments(container: Container, *, add_model: bool) -> list[str]:
+    """The user's arguments; with a cache also the model, where nothing else names one."""
+    args = list(container.args or ())
+    named = uses(None, args, "--model", "--model-path")
+    if add_model and container.command is None and not named:
+        args.append(f"--model={CACHE_MOUNT_PATH}")
+    return args
+
+
+def _environment(member: Member) -> list[dict[str, Any]]:
+    """The user's variables after ours; a name that the user set is the user's."""
+    own = [
+        variable.model_dump(exclude_none=True, by_alias=True)
+        for variable in member.container.env or ()
+    ]
+    if member.role == "Standalone":
+        return own
+    set_by_user = {variable["name"] for variable in own}
+    return [
+        *(dict(entry) for entry in _GANG_ENVIRONMENT if entry["name"] not in set_by_user),
+        *own,
+    ]
+
+
+def _probes(port: int, probes: Probes) -> dict[str, Any]:
+    probe = {
+        "httpGet": {"path": probes.path, "port": port},
+        "periodSeconds": probes.period_seconds,
+        "timeoutSeconds": probes.timeout_seconds,
+    }
+    attempts = -(-probes.startup_seconds // probes.period_seconds)
+    return {
+        "startupProbe": {**probe, "failureThreshold": attempts},
+        "readinessProbe": probe,
+        "livenessProbe": {**probe, "failureThreshold": probes.liveness_failures},
+    }

@@ -1,0 +1,90 @@
+"""What is wrong with an input, as data: one finding per violation, all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+"""``error``: nothing is composed. ``warning``: works worse than it looks. ``note``: to know."""
+
+PathPart = str | int
+Path = tuple[PathPart, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a person should know about their input.
+
+    Attributes:
+        code: Stable identifier of the rule, such as ``D103``.
+        severity: ``error``, ``warning`` or ``note``.
+        path: The field, such as ``spec.template.spec.engines[0].name``; empty for a whole file.
+        message: What is wrong, with the values that disagree.
+        fix: What to do about it.
+        file: The file the document came from, where it came from one.
+        line: The 1-based line in ``file``, where it is known.
+    """
+
+    code: str
+    severity: Severity
+    path: str
+    message: str
+    fix: str
+    file: str | None = None
+    line: int | None = None
+
+    def at(self, file: str | None, line: int | None) -> Finding:
+        """The same finding, with its place in a file."""
+        return replace(self, file=file, line=line)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The finding as plain data, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        where = f"{place}: " if place else ""
+        field = f"{self.path}: " if self.path else ""
+        return f"{where}{self.severity}[{self.code}] {field}{self.message}\n    fix: {self.fix}"
+
+
+class InvalidInput(ValueError):
+    """The input cannot be composed; ``findings`` says why, completely.
+
+    Attributes:
+        findings: Every finding of the input, errors and others, in document order.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class InferenceWarning(UserWarning):
+    """A finding that does not stop composition; filter it with :mod:`warnings`."""
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that stop composition."""
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def field_path(path: Path) -> str:
+    """A path as Kubernetes writes it.
+
+    >>> field_path(("spec", "engines", 0, "labels", "a.io/b"))
+    'spec.engines[0].labels[a.io/b]'
+    """
+    return "".join(_segments(path))
+
+
+def _segments(path: Path) -> Iterator[str]:
+    for index, part in enumerate(path):
+        if isinstance(part, int):
+            yield f"[{part}]"
+        elif part.isidentifier() or part.startswith("<"):
+            yield f".{part}" if index else part
+        else:
+            yield f"[{part}]"

@@ -1,0 +1,77 @@
+"""Object names: computed from what users wrote, valid, unique, and the same on every run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LABEL_LIMIT = 63
+"""A DNS label, a label value and a Service name hold 63 characters."""
+
+LEADER_WORKER_SET_LIMIT = 51
+"""A LeaderWorkerSet's pods never start with a longer name: its controller puts
+``<name>-<10 character hash>`` and ``<name>-0`` into 63-character labels
+(kubernetes-sigs/lws#410); no admission check says so."""
+
+PICKER_SUFFIX = "epp"
+
+_HASH_LENGTH = 8
+
+
+def join(*parts: str | int, limit: int = LABEL_LIMIT) -> str:
+    """Joins name parts with ``-``; a result over ``limit`` is cut and ends in a hash of the whole.
+
+    >>> join("llama", 0, "decode")
+    'llama-0-decode'
+    >>> join("a" * 60, "decode", limit=51)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-c28d5b64'
+    """
+    name = "-".join(str(part) for part in parts)
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{name[: limit - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def replica(deployment: str, index: int) -> str:
+    """The name of a deployment's replica ``index``, which its route, pool and Service carry."""
+    return join(deployment, index)
+
+
+def workload(replica: str, engine: str, *, gang: bool) -> str:
+    """The name of an engine's Deployment, or of its LeaderWorkerSet for a gang."""
+    return join(replica, engine, limit=LEADER_WORKER_SET_LIMIT if gang else LABEL_LIMIT)
+
+
+def claim_template(workload: str, role: str) -> str:
+    """The name of a member's ResourceClaimTemplate.
+
+    It always ends in the role, so that the leader of engine ``a`` and a standalone engine
+    ``a-leader`` differ.
+    """
+    return join(workload, role.lower())
+
+
+def picker(replica: str) -> str:
+    """The name of the endpoint picker's objects."""
+    return join(replica, PICKER_SUFFIX)
+
+
+def require(name: str, *, gang: bool) -> None:
+    """Refuses a name that a workload cannot carry.
+
+    A LeaderWorkerSet names a Service after itself, so it must start with a letter.
+
+    Raises:
+        ValueError: Says the limit, or the characters allowed.
+    """
+    limit = LEADER_WORKER_SET_LIMIT if gang else LABEL_LIMIT
+    if len(name) > limit:
+        raise ValueError(
+            f"name {name!r} has {len(name)} characters, at most {limit} fit; "
+            "cdk8s_inference.names.join shortens it"
+        )
+    if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
+        raise ValueError(
+            f"name {name!r} must be lower case letters, digits and '-', starting with a letter"
+        )

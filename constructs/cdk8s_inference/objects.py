@@ -1,0 +1,51 @@
+"""Which objects a deployment composes: their kinds and names, without composing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cdk8s_inference import names
+from cdk8s_inference.platform import UnifiedMode
+from cdk8s_inference.spec.model_deployment import Engine, ServingMode
+
+ObjectKey = tuple[str, str]
+"""Kind and name, within the deployment's namespace."""
+
+_PICKER_KINDS = (
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ConfigMap",
+    "Deployment",
+    "Service",
+)
+
+
+def replica_objects(
+    replica: str, engines: Sequence[Engine], mode: ServingMode, unified_mode: UnifiedMode
+) -> Iterator[ObjectKey]:
+    """The objects of one replica."""
+    for engine in engines:
+        workload = names.workload(replica, engine.name, gang=engine.is_gang)
+        yield ("LeaderWorkerSet" if engine.is_gang else "Deployment", workload)
+        for member in engine.members:
+            if member.node_selector is not None:
+                yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
+    pooled = mode == "PrefillDecode" or unified_mode == "picker"
+    yield "InferencePool" if pooled else "Service", replica
+    yield "HTTPRoute", replica
+    if pooled:
+        for kind in _PICKER_KINDS:
+            yield kind, names.picker(replica)
+
+
+def reserved(keys: Sequence[ObjectKey]) -> Iterator[ObjectKey]:
+    """The keys, and the headless Service that each LeaderWorkerSet makes under its own name.
+
+    Its controller takes a Service of that name for its own without looking at the selector, and
+    the gang's leader address then resolves to nothing.
+    """
+    for kind, name in keys:
+        yield kind, name
+        if kind == "LeaderWorkerSet":
+            yield "Service", name

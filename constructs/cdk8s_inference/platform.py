@@ -1,0 +1,85 @@
+"""What a platform team decides about every deployment: typed, with defaults that work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+
+UnifiedMode = Literal["service", "picker"]
+
+DEFAULT_DEVICE_CLASS = "gpu.nvidia.com"
+"""The DeviceClass of NVIDIA's DRA driver."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The Gateway that a deployment's HTTPRoutes attach to.
+
+    Attributes:
+        namespace: Its namespace; its listeners must allow routes from the workloads' one.
+        name: Its name.
+    """
+
+    namespace: str = "modelplane-system"
+    name: str = "inference-gateway"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """How the kubelet asks an engine whether it has started, is ready, is alive.
+
+    Attributes:
+        path: HTTP path of the engine's own health endpoint, on the engine's own port.
+        startup_seconds: How long an engine may take until it answers first. One hour, since
+            large weights load that long (llm-d's guides allow 60 minutes); until then a
+            liveness probe would kill it, again and again.
+        period_seconds: Time between two probes.
+        timeout_seconds: Time for one answer. Five seconds, since a busy SGLang server needs
+            about one and flaps with Kubernetes' default of one.
+        liveness_failures: Failures in a row before a restart, which costs a full load.
+    """
+
+    path: str = "/health"
+    startup_seconds: int = 3600
+    period_seconds: int = 10
+    timeout_seconds: int = 5
+    liveness_failures: int = 6
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform's choices. Every construct of this library takes one.
+
+    Attributes:
+        gateway: Where routes attach.
+        node_pool: Pins every engine pod to nodes labelled ``modelplane.ai/pool`` with this
+            value; None leaves the choice to the scheduler.
+        device_classes: DRA DeviceClass by name of the device request.
+        default_device_class: DeviceClass of every other request.
+        unified_mode: What fronts a Unified deployment: a Service, or an InferencePool with an
+            endpoint picker.
+        cache_claims: PersistentVolumeClaim by name of the model cache; a cache that is not
+            listed is mounted from the claim of its own name.
+        probes: The engines' probes.
+        router: The llm-d router release whose picker and sidecar run.
+    """
+
+    gateway: Gateway = Gateway()
+    node_pool: str | None = None
+    device_classes: Mapping[str, str] = field(default_factory=dict)
+    default_device_class: str = DEFAULT_DEVICE_CLASS
+    unified_mode: UnifiedMode = "service"
+    cache_claims: Mapping[str, str] = field(default_factory=dict)
+    probes: Probes = Probes()
+    router: RouterRelease = ROUTER_NEWEST
+
+    def device_class(self, request: str) -> str:
+        """The DeviceClass that a device request is allocated from."""
+        return self.device_classes.get(request, self.default_device_class)
+
+    def cache_claim(self, cache: str) -> str:
+        """The PersistentVolumeClaim that holds a model cache."""
+        return self.cache_claims.get(cache, cache)

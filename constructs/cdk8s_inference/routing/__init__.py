@@ -1,0 +1,1 @@
+"""Routing: how requests reach engines. Decorates engines; takes nothing from them."""

@@ -1,0 +1,110 @@
+"""DisaggRouting: prefill on one engine, decode on another, behind one pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from constructs import Construct
+
+from cdk8s_inference import labels, names
+from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.engines.engine_group import PodAddition
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing import picker_config
+from cdk8s_inference.routing.pool import picked_pool
+from cdk8s_inference.routing.route import http_route, route_path
+from cdk8s_inference.routing.sidecar import sidecar
+from cdk8s_inference.spec.model_deployment import EnvVar
+from cdk8s_inference.spec.ports import SERVING_PORT
+from cdk8s_inference.spec.rules import ROLE_LABEL
+
+_SIDE_CHANNEL = (
+    # vLLM's default is localhost: the handshake then fails, and decode silently computes the
+    # prefill again (vllm-project/vllm#27083).
+    EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP"),
+    EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557"),
+)
+
+
+class DisaggRouting(Construct):
+    """Endpoint picker, InferencePool and HTTPRoute over a prefill and a decode engine.
+
+    It adds to both engines' serving pods the role that the picker filters by, the pool's label
+    and the NIXL side channel where the user set none; to decode pods also the pd-sidecar.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        prefill: EngineGroup,
+        decode: EngineGroup,
+        name: str,
+        namespace: str,
+        part_of: str | None = None,
+        object_labels: Mapping[str, str] | None = None,
+        platform: Platform | None = None,
+    ) -> None:
+        """Routes to the two engines.
+
+        Args:
+            prefill: Listens on port 8000, where the sidecar calls it.
+            decode: Listens on another port than 8000, which its sidecar takes.
+            name: Name of the pool and the route.
+            namespace: The engines' namespace; with the name it makes the route's path.
+            part_of: Value of ``app.kubernetes.io/part-of``.
+            object_labels: Further labels of the objects.
+            platform: The platform's choices: the gateway, the router release.
+
+        Raises:
+            ValueError: An engine listens on a port that cannot work.
+        """
+        super().__init__(scope, id)
+        names.require(name, gang=False)
+        if prefill.port != SERVING_PORT:
+            raise ValueError(
+                f"{name}: prefill engine {prefill.name} listens on {prefill.port}, but decode "
+                f"calls it on {SERVING_PORT}; give it --port={SERVING_PORT}"
+            )
+        if decode.port == SERVING_PORT:
+            raise ValueError(
+                f"{name}: decode engine {decode.name} listens on {decode.port}, which its "
+                "sidecar takes; give it phase Decode, and --port=8001"
+            )
+        self.name = name
+        self.namespace = namespace
+        self.path = route_path(namespace, name)
+        platform = platform or Platform()
+        proxy = sidecar(engine_port=decode.port, release=platform.router)
+        for engine, role, sidecars in ((prefill, "prefill", []), (decode, "decode", [proxy])):
+            engine.add_to_serving_pods(
+                PodAddition(
+                    labels={ROLE_LABEL: role, labels.SERVES: name},
+                    env=[
+                        variable
+                        for variable in _SIDE_CHANNEL
+                        if variable.name not in engine.serving_environment
+                    ],
+                    sidecars=sidecars,
+                )
+            )
+        self.pool, self.picker = picked_pool(
+            self,
+            name=name,
+            namespace=namespace,
+            port=SERVING_PORT,
+            config=picker_config.disaggregated(platform.router),
+            part_of=part_of,
+            object_labels=object_labels,
+            platform=platform,
+        )
+        self.route = http_route(
+            self,
+            "route",
+            name=name,
+            namespace=namespace,
+            labels=labels.of_routing(name, part_of, object_labels),
+            gateway=platform.gateway,
+            backend="InferencePool",
+        )

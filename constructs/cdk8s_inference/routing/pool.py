@@ -1,0 +1,62 @@
+"""A pool and its picker: the InferencePool of a replica, and what picks from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cdk8s import ApiObjectMetadata
+from constructs import Construct
+
+from cdk8s_inference import labels, names
+from cdk8s_inference.imports import inferencepool as api
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+from cdk8s_inference.routing.picker_config import PickerConfig
+
+
+def picked_pool(
+    scope: Construct,
+    *,
+    name: str,
+    namespace: str,
+    port: int,
+    config: PickerConfig,
+    part_of: str | None,
+    object_labels: Mapping[str, str] | None,
+    platform: Platform,
+) -> tuple[api.InferencePool, EndpointPicker]:
+    """A pool over the pods that serve ``name``, and its picker, as children of ``scope``."""
+    picker = EndpointPicker(
+        scope,
+        "picker",
+        name=names.picker(name),
+        namespace=namespace,
+        pool=name,
+        config=config,
+        instance=name,
+        part_of=part_of,
+        object_labels=object_labels,
+        platform=platform,
+    )
+    endpoint_picker = api.InferencePoolSpecEndpointPickerRef(
+        kind="Service",
+        name=picker.name,
+        port=api.InferencePoolSpecEndpointPickerRefPort(number=picker.port),
+        # Envoy AI Gateway fails closed whatever is written here (envoyproxy/ai-gateway#2502).
+        failure_mode=api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
+    )
+    pool = api.InferencePool(
+        scope,
+        "pool",
+        metadata=ApiObjectMetadata(
+            name=name,
+            namespace=namespace,
+            labels=labels.of_routing(name, part_of, object_labels),
+        ),
+        spec=api.InferencePoolSpec(
+            selector=api.InferencePoolSpecSelector(match_labels={labels.SERVES: name}),
+            target_ports=[api.InferencePoolSpecTargetPorts(number=port)],
+            endpoint_picker_ref=endpoint_picker,
+        ),
+    )
+    return pool, picker

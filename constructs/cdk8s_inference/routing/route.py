@@ -1,0 +1,76 @@
+"""The HTTPRoute of a replica, from the generated imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from cdk8s import ApiObjectMetadata
+from constructs import Construct
+
+from cdk8s_inference.imports import httproute as api
+from cdk8s_inference.platform import Gateway
+
+SERVICE_PORT = 80
+
+Backend = Literal["Service", "InferencePool"]
+
+_INFERENCE_GROUP = "inference.networking.k8s.io"
+
+
+def route_path(namespace: str, name: str) -> str:
+    """The path prefix under which the gateway serves a replica."""
+    return f"/{namespace}/{name}/"
+
+
+def http_route(
+    scope: Construct,
+    id: str,
+    *,
+    name: str,
+    namespace: str,
+    labels: Mapping[str, str],
+    gateway: Gateway,
+    backend: Backend,
+) -> api.HttpRoute:
+    """A route from the replica's path prefix to the Service or InferencePool of its name."""
+    path = api.HttpRouteSpecRulesMatchesPath(
+        type=api.HttpRouteSpecRulesMatchesPathType.PATH_PREFIX,
+        value=route_path(namespace, name),
+    )
+    rewrite = api.HttpRouteSpecRulesFiltersUrlRewrite(
+        path=api.HttpRouteSpecRulesFiltersUrlRewritePath(
+            type=api.HttpRouteSpecRulesFiltersUrlRewritePathType.REPLACE_PREFIX_MATCH,
+            replace_prefix_match="/",
+        )
+    )
+    rule = api.HttpRouteSpecRules(
+        matches=[api.HttpRouteSpecRulesMatches(path=path)],
+        filters=[
+            api.HttpRouteSpecRulesFilters(
+                type=api.HttpRouteSpecRulesFiltersType.URL_REWRITE, url_rewrite=rewrite
+            )
+        ],
+        backend_refs=[_backend_ref(name, backend)],
+        # Envoy's default of 15 seconds cuts a longer answer off in the middle of its stream.
+        timeouts=api.HttpRouteSpecRulesTimeouts(request="0s"),
+    )
+    parent = api.HttpRouteSpecParentRefs(
+        group="gateway.networking.k8s.io",
+        kind="Gateway",
+        namespace=gateway.namespace,
+        name=gateway.name,
+    )
+    return api.HttpRoute(
+        scope,
+        id,
+        metadata=ApiObjectMetadata(name=name, namespace=namespace, labels=labels),
+        spec=api.HttpRouteSpec(parent_refs=[parent], rules=[rule]),
+    )
+
+
+def _backend_ref(name: str, backend: Backend) -> api.HttpRouteSpecRulesBackendRefs:
+    if backend == "InferencePool":
+        # Without group and kind the name would silently mean a Service.
+        return api.HttpRouteSpecRulesBackendRefs(group=_INFERENCE_GROUP, kind=backend, name=name)
+    return api.HttpRouteSpecRulesBackendRefs(kind=backend, name=name, port=SERVICE_PORT)

@@ -1,0 +1,1 @@
+"""What users say: the ModelDeployment document, validated. Imports no cdk8s."""

@@ -1,0 +1,59 @@
+"""A place in plain data that may be of any shape: rules read through it and never fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdk8s_inference.findings import Path, PathPart
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A value and its path. What is absent, null or of another shape reads as ``None`` or empty."""
+
+    value: Any
+    path: Path = ()
+
+    def __getitem__(self, key: PathPart) -> Cursor:
+        """The child at a key or index; a cursor on ``None`` where there is none."""
+        child = None
+        if isinstance(key, int):
+            if isinstance(self.value, list) and key < len(self.value):
+                child = self.value[key]
+        elif isinstance(self.value, Mapping):
+            child = self.value.get(key)
+        return Cursor(child, (*self.path, key))
+
+    def at(self, *keys: PathPart) -> Cursor:
+        """The descendant at a chain of keys."""
+        cursor = self
+        for key in keys:
+            cursor = cursor[key]
+        return cursor
+
+    def items(self) -> Iterator[Cursor]:
+        """The items of a list."""
+        for index in range(len(self.value) if isinstance(self.value, list) else 0):
+            yield self[index]
+
+    def fields(self) -> Iterator[tuple[str, Cursor]]:
+        """The entries of a mapping."""
+        for key in self.value if isinstance(self.value, Mapping) else ():
+            yield str(key), self[key]
+
+    @property
+    def present(self) -> bool:
+        """Whether something other than null is written here."""
+        return self.value is not None
+
+    @property
+    def text(self) -> str | None:
+        """The value where it is a string."""
+        return self.value if isinstance(self.value, str) else None
+
+    @property
+    def strings(self) -> list[str]:
+        """The strings of a list of strings, items of another type as empty strings."""
+        return [item.text or "" for item in self.items()]

@@ -1,0 +1,244 @@
+"""From plain data to a validated ModelDeployment, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from cdk8s_inference.findings import Finding, Path, errors, field_path
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.spec import rules
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.model_deployment import (
+    API_VERSION,
+    KIND,
+    Engine,
+    EnginesUnderSpecDocument,
+    ModelDeploymentDocument,
+    ModelDeploymentSpec,
+)
+from cdk8s_inference.spec.source import Document
+
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A valid deployment: what a document says, with what identifies it.
+
+    Attributes:
+        name: The deployment's name.
+        namespace: Where its objects go.
+        spec: Everything else, in the current shape.
+    """
+
+    name: str
+    namespace: str
+    spec: ModelDeploymentSpec
+
+
+def check(
+    document: Document, platform: Platform | None = None, *, namespace: str | None = None
+) -> tuple[Deployment | None, list[Finding]]:
+    """The deployment that a document describes, None where it has errors, and all findings.
+
+    Args:
+        document: What was read.
+        platform: The choices it will be composed with; some findings are about the two together.
+        namespace: Where its objects go; default what the document says, else ``default``.
+    """
+    if not isinstance(document.data, Mapping):
+        kind = _type_name(document.data)
+        finding = Finding(
+            "D006", "error", "", f"the document is {kind}", "write a ModelDeployment object"
+        )
+        return None, [document.locate(finding, ())]
+    root = Cursor(document.data)
+    if foreign := list(_foreign(root)):
+        return None, [document.locate(finding, path) for finding, path in foreign]
+    under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present
+    model = EnginesUnderSpecDocument if under_spec else ModelDeploymentDocument
+    placed: list[rules.Placed] = []
+    value: EnginesUnderSpecDocument | ModelDeploymentDocument | None = None
+    try:
+        value = model.model_validate(document.data, by_alias=True, by_name=False)
+    except ValidationError as problem:
+        placed += [_structural(error) for error in problem.errors(include_url=False)]
+    placed += _newer_fields(root["spec"]) if under_spec else []
+    placed += rules.violations(root, under_spec, platform or Platform())
+    if namespace is None and not root.at("metadata", "namespace").present:
+        placed.append(_no_namespace())
+    findings = [document.locate(finding, path) for finding, path in placed]
+    findings.sort(key=lambda finding: (finding.line or 0, finding.path, finding.code))
+    if value is None or errors(findings):
+        return None, findings
+    spec = value.spec if isinstance(value, ModelDeploymentDocument) else value.spec.as_current()
+    where = namespace or value.metadata.namespace or DEFAULT_NAMESPACE
+    return Deployment(value.metadata.name, where, spec), findings
+
+
+def check_spec(
+    name: str, namespace: str, spec: ModelDeploymentSpec, platform: Platform
+) -> list[Finding]:
+    """The findings of a deployment written as Python values."""
+    data = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec.model_dump(exclude_none=True),
+    }
+    return check(Document(data), platform)[1]
+
+
+def check_engine(engine: Engine) -> list[Finding]:
+    """The findings of one engine written as a Python value."""
+    root = Cursor(engine.model_dump(exclude_none=True), ("engine",))
+    return [finding for finding, _ in rules.engine_violations(root)]
+
+
+def _foreign(root: Cursor) -> Iterator[rules.Placed]:
+    """A document of another API gets one finding, not one for each of its fields."""
+    for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+        found = root[key]
+        if found.value != expected:
+            written = f"{key} is {found.value!r:.60}" if found.present else f"{key} is missing"
+            yield (
+                Finding("D010", "error", key, written, f"this takes {KIND}s of {API_VERSION}"),
+                found.path,
+            )
+
+
+def _no_namespace() -> rules.Placed:
+    path: Path = ("metadata", "namespace")
+    finding = Finding(
+        "D205",
+        "warning",
+        field_path(path),
+        f"the document names no namespace; its objects go to {DEFAULT_NAMESPACE!r}",
+        "set metadata.namespace, or give --namespace",
+    )
+    return finding, path
+
+
+def _newer_fields(spec: Cursor) -> list[rules.Placed]:
+    """Fields that the shape of pull request #142 did not have yet."""
+    placed = []
+    for engine in spec["engines"].items():
+        for member in engine["members"].items():
+            for container in member.at("template", "spec", "containers").items():
+                for variable in container["env"].items():
+                    ref = variable.at("valueFrom", "fieldRef")
+                    if ref.present:
+                        placed.append((_unknown_field(ref.path, ref.value), ref.path))
+    return placed
+
+
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
+def _structural(error: ErrorDetails) -> rules.Placed:
+    """A finding for one of pydantic's errors, in the words of the document."""
+    path: Path = tuple(error["loc"])
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    where = field_path(path)
+
+    def finding(code: str, message: str, fix: str) -> rules.Placed:
+        return Finding(code, "error", where, message, fix), path
+
+    if kind == "missing":
+        return finding("D005", "the field is required, and missing", f"add {path[-1]}")
+    if kind == "extra_forbidden":
+        return _unknown_field(path, value), path
+    if kind in _TYPES:
+        hint = "quote it" if kind == "string_type" and _is_scalar(value) else "change its type"
+        return finding(
+            "D006", f"must be {_TYPES[kind]}, is {_type_name(value)}: {_shown(value)}", hint
+        )
+    if kind == "literal_error":
+        expected = context.get("expected", "")
+        return finding("D008", f"is {_shown(value)}, must be {expected}", "choose one of these")
+    if kind == "string_pattern_mismatch":
+        return finding("D009", f"{_shown(value)} is malformed", _pattern_fix(path))
+    return finding("D007", f"{_shown(value)}: {_limit(kind, context)}", "stay within the limit")
+
+
+def _unknown_field(path: Path, value: Any) -> Finding:
+    known = sorted(_known_fields())
+    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+    fix = f"did you mean {close[0]}? If not, remove it" if close else "remove it"
+    return Finding("D004", "error", field_path(path), f"unknown field, set to {_shown(value)}", fix)
+
+
+def _known_fields() -> set[str]:
+    from cdk8s_inference.spec.model_deployment import Model
+
+    return {
+        field.alias or name
+        for model in Model.__subclasses__()
+        for name, field in model.model_fields.items()
+    }
+
+
+def _pattern_fix(path: Path) -> str:
+    if path == ("metadata", "name"):
+        return (
+            "use lower case letters, digits and '-', starting with a letter: the name becomes "
+            "those of Services, which allow no other"
+        )
+    if path[-1] == "image":
+        return "remove the white space around it"
+    if path[-2:-1] == ("modelCacheRef",):
+        return "use lower case letters, digits, '-' and '.', edged by letters or digits"
+    if "env" in path:
+        return "use printable ASCII without '='"
+    return "use lower case letters, digits and '-', edged by letters or digits"
+
+
+def _limit(kind: str, context: Mapping[str, Any]) -> str:
+    bounds = {
+        "greater_than_equal": "must be at least {ge}",
+        "less_than_equal": "must be at most {le}",
+        "string_too_short": "must have at least {min_length} character(s)",
+        "string_too_long": "must have at most {max_length} characters",
+        "too_short": "must have at least {min_length} item(s), has {actual_length}",
+        "too_long": "must have at most {max_length} item(s), has {actual_length}",
+    }
+    return bounds.get(kind, kind.replace("_", " ")).format(**context)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (bool, int, float))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (Mapping, list)):
+        return f"{_type_name(value)} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _type_name(value: Any) -> str:
+    names: dict[type, str] = {
+        bool: "true or false",
+        int: "an integer",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+        type(None): "null",
+    }
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,1 @@
+"""Generated from CRDs by scripts/import-crds: do not edit."""

@@ -1,0 +1,68 @@
+"""The app to copy: two deployments in typed Python, and one read from a document."""
+
+from pathlib import Path
+
+from cdk8s_inference import App, DeviceRequest, Engine, EnvVar, ModelDeployment, Platform
+
+HERE = Path(__file__).parent
+IMAGE = "vllm/vllm-openai:v0.23.0"
+GPU = DeviceRequest.of("gpu", 'device.capacity["gpu.nvidia.com"].memory.isGreaterThan(quantity("70Gi"))')
+HF_TOKEN = EnvVar.from_secret("HF_TOKEN", "hf-token", "HF_TOKEN")
+NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+
+platform = Platform(node_pool="h100")
+app = App(outdir="dist")
+
+# One engine, prefill and decode together, two complete replicas of it.
+ModelDeployment(
+    app,
+    "qwen3-8b",
+    name="qwen3-8b",
+    namespace="ml-team",
+    replicas=2,
+    engines=[
+        Engine.standalone(
+            "qwen",
+            image=IMAGE,
+            args=["--model=Qwen/Qwen3-8B", "--max-model-len=32768"],
+            env=[HF_TOKEN],
+            devices=[GPU],
+        )
+    ],
+    platform=platform,
+)
+
+# Prefill on one engine, decode on another. Decode listens beside its sidecar, which takes 8000.
+ModelDeployment(
+    app,
+    "llama-70b",
+    name="llama-70b",
+    namespace="ml-team",
+    serving_mode="PrefillDecode",
+    model_cache="llama-70b",
+    engines=[
+        Engine.standalone(
+            "prefill",
+            phase="Prefill",
+            copies=2,
+            image=IMAGE,
+            args=["--tensor-parallel-size=2", "--port=8000", NIXL],
+            devices=[GPU.model_copy(update={"count": 2})],
+        ),
+        Engine.standalone(
+            "decode",
+            phase="Decode",
+            image=IMAGE,
+            args=["--tensor-parallel-size=2", "--port=8001", NIXL],
+            devices=[GPU.model_copy(update={"count": 2})],
+        ),
+    ],
+    platform=platform,
+)
+
+# A document, as a model engineer writes it.
+ModelDeployment.from_file(
+    app, "gpt-oss-120b", HERE / "examples" / "gpt-oss-120b.yaml", platform=platform
+)
+
+app.synth()
