@@ -6,9 +6,15 @@ from cdk8s_inference import App, DeviceRequest, Engine, EnvVar, ModelDeployment,
 
 HERE = Path(__file__).parent
 IMAGE = "vllm/vllm-openai:v0.23.0"
-GPU = DeviceRequest.of("gpu", 'device.capacity["gpu.nvidia.com"].memory.isGreaterThan(quantity("70Gi"))')
 HF_TOKEN = EnvVar.from_secret("HF_TOKEN", "hf-token", "HF_TOKEN")
 NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+
+
+def gpus(count: int) -> DeviceRequest:
+    """GPUs with room for the weights; an 80 GB card reports a little less than 80Gi."""
+    memory = 'device.capacity["gpu.nvidia.com"].memory'
+    return DeviceRequest.of("gpu", f'{memory}.compareTo(quantity("70Gi")) >= 0', count=count)
+
 
 platform = Platform(node_pool="h100")
 app = App(outdir="dist")
@@ -26,7 +32,7 @@ ModelDeployment(
             image=IMAGE,
             args=["--model=Qwen/Qwen3-8B", "--max-model-len=32768"],
             env=[HF_TOKEN],
-            devices=[GPU],
+            devices=[gpus(1)],
         )
     ],
     platform=platform,
@@ -47,14 +53,14 @@ ModelDeployment(
             copies=2,
             image=IMAGE,
             args=["--tensor-parallel-size=2", "--port=8000", NIXL],
-            devices=[GPU.model_copy(update={"count": 2})],
+            devices=[gpus(2)],
         ),
         Engine.standalone(
             "decode",
             phase="Decode",
             image=IMAGE,
             args=["--tensor-parallel-size=2", "--port=8001", NIXL],
-            devices=[GPU.model_copy(update={"count": 2})],
+            devices=[gpus(2)],
         ),
     ],
     platform=platform,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -40,7 +40,7 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     >>> uses(["sh", "-c", "exec vllm serve m --port=8001"], None, "--port")
     [FlagUse(value='8001', place=('command', 2))]
     """
-    words = [*_words("command", command or ()), *_words("args", args or ())]
+    words = _words(command or (), args or ())
     found = []
     for position, word in enumerate(words):
         name, equals, value = word.text.partition("=")
@@ -54,16 +54,22 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     return sorted(found, key=lambda use: use.place[0] != "args")
 
 
-def _words(field: str, elements: Sequence[str]) -> Iterator[_Word]:
-    script_at = _script_index(elements)
+def _words(command: Sequence[str], args: Sequence[str]) -> list[_Word]:
+    elements = [
+        *(_Word(text, ("command", index)) for index, text in enumerate(command)),
+        *(_Word(text, ("args", index)) for index, text in enumerate(args)),
+    ]
+    script = _script_index([element.text for element in elements]) if command else None
+    words = []
     for index, element in enumerate(elements):
-        texts = _script_words(element) if index == script_at else [element]
-        for text in texts:
-            yield _Word(text, (field, index))
+        texts = _script_words(element.text) if index == script else [element.text]
+        words += [_Word(text, element.place) for text in texts]
+    return words
 
 
 def _script_index(elements: Sequence[str]) -> int | None:
-    if not elements or PurePosixPath(elements[0]).name not in _SHELLS:
+    """Where the script of a ``sh -c`` stands; it may be the first of the arguments."""
+    if PurePosixPath(elements[0]).name not in _SHELLS:
         return None
     for index, element in enumerate(elements[1:], start=1):
         if element.startswith("-") and element.endswith("c"):
