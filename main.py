@@ -17,7 +17,7 @@ def gpus(count: int) -> DeviceRequest:
 
 
 platform = Platform(node_pool="h100")
-app = App(outdir="dist")
+app = App()
 
 # One engine, prefill and decode together, two complete replicas of it.
 ModelDeployment(

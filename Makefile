@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+STAGED := .dist-staged
+
+.PHONY: synth app test acceptance imports lock clean
+
+# Compose main.py into dist/, which is replaced only when all of it is composed.
+synth: $(READY)
+	rm -rf $(STAGED)
+	CDK8S_OUTDIR=$(STAGED) $(BIN)/python main.py
+	rm -rf dist
+	mv $(STAGED) dist
+
+# What `cdk8s synth` runs: it says by itself where the manifests go.
+app: $(READY)
+	$(BIN)/python main.py
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+# Slow proofs: a fresh clone, npm's cdk8s-cli, the generated imports.
+acceptance: $(READY)
+	$(BIN)/pytest -n 0 tests/acceptance
+
+# Generate imports/ from the CRDs in CRDS, or from the URLs of cdk8s.yaml without it.
+imports: $(READY)
+	$(BIN)/python scripts/import-crds $(CRDS)
+
+# Pin what pyproject.toml allows to what is newest now, with the hashes of every file.
+lock:
+	$(PYTHON) -m venv --clear $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --group dev \
+	  --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.txt pyproject.toml
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock $(STAGED) build
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
