@@ -190,6 +190,9 @@ class ModelDeployment(Chart):
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         replica_names = [names.replica(name, index) for index in range(replicas)]
         self._claim_names(scope, namespace, replica_names, engines, serving_mode, platform)
+        stack = platform.gateway.stack
+        if stack is not None and stack.node.root is self.node.root:
+            self.node.add_dependency(stack)
         self.replicas = [
             ModelReplica(
                 self,

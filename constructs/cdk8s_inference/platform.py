@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+
+if TYPE_CHECKING:
+    from constructs import IConstruct
 
 UnifiedMode = Literal["service", "picker"]
 
@@ -21,10 +24,14 @@ class Gateway:
     Attributes:
         namespace: Its namespace; its listeners must allow routes from the workloads' one.
         name: Its name.
+        section_name: The one listener to attach to; None for all that take HTTP.
+        stack: The :class:`ServingStack` that composes it; a deployment then comes after that.
     """
 
     namespace: str = "modelplane-system"
     name: str = "inference-gateway"
+    section_name: str | None = None
+    stack: IConstruct | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
