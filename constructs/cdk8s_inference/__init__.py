@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cdk8s_inference._node import choose_node
+from cdk8s_inference._node import choose_node_for_jsii
 
-choose_node()
+choose_node_for_jsii()
 
 if TYPE_CHECKING:
     from cdk8s import App
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.releases.stack import (
+        STACK_2026_08,
+        STACK_MODELPLANE,
+        STACK_NEWEST,
+        StackVersions,
+    )
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.picker_config import PickerConfig, Plugin, Profile
@@ -30,53 +36,110 @@ if TYPE_CHECKING:
         EnvVar,
         Member,
     )
+    from cdk8s_inference.stack.component import (
+        Component,
+        HelmChart,
+    )
+    from cdk8s_inference.stack.delivery import (
+        ArgoCD,
+        Crossplane,
+        Flux,
+        K3s,
+        Plain,
+    )
+    from cdk8s_inference.stack.listener import (
+        Listener,
+    )
+    from cdk8s_inference.stack.options import (
+        DevicePlugin,
+        DraDriver,
+        Issuer,
+        Monitoring,
+    )
+    from cdk8s_inference.stack.serving_stack import (
+        ServingStack,
+    )
 
 _HOMES = {
     "App": "cdk8s",
+    "ArgoCD": "cdk8s_inference.stack.delivery",
+    "Component": "cdk8s_inference.stack.component",
+    "Crossplane": "cdk8s_inference.stack.delivery",
+    "DevicePlugin": "cdk8s_inference.stack.options",
     "DeviceRequest": "cdk8s_inference.spec.model_deployment",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
+    "DraDriver": "cdk8s_inference.stack.options",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
     "Engine": "cdk8s_inference.spec.model_deployment",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
+    "Flux": "cdk8s_inference.stack.delivery",
     "Gateway": "cdk8s_inference.platform",
+    "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
+    "Issuer": "cdk8s_inference.stack.options",
+    "K3s": "cdk8s_inference.stack.delivery",
+    "Listener": "cdk8s_inference.stack.listener",
     "Member": "cdk8s_inference.spec.model_deployment",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
+    "Monitoring": "cdk8s_inference.stack.options",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
+    "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
     "Probes": "cdk8s_inference.platform",
     "Profile": "cdk8s_inference.routing.picker_config",
+    "STACK_2026_08": "cdk8s_inference.releases.stack",
+    "STACK_MODELPLANE": "cdk8s_inference.releases.stack",
+    "STACK_NEWEST": "cdk8s_inference.releases.stack",
+    "ServingStack": "cdk8s_inference.stack.serving_stack",
+    "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
 }
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
 
 __all__ = [
+    "STACK_2026_08",
+    "STACK_MODELPLANE",
+    "STACK_NEWEST",
     "App",
+    "ArgoCD",
+    "Component",
+    "Crossplane",
+    "DevicePlugin",
     "DeviceRequest",
     "DisaggRouting",
+    "DraDriver",
     "EndpointPicker",
     "Engine",
     "EngineGroup",
     "EnvVar",
     "Finding",
+    "Flux",
     "Gateway",
+    "HelmChart",
     "InferenceWarning",
     "InvalidInput",
+    "Issuer",
+    "K3s",
+    "Listener",
     "Member",
     "ModelDeployment",
     "ModelReplica",
+    "Monitoring",
     "PickerConfig",
+    "Plain",
     "Platform",
     "Plugin",
     "PodAddition",
     "Probes",
     "Profile",
+    "ServingStack",
+    "StackVersions",
     "UnifiedRouting",
 ]
 

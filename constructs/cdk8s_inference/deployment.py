@@ -30,7 +30,7 @@ from cdk8s_inference.spec.model_deployment import (
     Serving,
     ServingMode,
 )
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.spec.source import Document, single
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -230,22 +230,8 @@ class ModelDeployment(Chart):
             InvalidInput: The file is no such document; says all that is wrong, with lines.
             OSError: The file cannot be read.
         """
-        file = os.fspath(path)
-        documents, findings = read(Path(path).read_bytes(), file)
-        if len(documents) != 1 and not findings:
-            findings = [
-                Finding(
-                    "D012",
-                    "error",
-                    "",
-                    f"holds {len(documents)} documents",
-                    "give a file with one; cdk8s-inference synth takes many",
-                    file,
-                )
-            ]
-        if findings:
-            raise InvalidInput(findings)
-        return cls._from(scope, id, documents[0], namespace, platform)
+        document = single(Path(path).read_bytes(), os.fspath(path))
+        return cls._from(scope, id, document, namespace, platform)
 
     @classmethod
     def from_document(

@@ -62,11 +62,8 @@ def check(
         )
         return None, [*document.findings, document.locate(finding, ())]
     root = Cursor(document.data)
-    if foreign := list(_foreign(root)):
-        return None, [
-            *document.findings,
-            *(document.locate(finding, path) for finding, path in foreign),
-        ]
+    if other_api := list(foreign(root, API_VERSION, KIND)):
+        return None, [*document.findings, *(document.locate(*each) for each in other_api)]
     under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present
     model = EnginesUnderSpecDocument if under_spec else ModelDeploymentDocument
     placed: list[rules.Placed] = []
@@ -74,7 +71,7 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += [_structural(error, model) for error in problem.errors(include_url=False)]
+        placed += [structural(error, model) for error in problem.errors(include_url=False)]
     if namespace is not None:
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
@@ -109,14 +106,14 @@ def check_engine(engine: Engine) -> list[Finding]:
     return [finding for finding, _ in rules.engine_violations(root)]
 
 
-def _foreign(root: Cursor) -> Iterator[rules.Placed]:
+def foreign(root: Cursor, api_version: str, kind: str) -> Iterator[rules.Placed]:
     """A document of another API gets one finding, not one for each of its fields."""
-    for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for key, expected in (("apiVersion", api_version), ("kind", kind)):
         found = root[key]
         if found.value != expected:
             written = f"{key} is {shown(found.value)}" if found.present else f"{key} is missing"
             yield (
-                Finding("D010", "error", key, written, f"this takes {KIND}s of {API_VERSION}"),
+                Finding("D010", "error", key, written, f"this takes {kind}s of {api_version}"),
                 found.path,
             )
 
@@ -130,7 +127,7 @@ def _given_namespace(namespace: str) -> list[rules.Placed]:
         TypeAdapter(DnsLabel).validate_python(namespace)
     except ValidationError as problem:
         [error] = problem.errors(include_url=False)
-        return [_structural({**error, "loc": _NAMESPACE}, ModelDeploymentDocument)]
+        return [structural({**error, "loc": _NAMESPACE}, ModelDeploymentDocument)]
     return []
 
 
@@ -172,7 +169,7 @@ _TYPES = {
 }
 
 
-def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
+def structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
@@ -194,7 +191,7 @@ def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
         expected = context.get("expected", "")
         return finding("D008", f"is {shown(value)}, must be {expected}", "choose one of these")
     if kind == "string_pattern_mismatch":
-        return finding("D009", f"{shown(value)} is malformed", _pattern_fix(path))
+        return finding("D009", f"{shown(value)} is malformed", _pattern_fix(path, document))
     if kind == "invalid_key":
         return finding("D003", f"key {shown(path[-1])} is not a string", "quote the key")
     return finding("D007", f"{shown(value)}: {_limit(kind, context)}", "stay within the limit")
@@ -208,8 +205,11 @@ def _unknown_field(field: Cursor, document: type[Model]) -> Finding:
     return Finding("D004", "error", field_path(field.path), message, fix)
 
 
-def _pattern_fix(path: Path) -> str:
-    if path == ("metadata", "name"):
+_DEPLOYMENTS = (ModelDeploymentDocument, EnginesUnderSpecDocument)
+
+
+def _pattern_fix(path: Path, document: type[Model]) -> str:
+    if path == ("metadata", "name") and document in _DEPLOYMENTS:
         return (
             "use lower case letters, digits and '-', starting with a letter: the name becomes "
             "those of Services, which allow no other"

@@ -7,7 +7,7 @@ from typing import Any
 
 from cdk8s_inference.releases.crds import Project, crds_of
 from cdk8s_inference.releases.stack import nearest
-from cdk8s_inference.stack.component import Chart, Component, Manifest
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.options import (
     DEFAULT_DRIVER_ROOT,
     DevicePlugin,
@@ -15,9 +15,9 @@ from cdk8s_inference.stack.options import (
     Issuer,
     Monitoring,
 )
-from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, StackProps
+from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentName, StackProps
 
-PARTS: Mapping[str, str] = {
+PARTS: Mapping[ComponentName, str] = {
     "gateway-api": "gateway_api",
     "inference-extension": "inference_extension",
     "cert-manager": "cert_manager",
@@ -32,7 +32,7 @@ PARTS: Mapping[str, str] = {
 }
 """The field of :class:`StackVersions` that has a component's release."""
 
-NEEDS: Mapping[str, tuple[str, ...]] = {
+NEEDS: Mapping[ComponentName, tuple[ComponentName, ...]] = {
     "ai-gateway": ("ai-gateway-crds", "envoy-gateway", "gateway-api", "inference-extension"),
     "envoy-gateway": ("gateway-api",),
     # The driver's pods run on the nodes that it labels; without a label, claims wait for ever.
@@ -47,7 +47,7 @@ _EXTENSION_PORT = 1063
 _STATS_PORT = 19001
 _GPU_TAINT = "nvidia.com/gpu"
 
-_PROJECTS: Mapping[str, Project] = {
+_PROJECTS: Mapping[ComponentName, Project] = {
     "gateway-api": "gateway-api",
     "inference-extension": "gateway-api-inference-extension",
     "envoy-gateway": "envoy-gateway",
@@ -61,7 +61,7 @@ def catalog(props: StackProps) -> list[Component]:
     return [_component(name, props) for name in COMPONENT_NAMES if name in installed]
 
 
-def _component(name: str, props: StackProps) -> Component:
+def _component(name: ComponentName, props: StackProps) -> Component:
     version: str = getattr(props.versions, PARTS[name])
     crds = _crds(name, version)
     if name not in _CHARTS:
@@ -70,7 +70,7 @@ def _component(name: str, props: StackProps) -> Component:
     return Component(
         name,
         namespace=props.namespace(name),
-        chart=Chart(repository, chart, version),
+        chart=HelmChart(repository, chart, version),
         values=props.merged(name, _own_values(name, props)),
         crds=crds,
         manifests=_manifests(name, props),
@@ -78,7 +78,7 @@ def _component(name: str, props: StackProps) -> Component:
     )
 
 
-_CHARTS: Mapping[str, tuple[str, str]] = {
+_CHARTS: Mapping[ComponentName, tuple[str, str]] = {
     "cert-manager": ("https://charts.jetstack.io", "cert-manager"),
     "lws": ("oci://registry.k8s.io/lws/charts", "lws"),
     "ai-gateway-crds": ("oci://docker.io/envoyproxy", "ai-gateway-crds-helm"),
@@ -97,7 +97,7 @@ _CHARTS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _crds(name: str, version: str) -> list[dict[str, Any]]:
+def _crds(name: ComponentName, version: str) -> list[dict[str, Any]]:
     """The release's CRDs; for a release that is not known, those of the nearest that is."""
     if name not in _PROJECTS:
         return []
@@ -105,7 +105,7 @@ def _crds(name: str, version: str) -> list[dict[str, Any]]:
     return crds_of(project, version) or crds_of(project, nearest(PARTS[name], version))
 
 
-def _after(name: str, props: StackProps) -> tuple[str, ...]:
+def _after(name: ComponentName, props: StackProps) -> tuple[str, ...]:
     if name == "cert-manager":
         # It looks for Gateway API once, at start.
         return ("gateway-api",)
@@ -121,14 +121,14 @@ def _after(name: str, props: StackProps) -> tuple[str, ...]:
     return ()
 
 
-def _own_values(name: str, props: StackProps) -> dict[str, Any]:
+def _own_values(name: ComponentName, props: StackProps) -> dict[str, Any]:
     if name == "cert-manager":
         return _cert_manager(props.issuer)
     if name == "ai-gateway":
         return _ai_gateway(props)
     if name == "envoy-gateway":
         return _envoy_gateway(props)
-    if name == "kube-prometheus-stack":
+    if name == "kube-prometheus-stack" and props.monitoring is not None:
         return _prometheus(props.monitoring, props.namespace("envoy-gateway"))
     if name == "node-feature-discovery":
         # Else a tainted GPU node gets no labels, its driver no pod, and its claims no device.
@@ -140,6 +140,9 @@ def _own_values(name: str, props: StackProps) -> dict[str, Any]:
             "gpuResourcesEnabledOverride": True,
             # Compute domains are for multi-node NVLink, and need its IMEX daemon.
             "resources": {"computeDomains": {"enabled": False}},
+            # The version that engines claim by; the chart would ask the cluster, and where it is
+            # rendered at synth there is none.
+            "resourceApiVersion": "resource.k8s.io/v1",
         }
         return {**own, **_driver_root(props.devices.driver_root)}
     if name == "nvidia-device-plugin" and isinstance(props.devices, DevicePlugin):
@@ -248,7 +251,7 @@ def _prometheus(monitoring: Monitoring, proxies: str) -> dict[str, Any]:
     }
 
 
-def _manifests(name: str, props: StackProps) -> list[Manifest]:
+def _manifests(name: ComponentName, props: StackProps) -> list[Manifest]:
     devices = props.devices
     if name != "dra-driver-nvidia-gpu" or not isinstance(devices, DraDriver):
         return []

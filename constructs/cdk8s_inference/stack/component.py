@@ -12,7 +12,7 @@ Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Chart:
+class HelmChart:
     """A Helm chart.
 
     Attributes:
@@ -55,7 +55,7 @@ class Component:
 
     name: str
     namespace: str | None = None
-    chart: Chart | None = None
+    chart: HelmChart | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     crds: Sequence[Manifest] = ()
     manifests: Sequence[Manifest] = ()
@@ -99,6 +99,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        both_maps = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = merge(below, value) if both_maps else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = merge(below, value)
+        result[key] = value
     return result

@@ -20,6 +20,8 @@ def plan(props: StackProps) -> Plan:
         for component in catalog(props)
     ]
     components = [*own, *props.extra]
+    # CRDs are all in the foundation: a component with nothing else holds up nothing.
+    beyond_crds = [component for component in components if component.chart or component.manifests]
     crds = [crd for component in components for crd in component.crds]
     gateway = gateway_objects(
         props.gateway,
@@ -30,8 +32,7 @@ def plan(props: StackProps) -> Plan:
     )
     return Plan(
         foundation=[*crds, *map(_labelled, _namespaces(components, props.gateway.namespace))],
-        # CRDs are all in the foundation: what has nothing else holds up nothing.
-        stages=stages(component for component in components if component.chart or component.manifests),
+        stages=stages(beyond_crds),
         gateway=[_labelled(manifest) for manifest in gateway],
     )
 

@@ -25,9 +25,9 @@ ComponentName = Literal[
     "dra-driver-nvidia-gpu",
     "nvidia-device-plugin",
 ]
-COMPONENT_NAMES: tuple[str, ...] = get_args(ComponentName)
+COMPONENT_NAMES: tuple[ComponentName, ...] = get_args(ComponentName)
 
-NAMESPACES: Mapping[str, str] = {
+NAMESPACES: Mapping[ComponentName, str] = {
     "cert-manager": "cert-manager",
     "lws": "lws-system",
     "ai-gateway-crds": "envoy-ai-gateway-system",
@@ -61,7 +61,7 @@ class StackProps:
     allow_untested: bool = False
 
     @property
-    def installed(self) -> tuple[str, ...]:
+    def installed(self) -> tuple[ComponentName, ...]:
         """Names of the components of the catalog that the stack installs."""
         out = {*self.present, *self.without}
         if self.monitoring is None:
@@ -72,16 +72,14 @@ class StackProps:
             out.add("nvidia-device-plugin")
         return tuple(name for name in COMPONENT_NAMES if name not in out)
 
-    def has(self, component: str) -> bool:
+    def has(self, component: ComponentName) -> bool:
         """Whether the cluster will have a component, from the stack or from elsewhere."""
         return component in self.present or component in self.installed
 
-    def namespace(self, component: str) -> str:
+    def namespace(self, component: ComponentName) -> str:
         """The namespace of a component that has a chart."""
-        namespaces: Mapping[str, str] = self.namespaces
-        return namespaces.get(component, NAMESPACES[component])
+        return self.namespaces.get(component, NAMESPACES[component])
 
-    def merged(self, component: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    def merged(self, component: ComponentName, own: Mapping[str, Any]) -> dict[str, Any]:
         """A component's own values with the user's over them."""
-        values: Mapping[str, Mapping[str, Any]] = self.values
-        return merge(own, values.get(component, {}))
+        return merge(own, self.values.get(component, {}))

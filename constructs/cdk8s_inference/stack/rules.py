@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
 from cdk8s_inference.releases.stack import misfits
 from cdk8s_inference.stack.catalog import NEEDS, PARTS
 from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver
-from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, StackProps
+from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentName, StackProps
 
 Placed = tuple[Finding, Path]
 """A finding, and the argument of :class:`ServingStack` that it is about."""
@@ -46,9 +46,9 @@ def _error(code: str, path: Path, message: str, fix: str, severity: Severity = "
 
 def _unknown_components(props: StackProps) -> Iterator[Placed]:
     with_charts = [name for name in COMPONENT_NAMES if name in NAMESPACES]
-    arguments: Mapping[str, tuple[Iterable[str], list[str]]] = {
-        "present": (props.present, list(COMPONENT_NAMES)),
-        "without": (props.without, list(COMPONENT_NAMES)),
+    arguments: Mapping[str, tuple[Iterable[ComponentName], Sequence[ComponentName]]] = {
+        "present": (props.present, COMPONENT_NAMES),
+        "without": (props.without, COMPONENT_NAMES),
         "namespaces": (props.namespaces, with_charts),
         "values": (props.values, with_charts),
     }
@@ -83,7 +83,10 @@ def _left_out_and_present(props: StackProps) -> Iterator[Placed]:
 
 
 def _missing_needs(props: StackProps) -> Iterator[Placed]:
-    gateway = [("the gateway", name) for name in ("gateway-api", "envoy-gateway")]
+    gateway: list[tuple[str, ComponentName]] = [
+        ("the gateway", "gateway-api"),
+        ("the gateway", "envoy-gateway"),
+    ]
     # A component that the cluster has was installed with what it needs, but for the gateway's.
     others = [(name, need) for name in props.installed for need in NEEDS.get(name, ())]
     for who, need in [*gateway, *others]:
@@ -99,9 +102,7 @@ def _missing_needs(props: StackProps) -> Iterator[Placed]:
 def _untested_combination(props: StackProps) -> Iterator[Placed]:
     parts = frozenset(PARTS[name] for name in props.installed)
     for misfit in misfits(props.versions, parts, props.kubernetes):
-        path: Path = (
-            ("kubernetes",) if misfit.part == "kubernetes" else ("versions", misfit.part)
-        )
+        path: Path = ("kubernetes",) if misfit.part == "kubernetes" else ("versions", misfit.part)
         yield _error(
             "S104",
             path,

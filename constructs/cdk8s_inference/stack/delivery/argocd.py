@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference.stack.component import Chart, Component, Manifest, merge
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest, merge
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 _WAVE = "argocd.argoproj.io/sync-wave"
@@ -43,7 +43,7 @@ class ArgoCD(Delivery):
             [_in_wave(manifest, -1) for manifest in plan.gateway],
         )
 
-    def _application(self, component: Component, chart: Chart) -> Manifest:
+    def _application(self, component: Component, chart: HelmChart) -> Manifest:
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",

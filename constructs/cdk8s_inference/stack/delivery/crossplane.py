@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk8s_inference import names
-from cdk8s_inference.stack.component import Chart, Component, Manifest
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 _EXTERNAL_NAME = "crossplane.io/external-name"
@@ -65,7 +65,7 @@ class Crossplane(Delivery):
             [self._object(manifest, ours) for manifest in plan.gateway],
         )
 
-    def _release(self, component: Component, chart: Chart) -> Manifest:
+    def _release(self, component: Component, chart: HelmChart) -> Manifest:
         parameters: dict[str, Any] = {
             "chart": {
                 "repository": chart.repository,
@@ -127,16 +127,24 @@ class Crossplane(Delivery):
         return f"kubernetes.{self._group}/{'v1alpha2' if self.namespace is None else 'v1alpha1'}"
 
     def _metadata(self, name: str) -> dict[str, Any]:
-        return {"name": name} if self.namespace is None else {
-            "name": name,
-            "namespace": self.namespace,
-        }
+        return (
+            {"name": name}
+            if self.namespace is None
+            else {
+                "name": name,
+                "namespace": self.namespace,
+            }
+        )
 
     def _config(self, name: str) -> dict[str, str]:
-        return {"name": name} if self.namespace is None else {
-            "kind": "ClusterProviderConfig",
-            "name": name,
-        }
+        return (
+            {"name": name}
+            if self.namespace is None
+            else {
+                "kind": "ClusterProviderConfig",
+                "name": name,
+            }
+        )
 
     def _reference(self, name: str) -> dict[str, str]:
         reference = {"apiVersion": self._object_version, "kind": "Object", "name": name}

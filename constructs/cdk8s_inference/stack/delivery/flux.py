@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cdk8s_inference.stack.component import Chart, Component, Manifest
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 
@@ -35,7 +35,7 @@ class Flux(Delivery):
         return Delivered(plan.foundation, objects, plan.gateway)
 
     def _release(
-        self, component: Component, chart: Chart, releases: set[str]
+        self, component: Component, chart: HelmChart, releases: set[str]
     ) -> Iterator[Manifest]:
         metadata = {"name": component.name, "namespace": self.namespace}
         if chart.is_oci:

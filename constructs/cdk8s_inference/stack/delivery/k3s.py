@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.stack.component import Chart, Component, Manifest
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 
@@ -34,7 +34,7 @@ class K3s(Delivery):
                     objects.append(self._chart(component, component.chart))
         return Delivered(plan.foundation, objects, plan.gateway)
 
-    def _chart(self, component: Component, chart: Chart) -> Manifest:
+    def _chart(self, component: Component, chart: HelmChart) -> Manifest:
         spec: dict[str, Any] = {
             **({"chart": chart.url} if chart.is_oci else _in_repository(chart)),
             "version": chart.version,
@@ -50,5 +50,5 @@ class K3s(Delivery):
         }
 
 
-def _in_repository(chart: Chart) -> dict[str, str]:
+def _in_repository(chart: HelmChart) -> dict[str, str]:
     return {"repo": chart.repository, "chart": chart.name}

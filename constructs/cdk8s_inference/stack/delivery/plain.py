@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference.stack.component import Chart, Component, Manifest
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 _HOOK = "helm.sh/hook"
@@ -45,7 +45,7 @@ class Plain(Delivery):
                     (crds if is_crd else others).append(manifest)
         return Delivered([*plan.foundation, *crds], others, plan.gateway)
 
-    def _render(self, component: Component, chart: Chart) -> list[Manifest]:
+    def _render(self, component: Component, chart: HelmChart) -> list[Manifest]:
         if shutil.which(self.helm) is None:
             raise RuntimeError(
                 f"Plain delivery renders {chart.name} with the command {self.helm!r}, which is not "
