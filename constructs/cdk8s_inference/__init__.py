@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cdk8s_inference._node import choose_node
+from cdk8s_inference._node import choose_node_for_jsii
 
-choose_node()
+choose_node_for_jsii()
 
 if TYPE_CHECKING:
     from cdk8s import App
