@@ -20,45 +20,17 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.platform import Gateway, Platform, Probes
-    from cdk8s_inference.releases.stack import (
-        STACK_2026_08,
-        STACK_MODELPLANE,
-        STACK_NEWEST,
-        StackVersions,
-    )
+    from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.picker_config import PickerConfig, Plugin, Profile
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.spec.model_deployment import (
-        DeviceRequest,
-        Engine,
-        EnvVar,
-        Member,
-    )
-    from cdk8s_inference.stack.component import (
-        Component,
-        HelmChart,
-    )
-    from cdk8s_inference.stack.delivery import (
-        ArgoCD,
-        Crossplane,
-        Flux,
-        K3s,
-        Plain,
-    )
-    from cdk8s_inference.stack.listener import (
-        Listener,
-    )
-    from cdk8s_inference.stack.options import (
-        DevicePlugin,
-        DraDriver,
-        Issuer,
-        Monitoring,
-    )
-    from cdk8s_inference.stack.serving_stack import (
-        ServingStack,
-    )
+    from cdk8s_inference.spec.model_deployment import DeviceRequest, Engine, EnvVar, Member
+    from cdk8s_inference.stack.component import Component, HelmChart
+    from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
+    from cdk8s_inference.stack.listener import Listener
+    from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
+    from cdk8s_inference.stack.serving_stack import ServingStack
 
 _HOMES = {
     "App": "cdk8s",
@@ -93,9 +65,6 @@ _HOMES = {
     "PodAddition": "cdk8s_inference.engines.engine_group",
     "Probes": "cdk8s_inference.platform",
     "Profile": "cdk8s_inference.routing.picker_config",
-    "STACK_2026_08": "cdk8s_inference.releases.stack",
-    "STACK_MODELPLANE": "cdk8s_inference.releases.stack",
-    "STACK_NEWEST": "cdk8s_inference.releases.stack",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
@@ -103,9 +72,6 @@ _HOMES = {
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
 
 __all__ = [
-    "STACK_2026_08",
-    "STACK_MODELPLANE",
-    "STACK_NEWEST",
     "App",
     "ArgoCD",
     "Component",
@@ -153,4 +119,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted(__all__)

@@ -26,8 +26,6 @@ def test_it_writes(tmp_path: Path) -> None:
     ("arguments", "status"),
     [
         (["--help"], 0),
-        (["--version"], 0),
-        (["synth", "--help"], 0),
         (["synth", "bad.yaml", "--stdout"], 1),
         (["synth", "good.yaml"], 2),
     ],

@@ -12,11 +12,12 @@ import click
 
 from cdk8s_inference.cli.across import across
 from cdk8s_inference.cli.inputs import inputs, load
-from cdk8s_inference.cli.output import file_names, to_stdout, write
+from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
-from cdk8s_inference.cli.synth import compose
+from cdk8s_inference.cli.synth import DELIVERIES, compose, compose_stack
 from cdk8s_inference.findings import errors
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
 EXIT_READER_GONE = 141
@@ -145,6 +146,18 @@ def main() -> None:
     help="What fronts a Unified deployment.",
 )
 @click.option(
+    "--delivery",
+    type=click.Choice(tuple(DELIVERIES)),
+    default="flux",
+    show_default=True,
+    help="What installs the charts of a ServingStack.",
+)
+@click.option(
+    "--allow-untested",
+    is_flag=True,
+    help="Compose a ServingStack whose releases are not known to work together.",
+)
+@click.option(
     "--format",
     "format",
     type=click.Choice(FORMATS),
@@ -161,9 +174,11 @@ def synth(
     node_pool: str | None,
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
+    delivery: str,
+    allow_untested: bool,
     format: Format,
 ) -> None:
-    """Turn ModelDeployment documents into manifests to apply.
+    """Turn ModelDeployment and ServingStack documents into manifests to apply.
 
     Each FILE holds one or more documents, in YAML or JSON; - is standard input. All findings of
     all documents are reported; nothing is written unless all of them are good.
@@ -178,25 +193,39 @@ def synth(
         device_classes=device_classes,
         unified_mode=unified_mode,
     )
-    loaded, findings = load(inputs(files), platform, namespace)
+    loaded, stacks, findings = load(
+        inputs(files), platform, namespace, allow_untested=allow_untested
+    )
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
     findings += across(loaded, platform)
     try:
+        parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
         texts = compose(loaded, platform)
+    except CannotRender as error:
+        raise click.UsageError(str(error)) from None
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
     outcome = None
     try:
         if output is None:
-            to_stdout(texts)
+            to_stdout([*(text for part in parts for text in part), *texts])
         else:
-            write(dict(zip(file_names(loaded), texts, strict=True)), output)
-            outcome = f"{plural(len(texts), 'deployment')} written to {output}"
+            manifests = dict(zip(file_names(loaded), texts, strict=True))
+            for names, part in zip(stack_file_names(stacks), parts, strict=True):
+                manifests |= zip(names, part, strict=True)
+            write(manifests, output)
+            outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     except BrokenPipeError:
         sys.exit(EXIT_READER_GONE)
     except OSError as error:
         target = "standard output" if output is None else f"{str(output)!r}, nothing changed there"
         raise Failure(f"Cannot write to {target}", error) from None
     report(findings, format, outcome)
+
+
+def _composed(stacks: int, deployments: int) -> str:
+    """What was composed, such as ``1 serving stack and 2 deployments``."""
+    counted = ((stacks, "serving stack"), (deployments, "deployment"))
+    return " and ".join(plural(count, noun) for count, noun in counted if count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,11 +45,19 @@ class PickerConfig:
     handlers: Sequence[Plugin]
 
     def render(self, release: RouterRelease) -> str:
-        """The configuration as YAML for a release."""
-        plugins: dict[str, Plugin] = {plugin.type: plugin for plugin in self.handlers}
-        for profile in self.profiles:
-            for plugin in (*profile.plugins, *(scorer for scorer, _ in profile.scorers)):
-                plugins.setdefault(plugin.type, plugin)
+        """The configuration as YAML for a release.
+
+        Raises:
+            ValueError: A plugin occurs with two sets of parameters.
+        """
+        plugins: dict[str, Plugin] = {}
+        for plugin in self._plugins():
+            known = plugins.setdefault(plugin.type, plugin)
+            if known != plugin:
+                raise ValueError(
+                    f"plugin {plugin.type} has the parameters {known.parameters} and "
+                    f"{plugin.parameters}; give it the same ones wherever it occurs"
+                )
         document = {
             "apiVersion": release.config_api_version,
             "kind": "EndpointPickerConfig",
@@ -57,6 +65,12 @@ class PickerConfig:
             "schedulingProfiles": [_profile(profile) for profile in self.profiles],
         }
         return yaml.safe_dump(document, sort_keys=False)
+
+    def _plugins(self) -> Iterator[Plugin]:
+        yield from self.handlers
+        for profile in self.profiles:
+            yield from profile.plugins
+            yield from (scorer for scorer, _ in profile.scorers)
 
 
 def disaggregated(release: RouterRelease) -> PickerConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,13 +73,16 @@ def read(content: bytes, file: str | None = None) -> tuple[list[Document], list[
         return [], [problem.finding.at(file, problem.line)]
 
 
-def single(content: bytes, file: str) -> Document:
-    """The one document of a file's content.
+def single(path: str | os.PathLike[str]) -> Document:
+    """The one document of a file.
 
     Raises:
-        InvalidInput: It cannot be read, or holds another number of documents.
+        InvalidInput: It is not readable as documents, or holds another number of them.
+        OSError: The file cannot be read.
     """
-    documents, findings = read(content, file)
+    file = os.fspath(path)
+    with open(file, "rb") as stream:
+        documents, findings = read(stream.read(MAX_BYTES + 1), file)
     if len(documents) != 1 and not findings:
         findings = [
             Finding(

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -36,6 +35,8 @@ class ServingStack(Chart):
     after them.
 
     Attributes:
+        foundation: The chart of the CRDs and namespaces.
+        components: The chart of what installs the controllers.
         gateway: The gateway, for :class:`Platform`.
         findings: What is worth knowing about the stack, though it can be composed. Warnings
             among them are also raised as :class:`InferenceWarning`.
@@ -115,11 +116,11 @@ class ServingStack(Chart):
         super().__init__(scope, id, disable_resource_name_hashes=True)
         # kubectl looks up the kinds of all it is given before it applies any of it, so CRDs need
         # a file of their own. cdk8s numbers the files of charts that depend on each other.
-        first = Chart(self, "foundation", disable_resource_name_hashes=True)
-        second = Chart(self, "components", disable_resource_name_hashes=True)
-        second.node.add_dependency(first)
-        _emit(first, foundation)
-        _emit(second, delivered.components)
+        self.foundation = Chart(self, "foundation", disable_resource_name_hashes=True)
+        self.components = Chart(self, "components", disable_resource_name_hashes=True)
+        self.components.node.add_dependency(self.foundation)
+        _emit(self.foundation, foundation)
+        _emit(self.components, delivered.components)
         _emit(self, delivered.gateway)
         self.gateway = replace(props.gateway, stack=self)
 
@@ -146,8 +147,7 @@ class ServingStack(Chart):
             InvalidInput: The file is no such document; says all that is wrong, with lines.
             OSError: The file cannot be read.
         """
-        document = single(Path(path).read_bytes(), os.fspath(path))
-        return cls._from(scope, id, document, delivery, allow_untested)
+        return cls._from(scope, id, single(path), delivery, allow_untested)
 
     @classmethod
     def from_document(

@@ -14,6 +14,10 @@ _HOOK = "helm.sh/hook"
 _HOOK_WEIGHT = "helm.sh/hook-weight"
 
 
+class CannotRender(RuntimeError):
+    """A chart cannot be rendered at synth; the message says what that needs."""
+
+
 @dataclass(frozen=True)
 class Plain(Delivery):
     """Delivery without a tool in the cluster: what Helm renders at synth is applied as it is.
@@ -33,7 +37,7 @@ class Plain(Delivery):
         """The charts' objects; their CRDs join the stack's own.
 
         Raises:
-            RuntimeError: There is no ``helm`` command, or it cannot render a chart; says why.
+            CannotRender: There is no ``helm`` command, or it cannot render a chart; says why.
         """
         crds: list[Manifest] = []
         others: list[Manifest] = []
@@ -47,7 +51,7 @@ class Plain(Delivery):
 
     def _render(self, component: Component, chart: HelmChart) -> list[Manifest]:
         if shutil.which(self.helm) is None:
-            raise RuntimeError(
+            raise CannotRender(
                 f"Plain delivery renders {chart.name} with the command {self.helm!r}, which is not "
                 "installed here; install Helm (https://helm.sh/docs/intro/install/), or choose a "
                 "delivery that renders in the cluster: Flux, ArgoCD, Crossplane or K3s"
@@ -70,7 +74,7 @@ class Plain(Delivery):
                 helm_flags=self._flags(component),
             )
         except RuntimeError as error:
-            raise RuntimeError(
+            raise CannotRender(
                 f"Plain delivery cannot render {chart.name} {chart.version} from "
                 f"{chart.repository}; it needs the network, or a chart repository that can be "
                 f"reached from here: {_reason(error)}"
