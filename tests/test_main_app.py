@@ -31,7 +31,7 @@ def test_it_writes_what_is_committed_whatever_the_hash_seed(seed: str, tmp_path:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     written = files(tmp_path / "dist")
-    assert len(written) == 3
+    assert len(written) == 6
     assert written == files(ROOT / "dist"), "dist/ is stale: run main.py"
 
 
