@@ -302,6 +302,10 @@ def test_findings_as_text_and_as_data() -> None:
         (f"{CONTAINER}.image", "a ", "'a ' is malformed", "white space"),
         (f"{CONTAINER}.image", ABSENT, "required", "add image"),
         (f"{ENGINE}.surplus", "x" * 200, f"'{'x' * 76}...", "remove it"),
+        (f"{REPLICA}.containers", [], "unknown field, set to a list of 0", "remove it"),
+        (f"{REPLICA}.engine", [], "unknown field, set to a list of 0", "did you mean engines?"),
+        (f"{CONTAINER}.engines", [], "unknown field, set to a list of 0", "remove it"),
+        ("metadata.name", "\ud800", "'\\ud800': is not valid Unicode", "stay within the limit"),
         ("kind", "List", "kind is 'List'", "this takes ModelDeployments of modelplane.ai/v1alpha1"),
         ("kind", ABSENT, "kind is missing", "this takes ModelDeployments"),
     ],
@@ -469,6 +473,24 @@ def test_namespace(namespace: Any, argument: str | None, where: str, codes: list
     assert deployment is not None
     assert deployment.namespace == where
     assert [finding.code for finding in found] == codes
+
+
+@pytest.mark.parametrize(
+    ("namespace", "code"), [("", "D007"), ("A", "D009"), ("a.b", "D009"), ("a" * 64, "D007")]
+)
+def test_the_namespace_given_instead_is_checked(namespace: str, code: str) -> None:
+    deployment, [finding] = check(Document(unified()), namespace=namespace)
+    assert deployment is None
+    assert (finding.code, finding.path) == (code, "metadata.namespace")
+
+
+def test_fields_that_pull_request_142_did_not_have_are_unknown_even_as_null() -> None:
+    env = [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}, "fieldRef": None}}
+    ]
+    found = edited(unified(), f"{CONTAINER}.env", env)
+    assert findings(found) == []
+    assert [finding.code for finding in findings(under_spec(found))] == ["D004"]
 
 
 @pytest.mark.parametrize("data", [None, True, 1, 1.5, "text", [], [unified()]])
