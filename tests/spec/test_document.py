@@ -484,6 +484,11 @@ def test_the_namespace_given_instead_is_checked(namespace: str, code: str) -> No
     assert (finding.code, finding.path) == (code, "metadata.namespace")
 
 
+def test_the_names_of_python_are_unknown_in_a_document_even_as_null() -> None:
+    found = edited(unified(), f"{MEMBER}.node_selector", None)
+    assert [finding.code for finding in findings(found)] == ["D004"]
+
+
 def test_fields_that_pull_request_142_did_not_have_are_unknown_even_as_null() -> None:
     env = [
         {"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}, "fieldRef": None}}
@@ -503,6 +508,16 @@ def test_what_is_no_object_has_one_finding(data: Any) -> None:
 def test_what_is_no_object_is_placed() -> None:
     _, [finding] = check(read_one("# a\n\n- b\n"))
     assert (finding.code, finding.line) == ("D006", 3)
+
+
+@pytest.mark.parametrize("key", [None, True, -1, -1.5, (1, 2), b"a"])
+@pytest.mark.parametrize("path", ["", "spec", f"{MEMBER}.template.metadata.labels", CONTAINER])
+def test_a_key_from_python_that_is_no_string_is_refused(key: Any, path: str) -> None:
+    found = edited(unified(), f"{MEMBER}.template.metadata.labels", {"a": "b"})
+    at(found, parts(path))[key] = "a"
+    problems = errors(findings(found))
+    assert "D003" in {finding.code for finding in problems}
+    assert all(str(finding) for finding in problems)
 
 
 def test_a_document_of_another_api_has_no_findings_of_its_fields() -> None:

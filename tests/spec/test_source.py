@@ -255,6 +255,7 @@ def test_keys_are_found_wrong_together_with_all_else() -> None:
     ],
 )
 def test_scalars_mean_what_they_mean_to_kubernetes_tools(text: str, value: Any) -> None:
+    # What version 1.6 of sigs.k8s.io/yaml makes of them.
     found = read_one(f"a: {text}").data["a"]
     assert found == value
     assert type(found) is type(value)

@@ -177,11 +177,15 @@ def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if path[-1:] == ("[key]",):  # pydantic's mark for the key of a free-form mapping
+        path, kind = path[:-1], "invalid_key"
     where = field_path(path)
 
     def finding(code: str, message: str, fix: str) -> rules.Placed:
         return Finding(code, "error", where, message, fix), path
 
+    if kind == "invalid_key":
+        return finding("D003", f"key {shown(value)} is not a string", "quote the key")
     if kind == "missing":
         return finding("D005", "the field is required, and missing", f"add {path[-1]}")
     if kind == "extra_forbidden":
@@ -196,8 +200,6 @@ def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
         return finding("D008", f"is {shown(value)}, must be {expected}", "choose one of these")
     if kind == "string_pattern_mismatch":
         return finding("D009", f"{shown(value)} is malformed", PATTERNS[context["pattern"]])
-    if kind == "invalid_key":
-        return finding("D003", f"key {shown(path[-1])} is not a string", "quote the key")
     return finding("D007", f"{shown(value)}: {_limit(kind, context)}", "stay within the limit")
 
 

@@ -68,7 +68,7 @@ PodField = Annotated[str, StringConstraints(pattern=_POD_FIELD)]
 
 
 class Model(BaseModel):
-    """Base of the document's types: strict, closed, immutable, null the same as absent."""
+    """Base of the document's types: strict, closed, immutable; null in a field is absence."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -91,9 +91,8 @@ class Model(BaseModel):
 
 @cache
 def _keys(model: type[Model]) -> frozenset[str]:
-    """The fields of a model, as Python and as a document name them."""
-    fields = model.model_fields
-    return frozenset(fields) | {field.alias or name for name, field in fields.items()}
+    """The fields of a model, as a document names them."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
@@ -106,7 +105,7 @@ def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
         if not inner:
             return []
         model = inner[0]
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return sorted(_keys(model))
 
 
 def _models_in(annotation: Any) -> Iterator[type[Model]]:
