@@ -338,8 +338,9 @@ def test_typed_values_that_break_a_rule_say_so_all_at_once() -> None:
 @pytest.mark.parametrize("namespace", ["Ml", "a_b", "a" * 64])
 def test_a_namespace_that_no_cluster_has_is_refused(namespace: str) -> None:
     app = App()
-    with pytest.raises(ValueError, match=f"namespace '{namespace}' must be"):
+    with pytest.raises(InvalidInput) as raised:
         ModelDeployment.from_document(app, "it", builders.unified(), namespace=namespace)
+    assert [finding.path for finding in raised.value.findings] == ["metadata.namespace"]
     assert app.node.children == []
 
 

@@ -180,8 +180,7 @@ class ModelDeployment(Chart):
         Raises:
             InvalidInput: The deployment breaks a rule; says all that it breaks.
             pydantic.ValidationError: A value is of another type, or out of its limits.
-            ValueError: Another deployment of the app composes an object of the same name, or
-                no cluster has such a namespace.
+            ValueError: Another deployment of the app composes an object of the same name.
         """
         platform = platform or Platform()
         if _checked is None:
@@ -190,7 +189,6 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
-        names.require_namespace(namespace)
         replica_names = [names.replica(name, index) for index in range(replicas)]
         keys = [
             key

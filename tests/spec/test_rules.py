@@ -294,6 +294,61 @@ PATTERNS = [
     ),
 ]
 
+REFERENCES = [
+    *(
+        Case(code, ENV, [{"name": "A", "valueFrom": {source: bad}}], good, path=f"{ENV}[0].{path}")
+        for source in ("secretKeyRef", "configMapKeyRef")
+        for code, bad, path in (
+            ("D009", {"name": "Hf_Token", "key": "a"}, f"valueFrom.{source}.name"),
+            ("D007", {"name": "", "key": "a"}, f"valueFrom.{source}.name"),
+            ("D009", {"name": "hf", "key": "a/b"}, f"valueFrom.{source}.key"),
+            ("D007", {"name": "hf", "key": ""}, f"valueFrom.{source}.key"),
+        )
+        for good in [[{"name": "A", "valueFrom": {source: {"name": "hf.v1", "key": "A_b.c-1"}}}]]
+    ),
+    *(
+        Case(
+            "D009",
+            ENV,
+            [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": bad}}}],
+            [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": good}}}],
+            path=f"{ENV}[0].valueFrom.fieldRef.fieldPath",
+            either_shape=False,
+        )
+        for bad, good in (
+            ("", "status.podIP"),
+            ("podIP", "metadata.name"),
+            ("status.phase", "status.hostIPs"),
+            ("metadata.labels", "metadata.labels['a.io/b']"),
+            ("metadata.annotations[a]", "metadata.annotations['a']"),
+            ("spec.nodeName\n", "spec.nodeName"),
+        )
+    ),
+    Case(
+        "D008",
+        ENV,
+        [
+            {
+                "name": "A",
+                "valueFrom": {"fieldRef": {"fieldPath": "status.podIP", "apiVersion": "2"}},
+            }
+        ],
+        [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        path=f"{ENV}[0].valueFrom.fieldRef.apiVersion",
+        either_shape=False,
+    ),
+    *(
+        Case(
+            code,
+            PULL_SECRETS,
+            [{"name": bad}],
+            [{"name": "a.b"}],
+            path=f"{PULL_SECRETS}[0].name",
+        )
+        for code, bad in (("D007", ""), ("D009", "A"))
+    ),
+]
+
 FOREIGN = [
     *each(
         "D010",
@@ -511,6 +566,7 @@ CASES = [
     *LIMITS,
     *CHOICES,
     *PATTERNS,
+    *REFERENCES,
     *FOREIGN,
     *BETWEEN_FIELDS,
     *TAINTS,

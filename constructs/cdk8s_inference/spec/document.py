@@ -17,6 +17,7 @@ from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.model_deployment import (
     API_VERSION,
     KIND,
+    PATTERNS,
     DnsLabel,
     Engine,
     EnginesUnderSpecDocument,
@@ -173,11 +174,15 @@ def structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if path[-1:] == ("[key]",):  # pydantic's mark for the key of a free-form mapping
+        path, kind = path[:-1], "invalid_key"
     where = field_path(path)
 
     def finding(code: str, message: str, fix: str) -> rules.Placed:
         return Finding(code, "error", where, message, fix), path
 
+    if kind == "invalid_key":
+        return finding("D003", f"key {shown(value)} is not a string", "quote the key")
     if kind == "missing":
         return finding("D005", "the field is required, and missing", f"add {path[-1]}")
     if kind == "extra_forbidden":
@@ -191,9 +196,7 @@ def structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
         expected = context.get("expected", "")
         return finding("D008", f"is {shown(value)}, must be {expected}", "choose one of these")
     if kind == "string_pattern_mismatch":
-        return finding("D009", f"{shown(value)} is malformed", _pattern_fix(path, document))
-    if kind == "invalid_key":
-        return finding("D003", f"key {shown(path[-1])} is not a string", "quote the key")
+        return finding("D009", f"{shown(value)} is malformed", PATTERNS[context["pattern"]])
     return finding("D007", f"{shown(value)}: {_limit(kind, context)}", "stay within the limit")
 
 
@@ -205,28 +208,6 @@ def _unknown_field(field: Cursor, document: type[Model]) -> Finding:
     return Finding("D004", "error", field_path(field.path), message, fix)
 
 
-_DEPLOYMENTS = (ModelDeploymentDocument, EnginesUnderSpecDocument)
-
-
-def _pattern_fix(path: Path, document: type[Model]) -> str:
-    if path == ("metadata", "name") and document in _DEPLOYMENTS:
-        return (
-            "use lower case letters, digits and '-', starting with a letter: the name becomes "
-            "those of Services, which allow no other"
-        )
-    if path[-1] == "image":
-        return "remove the white space around it"
-    if path[-1] == "fieldPath":
-        return "name a field that a pod offers to its environment, such as status.podIP"
-    if path[-1] == "key":
-        return "use letters, digits, '-', '_' and '.'"
-    if path[-2] in ("modelCacheRef", "secretKeyRef", "configMapKeyRef", "imagePullSecrets"):
-        return "use lower case letters, digits, '-' and '.', edged by letters or digits"
-    if path[-3:-2] == ("env",):
-        return "use printable ASCII without '='"
-    return "use lower case letters, digits and '-', edged by letters or digits"
-
-
 def _limit(kind: str, context: Mapping[str, Any]) -> str:
     bounds = {
         "greater_than_equal": "must be at least {ge}",
@@ -234,6 +215,7 @@ def _limit(kind: str, context: Mapping[str, Any]) -> str:
         "string_too_short": "must have at least {min_length} character(s)",
         "string_too_long": "must have at most {max_length} characters",
         "too_short": "must have at least {min_length} item(s), has {actual_length}",
+        "string_unicode": "is not valid Unicode",
         "too_long": "must have at most {max_length} item(s), has {actual_length}",
     }
     return bounds.get(kind, kind.replace("_", " ")).format(**context)
