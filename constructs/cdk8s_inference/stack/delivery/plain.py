@@ -50,7 +50,8 @@ class Plain(Delivery):
         return Delivered([*plan.foundation, *crds], others, plan.gateway)
 
     def _render(self, component: Component, chart: HelmChart) -> list[Manifest]:
-        if shutil.which(self.helm) is None:
+        helm = shutil.which(self.helm)
+        if helm is None:
             raise CannotRender(
                 f"Plain delivery renders {chart.name} with the command {self.helm!r}, which is not "
                 "installed here; install Helm (https://helm.sh/docs/intro/install/), or choose a "
@@ -70,7 +71,7 @@ class Plain(Delivery):
                 namespace=component.namespace,
                 release_name=component.name,
                 values=dict(component.values),
-                helm_executable=self.helm,
+                helm_executable=helm,
                 helm_flags=self._flags(component),
             )
         except RuntimeError as error:
