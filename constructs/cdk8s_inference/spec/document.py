@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdk8s_inference.findings import Finding, Path, errors, field_path, shown, type_name
+from cdk8s_inference.objects import taken
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.cursor import Cursor
@@ -29,6 +31,9 @@ from cdk8s_inference.spec.model_deployment import (
 from cdk8s_inference.spec.source import Document
 
 DEFAULT_NAMESPACE = "default"
+
+_MOST_FINDINGS = 1000
+"""Wrong fields that are listed: nobody reads more, and each costs two kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += [_structural(error, model) for error in problem.errors(include_url=False)]
+        placed += _structure(problem, model)
     if namespace is not None:
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
@@ -88,7 +93,9 @@ def check(
         return None, findings
     spec = value.spec if isinstance(value, ModelDeploymentDocument) else value.spec.as_current()
     where = namespace or value.metadata.namespace or DEFAULT_NAMESPACE
-    return Deployment(value.metadata.name, where, spec), findings
+    deployment = Deployment(value.metadata.name, where, spec)
+    findings += [document.locate(*each) for each in _clashes(deployment, platform or Platform())]
+    return None if errors(findings) else deployment, findings
 
 
 def check_spec(
@@ -123,6 +130,24 @@ def _foreign(root: Cursor) -> Iterator[rules.Placed]:
 
 
 _NAMESPACE: Path = ("metadata", "namespace")
+
+
+def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Placed]:
+    """Objects of one name: engine names can agree in what is left when they are cut."""
+    spec = deployment.spec.template.spec
+    keys = taken(
+        deployment.name,
+        deployment.spec.replicas,
+        spec.engines,
+        spec.serving_mode,
+        platform.unified_mode,
+    )
+    twice = [f"{kind} {name}" for (kind, name), count in Counter(keys).items() if count > 1]
+    if twice:
+        path: Path = ("metadata", "name")
+        message = f"several objects would have one name: {', '.join(twice)}"
+        fix = "rename the deployment or an engine"
+        yield Finding("D133", "error", field_path(path), message, fix), path
 
 
 def _given_namespace(namespace: str) -> list[rules.Placed]:
@@ -171,6 +196,16 @@ _TYPES = {
     "model_type": "an object",
     "model_attributes_type": "an object",
 }
+
+
+def _structure(problem: ValidationError, model: type[Model]) -> list[rules.Placed]:
+    found = problem.errors(include_url=False)
+    placed = [_structural(error, model) for error in found[:_MOST_FINDINGS]]
+    if (more := len(found) - _MOST_FINDINGS) > 0:
+        message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
+        fix = "is this a ModelDeployment? If so, correct what is listed first"
+        placed.append((Finding("D002", "error", "", message, fix), ()))
+    return placed
 
 
 def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
