@@ -15,7 +15,7 @@ import yaml
 from tests.cli.console import found, named, program, run, save, synth, tree
 from tests.kit.shared import SHARED
 from tests.spec.builders import as_yaml, edited, prefill_decode, unified
-from tests.spec.test_source import bomb, merge_bomb, staircase
+from tests.spec.hostile import bomb, merge_bomb, staircase
 
 
 def objects(text: str) -> list[dict[str, Any]]:

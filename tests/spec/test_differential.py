@@ -235,7 +235,7 @@ DELIBERATE = {
     "D008": r"\.fieldRef\.apiVersion$",
     "D009": r"\.(name|image|key|fieldPath)$",
     "D011": r"\.env\[\d+\]\.name$",
-    "D111": r"\[cdk8s-inference/",
+    "D111": r"\[(cdk8s-inference|leaderworkerset\.sigs\.k8s\.io)/",
     "D122": "",
     "D123": "",
     "D124": "",
@@ -243,6 +243,7 @@ DELIBERATE = {
     "D126": "",
     "D130": "",
     "D131": "",
+    "D132": "",
 }
 DELIBERATE_UNDER_SPEC = {**DELIBERATE, "D111": "", "D112": "", "D113": "", "D114": ""}
 # These codes stand for the contract as well; what tells them apart is in the message.

@@ -550,3 +550,11 @@ def test_a_spec_written_as_python_values_is_checked() -> None:
     assert codes == [finding.code for finding in findings(everything_current())]
     [finding] = errors(check_spec("Qwen", "ml-team", spec, Platform()))
     assert (finding.code, finding.path) == ("D009", "metadata.name")
+
+
+def test_more_than_anyone_reads_is_counted() -> None:
+    wrong = edited(unified(), f"{CONTAINER}.args", [1] * 1500)
+    found = findings(wrong)
+    assert len(found) == 1001
+    assert sorted({finding.code for finding in found}) == ["D002", "D006"]
+    assert any("500 more fields are wrong than the 1000 listed" in each.message for each in found)

@@ -72,7 +72,7 @@ def test_files_in_order_and_deployments_after_them(tmp_path: Path) -> None:
         "0003-aa",
     ]
     server = control_plane("flux")
-    server.namespaces.add(model.namespace)
+    server.namespaces.add(model.namespace or "default")
     for objects in files.values():
         server.apply_all(objects)
     route = the(server.objects, "HTTPRoute")  # type: ignore[arg-type]

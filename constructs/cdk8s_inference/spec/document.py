@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdk8s_inference.findings import Finding, Path, errors, field_path, shown, type_name
+from cdk8s_inference.objects import taken
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.cursor import Cursor
@@ -29,6 +31,9 @@ from cdk8s_inference.spec.model_deployment import (
 from cdk8s_inference.spec.source import Document
 
 DEFAULT_NAMESPACE = "default"
+
+_MOST_FINDINGS = 1000
+"""Wrong fields that are listed: nobody reads more, and each costs two kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += [structural(error, model) for error in problem.errors(include_url=False)]
+        placed += structure(problem, model)
     if namespace is not None:
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
@@ -85,7 +90,9 @@ def check(
         return None, findings
     spec = value.spec if isinstance(value, ModelDeploymentDocument) else value.spec.as_current()
     where = namespace or value.metadata.namespace or DEFAULT_NAMESPACE
-    return Deployment(value.metadata.name, where, spec), findings
+    deployment = Deployment(value.metadata.name, where, spec)
+    findings += [document.locate(*each) for each in _clashes(deployment, platform or Platform())]
+    return None if errors(findings) else deployment, findings
 
 
 def check_spec(
@@ -122,13 +129,31 @@ def foreign(root: Cursor, api_version: str, kind: str) -> Iterator[rules.Placed]
 _NAMESPACE: Path = ("metadata", "namespace")
 
 
+def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Placed]:
+    """Objects of one name: engine names can agree in what is left when they are cut."""
+    spec = deployment.spec.template.spec
+    keys = taken(
+        deployment.name,
+        deployment.spec.replicas,
+        spec.engines,
+        spec.serving_mode,
+        platform.unified_mode,
+    )
+    twice = [f"{kind} {name}" for (kind, name), count in Counter(keys).items() if count > 1]
+    if twice:
+        path: Path = ("metadata", "name")
+        message = f"several objects would have one name: {', '.join(twice)}"
+        fix = "rename the deployment or an engine"
+        yield Finding("D133", "error", field_path(path), message, fix), path
+
+
 def _given_namespace(namespace: str) -> list[rules.Placed]:
     """What is wrong with a namespace that stands in for the document's own."""
     try:
         TypeAdapter(DnsLabel).validate_python(namespace)
     except ValidationError as problem:
         [error] = problem.errors(include_url=False)
-        return [structural({**error, "loc": _NAMESPACE}, ModelDeploymentDocument)]
+        return [_structural({**error, "loc": _NAMESPACE}, ModelDeploymentDocument)]
     return []
 
 
@@ -170,7 +195,19 @@ _TYPES = {
 }
 
 
-def structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
+def structure(problem: ValidationError, model: type[Model]) -> list[rules.Placed]:
+    """A finding for each place where a document is not of its model's shape, within bounds."""
+    (kind,) = get_args(model.model_fields["kind"].annotation)
+    found = problem.errors(include_url=False)
+    placed = [_structural(error, model) for error in found[:_MOST_FINDINGS]]
+    if (more := len(found) - _MOST_FINDINGS) > 0:
+        message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
+        fix = f"is this a {kind}? If so, correct what is listed first"
+        placed.append((Finding("D002", "error", "", message, fix), ()))
+    return placed
+
+
+def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from cdk8s_inference.findings import Finding, errors, field_path, type_name
 from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.document import foreign, structural
+from cdk8s_inference.spec.document import foreign, structure
 from cdk8s_inference.spec.model_deployment import Model, ObjectMeta, ObjectName
 from cdk8s_inference.spec.rules import Placed
 from cdk8s_inference.spec.source import Document
@@ -109,10 +109,7 @@ def check_stack(document: Document) -> tuple[ServingStackDocument | None, list[F
         try:
             value = ServingStackDocument.model_validate(document.data, by_alias=True, by_name=False)
         except ValidationError as problem:
-            placed = [
-                structural(error, ServingStackDocument)
-                for error in problem.errors(include_url=False)
-            ]
+            placed = structure(problem, ServingStackDocument)
         placed += [*_kubeconfig(root), *_repeated_listeners(root), *_unused(root)]
     findings = [*document.findings, *(document.locate(*each) for each in placed)]
     return (None if errors(findings) else value), findings
