@@ -98,6 +98,17 @@ def test_what_is_wrong_with_any_document_stops_all(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_its_gateway_is_the_one_that_routes_attach_to(tmp_path: Path) -> None:
+    file = save(tmp_path / "all.yaml", named("a"), stack())
+    result = synth(file, "--stdout", "--gateway", "edge/models")
+    assert result.exit_code == 0
+    made = {entry["kind"]: entry for entry in objects(result.stdout)}
+    metadata = made["Gateway"]["metadata"]
+    (parent,) = made["HTTPRoute"]["spec"]["parentRefs"]
+    assert (metadata["namespace"], metadata["name"]) == ("edge", "models")
+    assert (parent["namespace"], parent["name"]) == ("edge", "models")
+
+
 def test_untested_releases_on_request(tmp_path: Path) -> None:
     file = save(tmp_path / "stack.yaml", stack(versions={"envoyGateway": "v1.9.0"}))
     result = synth(file, "--stdout", "--allow-untested", "--format", "json")

@@ -168,6 +168,13 @@ def test_two_default_gateways_are_refused_and_nothing_is_left_behind() -> None:
     assert [node.node.id for node in app.node.children] == ["one", "other"]
 
 
+def test_an_object_that_is_there_twice_is_refused() -> None:
+    extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}}
+    twice = [Component("x", manifests=[extra]), Component("y", manifests=[extra])]
+    with pytest.raises(InvalidInput, match="ConfigMap b/a is composed twice"):
+        ServingStack(App(), "stack", extra=twice, **SMALL)
+
+
 def test_a_second_gateway_for_one_cluster() -> None:
     app = App()
     ServingStack(app, "one", **SMALL)

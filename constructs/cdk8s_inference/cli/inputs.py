@@ -124,7 +124,9 @@ def load(
         findings += problems
         for document in documents:
             if is_serving_stack(document):
-                props, found = read_stack(document, allow_untested=allow_untested)
+                props, found = read_stack(
+                    document, gateway=platform.gateway, allow_untested=allow_untested
+                )
                 if props is not None:
                     name = document.data["metadata"]["name"]
                     stacks.append(LoadedStack(name, props, found, source))

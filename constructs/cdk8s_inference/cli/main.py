@@ -120,7 +120,7 @@ def main() -> None:
     default=_DEFAULT_GATEWAY,
     show_default=True,
     callback=_gateway,
-    help="Gateway that the HTTPRoutes attach to.",
+    help="Gateway that the HTTPRoutes attach to, and that a ServingStack composes.",
 )
 @click.option(
     "--node-pool",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdk8s_inference.findings import Finding, Path, errors, field_path
+from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_MODELPLANE
 from cdk8s_inference.spec.serving_stack import ServingStackDocument, check_stack
 from cdk8s_inference.spec.source import Document
@@ -15,18 +16,19 @@ from cdk8s_inference.stack.rules import violations
 
 
 def read_stack(
-    document: Document, *, allow_untested: bool = False
+    document: Document, *, gateway: Gateway | None = None, allow_untested: bool = False
 ) -> tuple[StackProps | None, list[Finding]]:
     """The props that a document describes, None where it has errors, and all findings.
 
     Args:
         document: What was read.
+        gateway: Namespace and name of its Gateway, which the document does not say.
         allow_untested: A combination of releases that is not known to work is a warning only.
     """
     value, findings = check_stack(document)
     if value is None:
         return None, findings
-    props = _props(value, allow_untested)
+    props = _props(value, gateway or Gateway(), allow_untested)
     for finding, argument in violations(props):
         path = _path(argument)
         placed = replace(finding, path=field_path(path), fix=_fix(finding))
@@ -35,7 +37,7 @@ def read_stack(
     return (None if errors(findings) else props), findings
 
 
-def _props(document: ServingStackDocument, allow_untested: bool) -> StackProps:
+def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: bool) -> StackProps:
     spec = document.spec
     listeners = [
         Listener(listener.name, listener.port, listener.protocol)
@@ -44,6 +46,7 @@ def _props(document: ServingStackDocument, allow_untested: bool) -> StackProps:
     return StackProps(
         # The document says nothing of the others.
         versions=replace(STACK_MODELPLANE, **spec.versions.model_dump(by_alias=False)),
+        gateway=gateway,
         gateway_class=spec.gateway.class_name,
         listeners=listeners or (Listener.http(),),
         devices=DraDriver(spec.nvidia_driver_root),

@@ -243,30 +243,21 @@ def _certificate(props: StackProps, index: int) -> Iterator[Placed]:
 
 
 def _names(props: StackProps) -> Iterator[Placed]:
-    labels: list[tuple[Path, str]] = [
-        (("gateway", "namespace"), props.gateway.namespace),
-        *((("namespaces", name), value) for name, value in props.namespaces.items()),
-    ]
-    subdomains: list[tuple[Path, str]] = [
-        (("gateway", "name"), props.gateway.name),
-        (("gateway_class",), props.gateway_class),
-    ]
-    for path, name in labels:
-        if not _LABEL.fullmatch(name):
+    for component, namespace in props.namespaces.items():
+        if not _LABEL.fullmatch(namespace):
             yield _error(
                 "S107",
-                path,
-                f"{name!r} is no namespace's name",
+                ("namespaces", component),
+                f"{namespace!r} is no namespace's name",
                 "use at most 63 lower case letters, digits and '-', edged by letters or digits",
             )
-    for path, name in subdomains:
-        if not _SUBDOMAIN.fullmatch(name):
-            yield _error(
-                "S107",
-                path,
-                f"{name!r} is malformed",
-                "use lower case letters, digits, '-' and '.', edged by letters or digits",
-            )
+    if not _SUBDOMAIN.fullmatch(props.gateway_class):
+        yield _error(
+            "S107",
+            ("gateway_class",),
+            f"{props.gateway_class!r} is malformed",
+            "use lower case letters, digits, '-' and '.', edged by letters or digits",
+        )
 
 
 def _driver_root(props: StackProps) -> Iterator[Placed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -111,9 +112,10 @@ class ServingStack(Chart):
             _warn(_checked)
         self.findings = tuple(_checked)
         delivered = (delivery or Flux()).deliver(plan(props))
-        path = f"{scope.node.path}/{id}".lstrip("/")
-        foundation = _claim(scope.node.root, path, delivered)
+        foundation = _unclaimed(scope.node.root, delivered)
         super().__init__(scope, id, disable_resource_name_hashes=True)
+        taken = _objects_of_app.setdefault(self.node.root, {})
+        taken.update((_key(manifest), self.node.path) for manifest in _in_order(delivered))
         # kubectl looks up the kinds of all it is given before it applies any of it, so CRDs need
         # a file of their own. cdk8s numbers the files of charts that depend on each other.
         self.foundation = Chart(self, "foundation", disable_resource_name_hashes=True)
@@ -195,55 +197,76 @@ class ServingStack(Chart):
         return cls(scope, id, delivery=delivery, _checked=findings, **vars(props))
 
 
-_Key = tuple[str, str, str]
-"""Kind, namespace and name."""
+_Key = tuple[str, str, str, str]
+"""API group, kind, namespace and name."""
 
 _objects_of_app: WeakKeyDictionary[IConstruct, dict[_Key, str]] = WeakKeyDictionary()
 
 
-def _claim(app: IConstruct, stack: str, delivered: Delivered) -> list[Manifest]:
+def _unclaimed(app: IConstruct, delivered: Delivered) -> list[Manifest]:
     """The foundation without the namespaces that another stack of the app composes.
 
     Raises:
-        InvalidInput: Another stack composes one of the other objects: ``kubectl apply`` would
-            let the last one win, without a word.
+        InvalidInput: Two objects are one: of two that are applied, the later one stays.
     """
-    taken = _objects_of_app.setdefault(app, {})
-    mine = [*delivered.gateway, *delivered.foundation, *delivered.components]
-    clashes = [_key(manifest) for manifest in mine if _key(manifest) in taken]
-    refused = [key for key in clashes if key[0] != "Namespace"]
-    if refused:
-        some = ", ".join(f"{kind} {'/'.join(filter(None, rest))}" for kind, *rest in refused[:3])
-        more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
-        finding = Finding(
+    taken = _objects_of_app.get(app, {})
+    counts = Counter(map(_key, _in_order(delivered)))
+    findings = [
+        Finding(
             "S109",
             "error",
             "",
-            f"stack {taken[refused[0]]} of this app composes {some}{more} already",
-            "give each cluster its App; a second gateway for one cluster needs another name and "
-            "class, and the components in present",
+            f"{_shown(key)} is composed twice",
+            "remove one, or rename it",
         )
-        raise InvalidInput([finding])
-    taken.update({_key(manifest): stack for manifest in mine})
+        for key, count in counts.items()
+        if count > 1
+    ]
+    clashes = [key for key in counts if key in taken]
+    refused = [key for key in clashes if key[1] != "Namespace"]
+    if refused:
+        # The gateway's are the last, and what a person knows by name.
+        some = ", ".join(map(_shown, refused[:-4:-1]))
+        more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
+        findings.append(
+            Finding(
+                "S109",
+                "error",
+                "",
+                f"stack {taken[refused[-1]]} of this app composes {some}{more} already",
+                "give each cluster its App; a second gateway for one cluster needs another name "
+                "and class, and the components in present",
+            )
+        )
+    if findings:
+        raise InvalidInput(findings)
     return [manifest for manifest in delivered.foundation if _key(manifest) not in clashes]
 
 
+def _in_order(delivered: Delivered) -> list[Manifest]:
+    return [*delivered.foundation, *delivered.components, *delivered.gateway]
+
+
 def _key(manifest: Manifest) -> _Key:
+    group = manifest["apiVersion"].rpartition("/")[0]
     metadata = manifest["metadata"]
-    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+    return group, manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _shown(key: _Key) -> str:
+    _, kind, namespace, name = key
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def _emit(chart: Chart, manifests: Sequence[Manifest]) -> None:
     for item in manifests:
-        metadata = item["metadata"]
-        body = {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
         manifest(
             chart,
-            "-".join(filter(None, _key(item))).lower(),
+            ":".join(_key(item)),
             api_version=item["apiVersion"],
             kind=item["kind"],
-            metadata=ApiObjectMetadata(name=metadata["name"]),
-            body=body,
+            metadata=ApiObjectMetadata(name=item["metadata"]["name"]),
+            body={key: value for key, value in item.items() if key not in ("apiVersion", "kind")},
         )
 
 
