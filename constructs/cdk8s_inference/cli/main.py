@@ -104,7 +104,7 @@ def main() -> None:
     metavar="DIR",
     type=click.Path(file_okay=False),
     callback=_output,
-    help="Write a file for each deployment into this folder. Other files there stay, also those "
+    help="Write a file for each deployment, three for a stack, into this folder. Other files there stay, also those "
     "of earlier runs.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")

@@ -110,7 +110,7 @@ def _after(name: ComponentName, props: StackProps) -> tuple[str, ...]:
         # It looks for Gateway API once, at start.
         return ("gateway-api",)
     if name == "ai-gateway":
-        webhook = ("cert-manager",) if _issues_webhook_certificate(props) else ()
+        webhook = ("cert-manager",) if props.has("cert-manager") else ()
         return ("ai-gateway-crds", "inference-extension", "gateway-api", *webhook)
     if name == "envoy-gateway":
         # It watches InferencePools from its start on, and asks the AI Gateway about each change:
@@ -160,15 +160,11 @@ def _cert_manager(issuer: Issuer | None) -> dict[str, Any]:
     return {**own, "config": {"enableGatewayAPI": True}} if issuer else own
 
 
-def _issues_webhook_certificate(props: StackProps) -> bool:
-    return props.has("cert-manager")
-
-
 def _ai_gateway(props: StackProps) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if props.namespace("envoy-gateway") != NAMESPACES["envoy-gateway"]:
         own["envoyGateway"] = {"namespace": props.namespace("envoy-gateway")}
-    if _issues_webhook_certificate(props):
+    if props.has("cert-manager"):
         # The chart's own certificate is another one on every rendering that has no cluster to
         # look at, as Argo CD's and `helm template`.
         own["controller"] = {"mutatingWebhook": {"certManager": {"enable": True}}}

@@ -126,29 +126,24 @@ class Crossplane(Delivery):
     def _object_version(self) -> str:
         return f"kubernetes.{self._group}/{'v1alpha2' if self.namespace is None else 'v1alpha1'}"
 
+    @property
+    def _place(self) -> dict[str, str]:
+        return {} if self.namespace is None else {"namespace": self.namespace}
+
     def _metadata(self, name: str) -> dict[str, Any]:
-        return (
-            {"name": name}
-            if self.namespace is None
-            else {
-                "name": name,
-                "namespace": self.namespace,
-            }
-        )
+        return {"name": name, **self._place}
 
     def _config(self, name: str) -> dict[str, str]:
-        return (
-            {"name": name}
-            if self.namespace is None
-            else {
-                "kind": "ClusterProviderConfig",
-                "name": name,
-            }
-        )
+        kind = {} if self.namespace is None else {"kind": "ClusterProviderConfig"}
+        return {**kind, "name": name}
 
     def _reference(self, name: str) -> dict[str, str]:
-        reference = {"apiVersion": self._object_version, "kind": "Object", "name": name}
-        return reference if self.namespace is None else {**reference, "namespace": self.namespace}
+        return {
+            "apiVersion": self._object_version,
+            "kind": "Object",
+            "name": name,
+            **self._place,
+        }
 
 
 def _needs(manifest: Manifest, ours: Iterable[Manifest]) -> list[Manifest]:
