@@ -104,8 +104,8 @@ def main() -> None:
     metavar="DIR",
     type=click.Path(file_okay=False),
     callback=_output,
-    help="Write a file for each deployment, three for a stack, into this folder. Other files there stay, also those "
-    "of earlier runs.",
+    help="Write a file for each deployment, three for a stack, into this folder. Other files "
+    "there stay, also those of earlier runs.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
 @click.option(
