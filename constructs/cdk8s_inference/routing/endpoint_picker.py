@@ -152,7 +152,7 @@ class EndpointPicker(Construct):
             containers=[
                 kplus.ContainerProps(
                     name="endpoint-picker",
-                    image=self._release.picker_image,
+                    image=self._release.picker.image,
                     image_pull_policy=kplus.ImagePullPolicy.IF_NOT_PRESENT,
                     args=self._arguments(pool),
                     ports=[
@@ -200,6 +200,10 @@ class EndpointPicker(Construct):
             (pointer(*template, "metadata", "labels"), self._pod_labels),
         ]
 
+    def _drain(self) -> list[str]:
+        flag = self._release.picker.drain_flag
+        return [] if flag is None else [f"--{flag}={_DRAIN_SECONDS}s"]
+
     def _arguments(self, pool: str) -> list[str]:
         return [
             f"--pool-name={pool}",
@@ -210,7 +214,7 @@ class EndpointPicker(Construct):
             f"--metrics-port={_METRICS_PORT}",
             # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
             "--secure-serving=true",
-            f"--drain-timeout={_DRAIN_SECONDS}s",
+            *self._drain(),
             # Authenticated metrics need a ClusterRole to review tokens; profiling is behind the
             # same check, so it goes with it.
             "--metrics-endpoint-auth=false",

@@ -51,7 +51,7 @@ class PickerConfig:
             for plugin in (*profile.plugins, *(scorer for scorer, _ in profile.scorers)):
                 plugins.setdefault(plugin.type, plugin)
         document = {
-            "apiVersion": release.config_api_version,
+            "apiVersion": release.picker.config.api_versions[0],
             "kind": "EndpointPickerConfig",
             "plugins": [_declaration(plugin) for plugin in plugins.values()],
             "schedulingProfiles": [_profile(profile) for profile in self.profiles],
@@ -93,7 +93,7 @@ def _best_pod() -> Plugin:
 
 
 def _prefix_producer(release: RouterRelease) -> Plugin:
-    parameters = {"autoTune": False, "blockSizeTokens": release.smallest_block_tokens}
+    parameters = {"autoTune": False, "blockSizeTokens": release.picker.smallest_block_tokens}
     return Plugin("approx-prefix-cache-producer", parameters)
 
 
