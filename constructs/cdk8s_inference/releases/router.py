@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cdk8s_inference.releases.connector import Connector
+from cdk8s_inference.releases.connector import Connector, ServingEngine
 from cdk8s_inference.releases.flag import Flag, FlagValue
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.releases.plugin_type import Parameter, PluginRole, PluginType, RequestData
@@ -48,7 +48,9 @@ class ConfigFormat:
             has none. Otherwise such a section switches metrics off.
         default_producers: What the picker creates for data that a plugin consumes and no
             listed plugin produces.
-        undeclared: Plugins that profiles may name without listing them: the picker adds them.
+        undeclared: Plugins that may be named without listing them: the picker adds them. A
+            picker among them is added only where none is listed.
+        undeclared_parsers: Whether any parser may be named without listing it.
     """
 
     api_versions: tuple[str, ...]
@@ -61,6 +63,7 @@ class ConfigFormat:
     additive_data_layer: bool
     default_producers: Mapping[RequestData, str]
     undeclared: tuple[str, ...]
+    undeclared_parsers: bool
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Picker:
         experimental_flag: The flag that alpha plugins need; None where there are none.
         engine_label: The pod label that tells it whose metrics an engine has.
         engines: The label's values that it knows the metrics of; ``vllm`` unlabelled.
+        event_engines: Engines whose KV cache events it can read.
         metrics: Its own metric families, some of which appear with the first request.
     """
 
@@ -115,6 +119,7 @@ class Picker:
     experimental_flag: str | None
     engine_label: str
     engines: tuple[str, ...]
+    event_engines: tuple[ServingEngine, ...]
     metrics: Mapping[str, MetricType]
 
 

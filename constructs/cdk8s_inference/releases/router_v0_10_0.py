@@ -327,6 +327,7 @@ ROUTER_V0_10_0 = replace(
         plugins=revised(_BEFORE.picker.plugins, *_CHANGED, *_ALPHA, key=_TYPE),
         standby_answers=True,
         drain_flag="drain-timeout",
+        event_engines=("vllm", "sglang"),
         experimental_flag="allow-experimental-plugins",
         metrics={
             **_BEFORE.picker.metrics,

@@ -540,6 +540,7 @@ ROUTER_V0_8_0 = RouterRelease(
                 "metrics-data-source",
                 "core-metrics-extractor",
             ),
+            undeclared_parsers=False,
         ),
         plugins=(*_HANDLERS, *_FILTERS, *_SCORERS, *_PICKERS, *_PRODUCERS, *_OTHERS),
         smallest_block_tokens=1,
@@ -570,6 +571,7 @@ ROUTER_V0_8_0 = RouterRelease(
         experimental_flag=None,
         engine_label="inference.networking.k8s.io/engine-type",
         engines=("vllm", "sglang", "trtllm-serve", "triton-tensorrt-llm"),
+        event_engines=("vllm",),
         metrics={
             "inference_extension_info": "gauge",
             "inference_extension_plugin_duration_seconds": "histogram",

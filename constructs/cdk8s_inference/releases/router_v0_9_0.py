@@ -298,6 +298,7 @@ ROUTER_V0_9_0 = replace(
                 "anthropic-parser",
                 "vllmhttp-parser",
             ),
+            undeclared_parsers=True,
         ),
         plugins=revised(
             _BEFORE.picker.plugins,

@@ -10,7 +10,7 @@ from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing import picker_config
+from cdk8s_inference.routing.picker_config import DisaggregatedConfig
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.route import http_route, route_path
 from cdk8s_inference.routing.sidecar import sidecar
@@ -94,7 +94,7 @@ class DisaggRouting(Construct):
             name=name,
             namespace=namespace,
             port=SERVING_PORT,
-            config=picker_config.disaggregated(platform.router),
+            config=DisaggregatedConfig.prefix_aware(),
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,

@@ -72,7 +72,7 @@ class UnifiedRouting(Construct):
             )
         else:
             # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
-            from cdk8s_inference.routing import picker_config
+            from cdk8s_inference.routing.picker_config import UnifiedConfig
             from cdk8s_inference.routing.pool import picked_pool
 
             picked_pool(
@@ -80,7 +80,7 @@ class UnifiedRouting(Construct):
                 name=name,
                 namespace=namespace,
                 port=port,
-                config=picker_config.unified(platform.router),
+                config=UnifiedConfig.prefix_aware(),
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
