@@ -60,12 +60,14 @@ class Parameter:
         minimum: A smaller value keeps the picker from starting.
         fields: The fields of an object, or of the objects of a list, where they are closed;
             empty where any will do.
+        reads: Set where it names the producer of data that the plugin cannot do without.
     """
 
     name: str
     kind: ParameterKind
     default: bool | int | float | str | None = None
     minimum: int | None = None
+    reads: RequestData | None = None
     fields: tuple[Parameter, ...] = ()
 
 

@@ -47,7 +47,7 @@ class ConfigFormat:
         additive_data_layer: Whether the picker adds its metrics source to a ``dataLayer`` that
             has none. Otherwise such a section switches metrics off.
         default_producers: What the picker creates for data that a plugin consumes and no
-            listed plugin produces.
+            listed plugin produces. Where it creates any, it does not start without the others.
         undeclared: Plugins that may be named without listing them: the picker adds them. A
             picker among them is added only where none is listed.
         undeclared_parsers: Whether any parser may be named without listing it.
@@ -159,7 +159,7 @@ class Sidecar:
     metrics: Mapping[str, MetricType]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RouterRelease:
     """What one release of the router is called and understands.
 
@@ -178,6 +178,9 @@ class RouterRelease:
     sidecar: Sidecar
     role_label: str = "llm-d.ai/role"
     active_ports_annotation: str = "llm-d.ai/active-ports"
+
+    def __repr__(self) -> str:
+        return f"<RouterRelease {self.version}>"
 
     def flags(self, program: Program) -> Mapping[str, Flag]:
         """Every flag of a program, by name."""

@@ -19,8 +19,10 @@ _BEFORE = ROUTER_V0_9_0
 _NAME = attrgetter("name")
 _TYPE = attrgetter("type")
 
-_PREFIX_MATCH_PRODUCER = Parameter("prefixMatchInfoProducerName", "string")
-_INFLIGHT_PRODUCER = Parameter("inFlightLoadProducerName", "string")
+_PREFIX_MATCH_PRODUCER = Parameter(
+    "prefixMatchInfoProducerName", "string", reads="prefix cache match"
+)
+_INFLIGHT_PRODUCER = Parameter("inFlightLoadProducerName", "string", reads="inflight load")
 _TOPOLOGY_PRODUCER = Parameter("topologyProducerName", "string")
 _CLIENT_TLS = (
     Parameter("caCertPath", "string"),

@@ -283,7 +283,18 @@ _FILTERS = (
     PluginType(
         "by-label-selector",
         ("filter",),
-        (Parameter("matchLabels", "object"), Parameter("matchExpressions", "list")),
+        (
+            Parameter("matchLabels", "object"),
+            Parameter(
+                "matchExpressions",
+                "list",
+                fields=(
+                    Parameter("key", "string"),
+                    Parameter("operator", "string"),
+                    Parameter("values", "list"),
+                ),
+            ),
+        ),
     ),
     PluginType(
         "decode-filter",

@@ -20,10 +20,13 @@ _BEFORE = ROUTER_V0_8_0
 _NAME = attrgetter("name")
 _TYPE = attrgetter("type")
 
-_PREFIX_MATCH_PRODUCER = Parameter("prefixMatchInfoProducerName", "string")
-_INFLIGHT_PRODUCER = Parameter("inFlightLoadProducerName", "string")
-_LATENCY_PRODUCER = Parameter("latencyPredictionInfoProducerName", "string")
-_SELECTOR = (Parameter("matchLabels", "object"), Parameter("matchExpressions", "list"))
+_PREFIX_MATCH_PRODUCER = Parameter(
+    "prefixMatchInfoProducerName", "string", reads="prefix cache match"
+)
+_INFLIGHT_PRODUCER = Parameter("inFlightLoadProducerName", "string", reads="inflight load")
+_LATENCY_PRODUCER = Parameter(
+    "latencyPredictionInfoProducerName", "string", reads="latency prediction"
+)
 _SESSION = (Parameter("headerName", "string"), Parameter("profileName", "string"))
 
 
@@ -63,7 +66,7 @@ _HANDLERS = (
 )
 
 _FILTERS = (
-    PluginType("label-selector-filter", ("filter",), _SELECTOR),
+    replace(_BEFORE.plugin("by-label-selector"), type="label-selector-filter"),
     *(
         replace(
             _BEFORE.plugin(type),
@@ -94,7 +97,7 @@ _SCORERS = (
     PluginType(
         "mm-embeddings-cache-scorer",
         ("scorer",),
-        (Parameter("producerName", "string"),),
+        (Parameter("producerName", "string", reads="encoder cache match"),),
         consumes=("encoder cache match",),
     ),
     _extended("no-hit-lru-scorer", _PREFIX_MATCH_PRODUCER),
@@ -127,7 +130,10 @@ _PRODUCERS = (
     PluginType(
         "inflight-load-producer",
         ("producer",),
-        (Parameter("addEstimatedOutputTokens", "bool", False), _PREFIX_MATCH_PRODUCER),
+        (
+            Parameter("addEstimatedOutputTokens", "bool", False),
+            Parameter("prefixMatchInfoProducerName", "string"),
+        ),
         produces=("inflight load", "uncached tokens"),
         consumes=("tokenized prompt",),
     ),

@@ -19,6 +19,7 @@ def advice(document: PickerDocument) -> Iterator[Placed]:
     yield from _several_endpoints(document)
     yield from _data_layer(document)
     yield from _pickers(document)
+    yield from _unread_producers(document)
 
 
 def _ignored(document: PickerDocument) -> Iterator[Placed]:
@@ -175,4 +176,26 @@ def _pickers(document: PickerDocument) -> Iterator[Placed]:
                 f"profile {profile.name!r} names no picker, and takes one of {', '.join(listed)} "
                 "by lot at each start",
                 "name the picker",
+            )
+
+
+def _unread_producers(document: PickerDocument) -> Iterator[Placed]:
+    """From v0.9.0 on data goes by its producer's name, and the default is its type."""
+    named = {
+        at.text
+        for plugin in document.listed
+        for parameter in (plugin.known.parameters if plugin.known else ())
+        if parameter.name.endswith("roducerName")
+        and (at := plugin.written(parameter.name)) is not None
+    }
+    for plugin in document.listed:
+        default = plugin.type in document.release.picker.config.default_producers.values()
+        if default and plugin.name not in {plugin.type, *named}:
+            yield problem(
+                "P511",
+                "warning",
+                plugin.at,
+                f"producer {plugin.name!r} is named otherwise than its type, so that the picker "
+                f"creates another {plugin.type} with defaults, and reads that",
+                "leave its name out",
             )

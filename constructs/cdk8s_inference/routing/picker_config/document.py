@@ -148,9 +148,8 @@ class PickerDocument:
 
     def produced(self) -> set[RequestData]:
         """The data that plugins find: from those listed, and from those that come by themselves."""
-        config = self.release.picker.config
         types = [plugin.known for plugin in self.listed if plugin.known is not None]
         brought = [self.release.plugins()[each] for known in types for each in known.brings]
         produced = {data for known in (*types, *brought) for data in known.produces}
         consumed = {data for known in types for data in known.consumes}
-        return produced | (consumed & config.default_producers.keys())
+        return produced | (consumed & self.release.picker.config.default_producers.keys())

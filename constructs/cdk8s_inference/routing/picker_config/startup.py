@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from cdk8s_inference.releases.plugin_type import Parameter, ParameterKind
@@ -45,6 +46,7 @@ def startup_problems(document: PickerDocument, *, experimental: bool) -> Iterato
     yield from _profile_handler(document)
     yield from _profiles(document)
     yield from _other_references(document)
+    yield from _producers(document)
 
 
 _META = ("apiVersion", "kind")
@@ -99,10 +101,11 @@ def _kind(at: Cursor, field: Parameter, owner: str) -> Iterator[Placed]:
             f"{at.value} is less than {field.minimum}, the least that {owner} takes",
             f"write {field.minimum} or more",
         )
-    if field.fields:
-        children = at.items() if field.kind == "list" else [at]
-        for child in children:
-            yield from _fields(child, field.fields, owner)
+    if field.kind == "list" and field.fields:
+        for child in at.items():
+            yield from _kind(child, replace(field, kind="object"), owner)
+    elif field.fields:
+        yield from _fields(at, field.fields, owner)
 
 
 def _is_int(value: Any) -> bool:
@@ -366,3 +369,41 @@ def _other_references(document: PickerDocument) -> Iterator[Placed]:
     for detector in (root["saturationDetector"], root.at("flowControl", "saturationDetector")):
         if detector["pluginRef"].present:
             yield from _reference(document, detector["pluginRef"])
+
+
+def _producers(document: PickerDocument) -> Iterator[Placed]:
+    """Data that a plugin cannot do without, and that neither a listed plugin nor the picker makes.
+
+    v0.8.0 asks for none; what it lacks is silent there.
+    """
+    defaults = document.release.picker.config.default_producers
+    if not defaults:
+        return
+    produced = document.produced()
+    for plugin in document.listed:
+        known = plugin.known
+        for data in known.consumes if known is not None else ():
+            if data not in produced:
+                makers = [
+                    maker.type
+                    for maker in document.release.plugins_for("producer")
+                    if data in maker.produces
+                ]
+                yield _error(
+                    "P116",
+                    plugin.at,
+                    f"plugin {plugin.name!r} reads the {data}, which nothing produces",
+                    f"list {' or '.join(makers)}",
+                )
+        for parameter in known.parameters if known is not None else ():
+            at = plugin.written(parameter.name) if parameter.reads is not None else None
+            if at is None or parameter.reads is None or not at.text:
+                continue
+            if at.text not in document.plugins and at.text != defaults.get(parameter.reads):
+                yield _error(
+                    "P116",
+                    at,
+                    f"plugin {plugin.name!r} reads the {parameter.reads} of {at.text!r}, which is "
+                    "not listed",
+                    "list it under plugins, or correct the name",
+                )
