@@ -15,7 +15,7 @@ from constructs import Construct, IConstruct
 from cdk8s_inference import names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
-from cdk8s_inference.objects import replica_objects, reserved
+from cdk8s_inference.objects import ObjectKey, replica_objects, reserved
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.spec.document import Deployment, check, check_spec
@@ -30,7 +30,7 @@ from cdk8s_inference.spec.model_deployment import (
     Serving,
     ServingMode,
 )
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.spec.source import MAX_BYTES, Document, read
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -67,22 +67,29 @@ class ModelReplica(Construct):
         Args:
             name: Name of its Service or pool and its route; the engines' names start with it.
             namespace: Where everything goes.
-            engines: What to run; for PrefillDecode one engine of each phase.
+            engines: What to run, each under its own name; for PrefillDecode one engine of each
+                phase.
             serving_mode: How requests reach the engines.
             model_cache: Model cache that every engine mounts.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of every object.
             platform: The platform's choices.
+
+        Raises:
+            ValueError: The engines do not fit the serving mode, or share a name.
         """
+        _require_fit(name, engines, serving_mode)
         super().__init__(scope, id)
         self.name = name
         self.serving_mode = serving_mode
         self.engines = {
             engine.name: EngineGroup(
                 self,
-                engine.name,
+                # The prefix keeps an engine named "routing" apart from the routing below.
+                f"engine-{engine.name}",
                 engine=engine,
                 name=names.workload(name, engine.name, gang=engine.is_gang),
+                namespace=namespace,
                 instance=name,
                 part_of=part_of,
                 model_cache=model_cache,
@@ -121,10 +128,6 @@ class ModelReplica(Construct):
         from cdk8s_inference.routing.disagg import DisaggRouting
 
         by_phase = {group.engine.phase: group for group in self.engines.values()}
-        if set(by_phase) != {"Prefill", "Decode"} or len(self.engines) != 2:
-            raise ValueError(
-                f"{self.name}: PrefillDecode needs one engine of each phase, found {self.phases}"
-            )
         return DisaggRouting(
             self,
             "routing",
@@ -178,6 +181,8 @@ class ModelDeployment(Chart):
         Raises:
             InvalidInput: The deployment breaks a rule; says all that it breaks.
             pydantic.ValidationError: A value is of another type, or out of its limits.
+            ValueError: Another deployment of the app composes an object of the same name, or
+                no cluster has such a namespace.
         """
         platform = platform or Platform()
         if _checked is None:
@@ -186,10 +191,17 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
-        self.findings = tuple(_checked)
-        super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
+        names.require_namespace(namespace)
         replica_names = [names.replica(name, index) for index in range(replicas)]
-        self._claim_names(scope, namespace, replica_names, engines, serving_mode, platform)
+        keys = [
+            key
+            for replica in replica_names
+            for key in replica_objects(replica, engines, serving_mode, platform.unified_mode)
+        ]
+        claims = _claims(scope, id, namespace, keys)
+        super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
+        _names_of_app.setdefault(scope.node.root, {}).update(claims)
+        self.findings = tuple(_checked)
         self.replicas = [
             ModelReplica(
                 self,
@@ -226,9 +238,11 @@ class ModelDeployment(Chart):
         Raises:
             InvalidInput: The file is no such document; says all that is wrong, with lines.
             OSError: The file cannot be read.
+            ValueError: As for typed values.
         """
         file = os.fspath(path)
-        documents, findings = read(Path(path).read_bytes(), file)
+        with Path(path).open("rb") as content:
+            documents, findings = read(content.read(MAX_BYTES + 1), file)
         if len(documents) != 1 and not findings:
             findings = [
                 Finding(
@@ -263,6 +277,7 @@ class ModelDeployment(Chart):
 
         Raises:
             InvalidInput: It is no such document; says all that is wrong.
+            ValueError: As for typed values.
         """
         return cls._from(scope, id, Document(document), namespace, platform)
 
@@ -307,32 +322,39 @@ class ModelDeployment(Chart):
             _checked=findings,
         )
 
-    def _claim_names(
-        self,
-        scope: Construct,
-        namespace: str,
-        replica_names: Sequence[str],
-        engines: Sequence[Engine],
-        mode: ServingMode,
-        platform: Platform,
-    ) -> None:
-        """Refuses an object name that another of this app's deployments has in the namespace.
 
-        ``kubectl apply`` would let the last one win, without a word.
-        """
-        taken = _names_of_app.setdefault(scope.node.root, {})
-        for replica in replica_names:
-            keys = list(replica_objects(replica, engines, mode, platform.unified_mode))
-            for kind, name in reserved(keys):
-                owner = taken.setdefault((namespace, kind, name), self.node.path)
-                if owner != self.node.path:
-                    raise ValueError(
-                        f"{self.node.path}: {kind} {namespace}/{name} is composed by chart "
-                        f"{owner} already; rename one deployment, or give each cluster its App"
-                    )
+_Owners = dict[tuple[str, str, str], str]
+"""The chart's path by namespace, kind and name of an object."""
+
+_names_of_app: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
 
 
-_names_of_app: WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]] = WeakKeyDictionary()
+def _claims(scope: Construct, id: str, namespace: str, keys: Sequence[ObjectKey]) -> _Owners:
+    """The names that a chart takes; refuses one that its app has in the namespace already.
+
+    ``kubectl apply`` would let the last one win, without a word.
+    """
+    taken = _names_of_app.get(scope.node.root, {})
+    path = f"{scope.node.path}/{id}".lstrip("/")
+    claims: _Owners = {}
+    for kind, name in reserved(keys):
+        key = (namespace, kind, name)
+        if owner := taken.get(key) or claims.get(key):
+            raise ValueError(
+                f"{path}: {kind} {namespace}/{name} is composed by chart {owner} already; "
+                "rename an engine or a deployment, or give each cluster its App"
+            )
+        claims[key] = path
+    return claims
+
+
+def _require_fit(replica: str, engines: Sequence[Engine], mode: ServingMode) -> None:
+    engine_names = [engine.name for engine in engines]
+    if len(set(engine_names)) != len(engine_names):
+        raise ValueError(f"{replica}: each engine needs a name of its own, found {engine_names}")
+    phases = {engine.name: engine.phase for engine in engines}
+    if mode == "PrefillDecode" and sorted(map(str, phases.values())) != ["Decode", "Prefill"]:
+        raise ValueError(f"{replica}: PrefillDecode needs one engine of each phase, found {phases}")
 
 
 def _spec(
@@ -356,6 +378,7 @@ def _spec(
 
 
 def _warn(findings: Sequence[Finding]) -> None:
+    """Warns on behalf of the caller's caller, and of what stands between: jsii, or ``_from``."""
     for finding in findings:
         if finding.severity == "warning":
-            warnings.warn(str(finding), InferenceWarning, stacklevel=3)
+            warnings.warn(str(finding), InferenceWarning, stacklevel=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -69,6 +69,30 @@ class InferenceWarning(UserWarning):
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that stop composition."""
     return [finding for finding in findings if finding.severity == "error"]
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: never long, whatever it is."""
+    if isinstance(value, (Mapping, list)):
+        return f"{type_name(value)} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def type_name(value: object) -> str:
+    """The type of a value in the words of a document."""
+    return _TYPE_NAMES.get(type(value), type(value).__name__)
+
+
+_TYPE_NAMES: dict[type, str] = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
 def field_path(path: Path) -> str:

@@ -8,10 +8,12 @@ import re
 LABEL_LIMIT = 63
 """A DNS label, a label value and a Service name hold 63 characters."""
 
-LEADER_WORKER_SET_LIMIT = 51
-"""A LeaderWorkerSet's pods never start with a longer name: its controller puts
-``<name>-<10 character hash>`` and ``<name>-0`` into 63-character labels
-(kubernetes-sigs/lws#410); no admission check says so."""
+LEADER_WORKER_SET_LIMIT = 49
+"""A LeaderWorkerSet's followers never start with a longer name, and no admission check says so.
+
+Copy 63, the last of 64, has its followers in a StatefulSet ``<name>-63``, which labels them
+``controller-revision-hash: <name>-63-<10 characters>``: 63 in all (kubernetes/kubernetes#64023).
+kubernetes-sigs/lws#410 names 51, which suits copies below 10 whose hash happens to be shorter."""
 
 PICKER_SUFFIX = "epp"
 
@@ -23,8 +25,8 @@ def join(*parts: str | int, limit: int = LABEL_LIMIT) -> str:
 
     >>> join("llama", 0, "decode")
     'llama-0-decode'
-    >>> join("a" * 60, "decode", limit=51)
-    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-c28d5b64'
+    >>> join("a" * 60, "decode", limit=49)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-e650cdfa'
     """
     name = "-".join(str(part) for part in parts)
     if len(name) <= limit:
@@ -46,8 +48,8 @@ def workload(replica: str, engine: str, *, gang: bool) -> str:
 def claim_template(workload: str, role: str) -> str:
     """The name of a member's ResourceClaimTemplate.
 
-    It always ends in the role, so that the leader of engine ``a`` and a standalone engine
-    ``a-leader`` differ.
+    It names the role, also for an engine of one member, so that the leader of engine ``a`` and
+    a standalone engine ``a-leader`` differ.
     """
     return join(workload, role.lower())
 
@@ -74,4 +76,17 @@ def require(name: str, *, gang: bool) -> None:
     if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
         raise ValueError(
             f"name {name!r} must be lower case letters, digits and '-', starting with a letter"
+        )
+
+
+def require_namespace(namespace: str) -> None:
+    """Refuses a namespace that no cluster has.
+
+    Raises:
+        ValueError: It is no DNS label.
+    """
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", namespace):
+        raise ValueError(
+            f"namespace {namespace!r} must be up to 63 lower case letters, digits and '-', edged "
+            "by letters or digits"
         )

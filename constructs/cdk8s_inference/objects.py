@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from cdk8s_inference import names
+from cdk8s_inference import labels, names
 from cdk8s_inference.platform import UnifiedMode
 from cdk8s_inference.spec.model_deployment import Engine, ServingMode
 
@@ -39,13 +39,17 @@ def replica_objects(
             yield kind, names.picker(replica)
 
 
-def reserved(keys: Sequence[ObjectKey]) -> Iterator[ObjectKey]:
-    """The keys, and the headless Service that each LeaderWorkerSet makes under its own name.
+def reserved(keys: Iterable[ObjectKey]) -> Iterator[ObjectKey]:
+    """The keys, and what else in the namespace is taken by composing these objects.
 
-    Its controller takes a Service of that name for its own without looking at the selector, and
-    the gang's leader address then resolves to nothing.
+    That is the headless Service that a LeaderWorkerSet makes under its own name: its controller
+    takes any Service of that name for its own without looking at the selector, and the gang's
+    leader address then resolves to nothing. And it is the label by which a workload's pods are
+    selected, which a Deployment and a LeaderWorkerSet of one name would share.
     """
     for kind, name in keys:
         yield kind, name
         if kind == "LeaderWorkerSet":
             yield "Service", name
+        if kind in ("Deployment", "LeaderWorkerSet"):
+            yield f"label {labels.ENGINE}", name

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
 
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.spec.model_deployment import DnsLabel, ObjectName
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"),
+]
+"""A label's value: up to 63 letters, digits, ``-``, ``_`` and ``.``, edged by alphanumerics."""
+
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/")]
+
+Positive = Annotated[int, Field(ge=1)]
 
 UnifiedMode = Literal["service", "picker"]
 
@@ -14,7 +30,7 @@ DEFAULT_DEVICE_CLASS = "gpu.nvidia.com"
 """The DeviceClass of NVIDIA's DRA driver."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class Gateway:
     """The Gateway that a deployment's HTTPRoutes attach to.
 
@@ -23,11 +39,11 @@ class Gateway:
         name: Its name.
     """
 
-    namespace: str = "modelplane-system"
-    name: str = "inference-gateway"
+    namespace: DnsLabel = "modelplane-system"
+    name: ObjectName = "inference-gateway"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class Probes:
     """How the kubelet asks an engine whether it has started, is ready, is alive.
 
@@ -42,16 +58,18 @@ class Probes:
         liveness_failures: Failures in a row before a restart, which costs a full load.
     """
 
-    path: str = "/health"
-    startup_seconds: int = 3600
-    period_seconds: int = 10
-    timeout_seconds: int = 5
-    liveness_failures: int = 6
+    path: HttpPath = "/health"
+    startup_seconds: Positive = 3600
+    period_seconds: Positive = 10
+    timeout_seconds: Positive = 5
+    liveness_failures: Positive = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class Platform:
     """A platform's choices. Every construct of this library takes one.
+
+    A value that no cluster could take raises a ``pydantic.ValidationError`` here.
 
     Attributes:
         gateway: Where routes attach.
@@ -68,11 +86,11 @@ class Platform:
     """
 
     gateway: Gateway = Gateway()
-    node_pool: str | None = None
-    device_classes: Mapping[str, str] = field(default_factory=dict)
-    default_device_class: str = DEFAULT_DEVICE_CLASS
+    node_pool: LabelValue | None = None
+    device_classes: Mapping[DnsLabel, ObjectName] = field(default_factory=dict)
+    default_device_class: ObjectName = DEFAULT_DEVICE_CLASS
     unified_mode: UnifiedMode = "service"
-    cache_claims: Mapping[str, str] = field(default_factory=dict)
+    cache_claims: Mapping[ObjectName, ObjectName] = field(default_factory=dict)
     probes: Probes = Probes()
     router: RouterRelease = ROUTER_NEWEST
 

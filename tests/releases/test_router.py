@@ -25,7 +25,7 @@ from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES, Parameter
 from cdk8s_inference.releases.revision import revised
 from cdk8s_inference.releases.router import RUNTIME_METRIC_PREFIXES, MetricType, Program
-from tests.kit.shared import SHARED
+from tests.kit.schemas import SHARED
 
 observed = pytest.mark.skipif(SHARED is None, reason="the shared facts are absent")
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)

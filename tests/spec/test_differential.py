@@ -232,8 +232,9 @@ def without_nulls(value: Any, schema: Any) -> Any:
 DELIBERATE = {
     "D005": r"\.members\[\d+\]\.template\.spec$",
     "D006": r"\.(labels|annotations|matchLabels)\b",
-    "D007": r"\.env\[\d+\]\.name$|modelCacheRef\.name$",
-    "D009": r"\.name$|\.image$",
+    "D007": r"\.env\[\d+\]\.name$|(Ref|Secrets\[\d+\])\.(name|key)$",
+    "D008": r"\.fieldRef\.apiVersion$",
+    "D009": r"\.(name|image|key|fieldPath)$",
     "D011": r"\.env\[\d+\]\.name$",
     "D111": r"\[cdk8s-inference/",
     "D122": "",
@@ -245,8 +246,8 @@ DELIBERATE = {
     "D131": "",
 }
 DELIBERATE_UNDER_SPEC = {**DELIBERATE, "D111": "", "D112": "", "D113": "", "D114": ""}
-# These two codes stand for the contract as well; what tells them apart is in the message.
-MESSAGES = {"D006": "is null", "D007": r"at most 253|^'':.*at least 1 char"}
+# These codes stand for the contract as well; what tells them apart is in the message.
+MESSAGES = {"D006": "is null", "D008": "^is '", "D007": r"at most 253|^'':.*at least 1 char"}
 
 
 def deliberate(finding: Finding, shape: str) -> bool:

@@ -245,7 +245,7 @@ def test_an_aliased_field_is_placed_where_it_is_written() -> None:
     assert document.data["d"] == {"b": 1, "e": 1}
     assert document.line(("c", "b")) == 2
     assert document.line(("d", "e")) == 6
-    assert document.line(("d", "b")) == 4
+    assert document.line(("d", "b")) == 2
 
 
 def test_each_document_of_a_file_has_its_own_findings_and_lines() -> None:
@@ -473,9 +473,14 @@ def test_namespace(namespace: Any, argument: str | None, where: str, codes: list
 
 @pytest.mark.parametrize("data", [None, True, 1, 1.5, "text", [], [unified()]])
 def test_what_is_no_object_has_one_finding(data: Any) -> None:
-    deployment, found = check(Document(data, "a.yaml", {(): 3}))
+    deployment, found = check(Document(data, "a.yaml"))
     assert deployment is None
-    assert [(f.code, f.path, f.file, f.line) for f in found] == [("D006", "", "a.yaml", 3)]
+    assert [(f.code, f.path, f.file, f.line) for f in found] == [("D006", "", "a.yaml", None)]
+
+
+def test_what_is_no_object_is_placed() -> None:
+    _, [finding] = check(read_one("# a\n\n- b\n"))
+    assert (finding.code, finding.line) == ("D006", 3)
 
 
 def test_a_document_of_another_api_has_no_findings_of_its_fields() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,12 +79,14 @@ def test_a_value_may_be_the_first_argument() -> None:
         ["bash", "-euxo", "pipefail", "-c"],
         ["bash", "-ce"],
         ["bash", "-cl"],
+        ["bash", "-ceuo", "pipefail"],
         ["bash", "--norc", "-c"],
         ["bash", "--login", "--noprofile", "--norc", "-ec"],
         ["ash", "-c"],
         ["dash", "-c"],
         ["zsh", "-c"],
         ["/usr/bin/env", "bash", "-c"],
+        ["tini", "--", "sh", "-c"],
     ],
     ids=" ".join,
 )
@@ -105,6 +105,8 @@ def test_scripts_of_shells(shell: list[str]) -> None:
         ["sh", "serve --port=8001"],
         ["sh", "-x", "serve --port=8001"],
         ["-c", "serve --port=8001"],
+        ["sh", "start.sh", "-c", "serve --port=8001"],
+        ["sh", "-c"],
     ],
 )
 def test_what_is_no_script_is_not_split(command: list[str]) -> None:
@@ -157,7 +159,16 @@ def test_arguments_after_a_script_come_first() -> None:
         ("vllm serve --port 8001|tee log", ["8001"]),
         ("vllm serve --port 8001>log 2>&1", ["8001"]),
         ("(vllm serve --port=8001)", ["8001"]),
-        ("ray start --port=6379; vllm serve --port=8001", ["6379", "8001"]),
+        ("a --port=6379; vllm serve --port=8001", ["6379", "8001"]),
+        ("ray start --port=6379; vllm serve --port=8001", ["8001"]),
+        ("ray start --port 6379 && exec vllm serve --port 8001", ["8001"]),
+        ("if x; then /opt/ray/bin/ray start --head --port=6379; fi; vllm", []),
+        ("vllm serve --distributed-executor-backend ray --port=8001", ["8001"]),
+        ("vllm serve --port=1\nvllm serve --port\n2", ["1", None]),
+        ("vllm serve --port=1; # ; vllm serve --port=2", ["1"]),
+        ("vllm serve --po\\\nrt=1", ["1"]),
+        ("vllm serve --port ''", [""]),
+        ('vllm serve --port="\\$PORT"', ["$PORT"]),
         ("if true; then vllm serve --port=1; else vllm serve --port=2; fi", ["1", "2"]),
         ("# --port=1\nvllm serve --port=2", ["2"]),
         ("vllm serve --port=2 # --port=1\n", ["2"]),
@@ -182,8 +193,8 @@ def test_scripts(script: str, found: list[str | None]) -> None:
 
 
 def test_a_value_does_not_come_from_the_next_command() -> None:
-    [value] = in_script("vllm serve --port; 8001")
-    assert value != "8001"
+    for between in ("; ", " && ", " | ", "\n", " \n\t", ") "):
+        assert in_script(f"vllm serve --port{between}8001") == [None]
 
 
 def test_a_script_of_several_lines() -> None:
@@ -198,13 +209,14 @@ exec vllm serve m \\
   --tensor-parallel-size 8 \\
   --port 8001
 """
-    assert in_script(script) == ["6379", "8001"]
+    assert in_script(script) == ["8001"]
 
 
-def test_time_grows_with_the_script_alone() -> None:
-    start = time.process_time()
-    assert in_script(f"vllm serve '{'x' * 1_000_000}' --port=1") == ["1"]
-    assert time.process_time() - start < 3
+@pytest.mark.parametrize("word", ["'{}'", '"{}"', "{}"])
+@pytest.mark.parametrize("text", ["x", "\\x", "\\'", '\\"', "''", '""'])
+def test_a_script_may_be_long(word: str, text: str) -> None:
+    script = f"vllm serve --port=1 {word.format(text * 100_000)}"
+    assert in_script(script) == ["1"]
 
 
 @settings(deadline=None, max_examples=300, derandomize=True, database=None)

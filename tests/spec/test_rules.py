@@ -626,8 +626,6 @@ def test_every_rule_reports_although_the_field_beside_it_is_broken() -> None:
         ("D001", "# nothing\n", "# something\n{}", None),
         ("D002", "[" * 65 + "]" * 65, "[" * 64 + "]" * 64, 1),
         ("D002", "a:\n  &b [*b]", "a:\n  &b [b]", 2),
-        ("D003", "a:\n  b: 1\n  b: 1", "a:\n  b: 1\n  c: 1", 3),
-        ("D003", "a:\n  1: b", 'a:\n  "1": b', 2),
     ],
 )
 def test_broken_and_mended_text(code: str, broken: str, mended: str, line: int | None) -> None:

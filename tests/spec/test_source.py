@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cdk8s_inference.spec.document import check
 from cdk8s_inference.spec.source import MAX_BYTES, MAX_DEPTH, MAX_NODES, read
@@ -85,9 +86,9 @@ def problem_of(content: str | bytes) -> tuple[str, int | None]:
         pytest.param(b"%YAML 3.0\n--- a", ("D001", 1), id="yaml-3"),
         pytest.param(b"a: " + b"x" * MAX_BYTES, ("D002", None), id="too-large"),
         pytest.param(b"\xff" * (MAX_BYTES + 1), ("D002", None), id="too-large-binary"),
-        pytest.param(b"[" * 100_000, ("D002", 1), id="deep-lists"),
+        pytest.param(b"[ " * 100_000, ("D002", 1), id="deep-lists"),
         pytest.param(b'{"a":' * 100_000, ("D002", 1), id="deep-objects"),
-        pytest.param(b"[" * 100_000 + b"]" * 100_000, ("D002", 1), id="deep-json"),
+        pytest.param(b"[ " * 100_000 + b"]" * 100_000, ("D002", 1), id="deep-json"),
         pytest.param(b'{"a":' * 50_000 + b"1" + b"}" * 50_000, ("D002", 1), id="deep-json-objects"),
         pytest.param(b"- " * 100_000, ("D002", 1), id="deep-blocks"),
         pytest.param(b"? " * 100_000, ("D002", 1), id="deep-keys"),
@@ -96,7 +97,7 @@ def problem_of(content: str | bytes) -> tuple[str, int | None]:
         pytest.param("a: &a 1\nb: [" + "*a," * MAX_NODES + "]", ("D002", 2), id="many-aliases"),
         pytest.param("---\n" * (MAX_NODES + 1), ("D002", None), id="many-documents"),
         pytest.param(bomb(9), ("D002", 6), id="billion-laughs"),
-        pytest.param(bomb(40, 2), ("D002", 18), id="billion-laughs-by-two"),
+        pytest.param(bomb(40, 2), ("D002", 17), id="billion-laughs-by-two"),
         pytest.param("---\n".join([bomb(4)] * 20), ("D002", None), id="many-small-laughs"),
         pytest.param(bomb(6, start='"' + "x" * 100_000 + '"'), ("D002", 7), id="long-laughs"),
         pytest.param(merge_bomb(9), ("D002", 6), id="merge-bomb"),
@@ -106,24 +107,8 @@ def problem_of(content: str | bytes) -> tuple[str, int | None]:
         pytest.param("a: &a [*a]", ("D002", 1), id="self-in-list"),
         pytest.param("a:\n  &a {b: *a}", ("D002", 2), id="self-in-object"),
         pytest.param("&a [1, [2, {b: *a}]]", ("D002", 1), id="self-in-depth"),
-        pytest.param("&a\n? *a\n: 1", ("D002", 1), id="self-as-key"),
-        pytest.param("&a\nb:\n  <<: *a", ("D002", 1), id="self-merged"),
-        pytest.param("a: 1\na: 2", ("D003", 2), id="duplicate-key"),
-        pytest.param('{"a": 1,\n"\\u0061": 2}', ("D003", 2), id="duplicate-json-key"),
-        pytest.param("a: 1\n? a\n: 2", ("D003", 2), id="duplicate-complex-key"),
-        pytest.param("a: {<<: {b: 1, b: 2}}", ("D003", 1), id="duplicate-merged-key"),
-        pytest.param("a:\n- b: 1\n  b: 2", ("D003", 3), id="duplicate-key-in-list"),
-        pytest.param("1: a", ("D003", 1), id="integer-key"),
-        pytest.param("1.5: a", ("D003", 1), id="float-key"),
-        pytest.param("yes: a", ("D003", 1), id="boolean-key"),
-        pytest.param("null: a", ("D003", 1), id="null-key"),
-        pytest.param("[a]: b", ("D003", 1), id="list-key"),
-        pytest.param("? {a: b}\n: c", ("D003", 1), id="object-key"),
-        pytest.param("!!binary YQ==: a", ("D003", 1), id="binary-key"),
-        pytest.param("a: {<<: {1: b}}", ("D003", 1), id="integer-merged-key"),
-        pytest.param("a: {<<: [{b: 1}, {1: b}]}", ("D003", 1), id="integer-merged-list-key"),
-        pytest.param("? !!str [a]\n: b", ("D003", 1), id="list-key-called-string"),
-        pytest.param("? !!str {a: b}\n: c", ("D003", 1), id="object-key-called-string"),
+        pytest.param("&a\n? *a\n: 1", ("D002", 2), id="self-as-key"),
+        pytest.param("&a\nb:\n  <<: *a", ("D002", 3), id="self-merged"),
         pytest.param("a: {<<: b}", ("D001", 1), id="merged-scalar"),
         pytest.param("a: !!python/object:os.system {}", ("D001", 1), id="python-object"),
         pytest.param("!!python/object/apply:os.system [ls]", ("D001", 1), id="python-apply"),
@@ -144,6 +129,19 @@ def problem_of(content: str | bytes) -> tuple[str, int | None]:
         pytest.param("a: !!map [b]", ("D001", 1), id="no-map"),
         pytest.param("a: !!seq {b: c}", ("D001", 1), id="no-seq"),
         pytest.param("a: !!str [b]", ("D001", 1), id="no-string"),
+        pytest.param("? !!str [a]\n: b", ("D001", 1), id="list-key-called-string"),
+        pytest.param("? !!str {a: b}\n: c", ("D001", 1), id="object-key-called-string"),
+        pytest.param("!!binary YQ==: a", ("D001", 1), id="binary-key"),
+        pytest.param("a: !!binary aGk=", ("D001", 1), id="binary-tag"),
+        pytest.param("a: !!timestamp 2026-01-01", ("D001", 1), id="timestamp"),
+        pytest.param("a: !!set {b, c}", ("D001", 1), id="set"),
+        pytest.param("a: !!omap [b: c]", ("D001", 1), id="omap"),
+        pytest.param("a: {<<: [{b: 1}, [c]]}", ("D001", 1), id="merged-list-of-lists"),
+        pytest.param("a:\n- .nan", ("D001", 2), id="nan"),
+        pytest.param("a: -.INF", ("D001", 1), id="infinity"),
+        pytest.param("a: !!float .inf", ("D001", 1), id="infinity-tag"),
+        pytest.param("# a\n%TAG !a! b\n--- c", ("D001", 2), id="directive"),
+        pytest.param("%TAG !a! b\r" * 60_000 + "--- c", ("D001", 1), id="directives"),
     ],
 )
 def test_unreadable(content: str | bytes, problem: tuple[str, int | None]) -> None:
@@ -157,17 +155,23 @@ def test_unreadable(content: str | bytes, problem: tuple[str, int | None]) -> No
     ("text", "data"),
     [
         ("a: 1", {"a": 1}),
-        ("a: !!binary aGk=", {"a": b"hi"}),
-        ("a: !!set {b, c}", {"a": {"b", "c"}}),
-        ("a: !!omap [b: c]", {"a": [("b", "c")]}),
-        ("a: .inf", {"a": float("inf")}),
-        ('{"a": Infinity}', {"a": float("inf")}),
-        ('{"a": -Infinity}', {"a": float("-inf")}),
-        ('{"a": 1e999}', {"a": float("inf")}),
+        ('{"a": Infinity, "b": NaN, "c": 1e999}', {"a": "Infinity", "b": "NaN", "c": "1e999"}),
+        ("a: !!int 1", {"a": 1}),
+        ("a: !!int '0x1f'", {"a": 31}),
+        ("a: !!float 1", {"a": 1.0}),
+        ("a: !!bool y", {"a": True}),
+        ("a: !!null ''", {"a": None}),
+        ("a: ! 1", {"a": "1"}),
+        ("a: !!seq [!!map {b: 1}]", {"a": [{"b": 1}]}),
         ("a: !!str 1", {"a": "1"}),
         ("&a a: *a", {"a": "a"}),
         ("a: &a {b: 1}\nc: {<<: *a, b: 2}", {"a": {"b": 1}, "c": {"b": 2}}),
         ("a: {<<: {b: 1}, <<: {c: 1}}", {"a": {"b": 1, "c": 1}}),
+        ("a: {<<: [{b: 1}, {b: 2, c: 2}], c: 3}", {"a": {"b": 1, "c": 3}}),
+        ("a: {<<: {<<: {b: 1}, c: 2}}", {"a": {"b": 1, "c": 2}}),
+        ("a: {<<: [], <<: {}}", {"a": {}}),
+        ("a: &b <<\nc: {*b : 1}", {"a": "<<", "c": {"<<": 1}}),
+        ("a: [&a 1, &a {b: &a 2}, *a]", {"a": [1, {"b": 2}, 2]}),
         ('{"<<": {"b": 1}}', {"<<": {"b": 1}}),
         ("a: b\x85c: d", {"a": "b", "c": "d"}),
         ("a: |\n  b\r\n  c\n", {"a": "b\nc\n"}),
@@ -181,10 +185,64 @@ def test_readable(text: str, data: Any) -> None:
     assert found
 
 
-def test_nan_is_readable() -> None:
-    for text in ("a: .nan", '{"a": NaN}'):
-        value = read_one(text).data["a"]
-        assert value != value
+def problems_of_keys(text: str) -> list[tuple[str, int | None, str]]:
+    """The path, line and message of each finding about the keys of a document."""
+    document = read_one(text)
+    assert {finding.code for finding in document.findings} <= {"D003"}
+    assert set(document.findings) <= set(check(document)[1])
+    return [(finding.path, finding.line, finding.message) for finding in document.findings]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        ("a: 1\na: 2", "a", 2),
+        ('{"a": 1,\n"\\u0061": 2}', "a", 2),
+        ("a: 1\n? a\n: 2", "a", 2),
+        ("a:\n- b: 1\n  b: 2", "a[0].b", 3),
+        ("a: {<<: {b: 1, b: 2}}", "a.<<.b", 1),
+        ("'<<': 1\n'<<': 2", "<<", 2),
+    ],
+)
+def test_a_key_that_stands_twice(text: str, path: str, line: int) -> None:
+    [(found_path, found_line, message)] = problems_of_keys(text)
+    assert (found_path, found_line) == (path, line)
+    assert message.startswith("the key stands twice, first on line ")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "shown"),
+    [
+        ("1: a", "", "1"),
+        ("1.5: a", "", "1.5"),
+        ("yes: a", "", "True"),
+        ("null: a", "", "None"),
+        ("[a]: b", "", "an object or list"),
+        ("? {a: b}\n: c", "", "an object or list"),
+        ("a: {<<: {1: b}}", "a.<<", "1"),
+        ("a: {<<: [{b: 1}, {1: b}]}", "a.<<[1]", "1"),
+    ],
+)
+def test_a_key_that_is_no_string(text: str, path: str, shown: str) -> None:
+    assert problems_of_keys(text) == [(path, 1, f"key {shown} is not a string")]
+
+
+def test_a_key_that_is_merged_after_it_is_written() -> None:
+    # YAML lets the written key win, kubectl the merged one.
+    assert problems_of_keys("a: &a {b: 1}\nc:\n  b: 2\n  <<: *a") == [
+        ("c.b", 4, "the key stands before <<, which brings it as well")
+    ]
+
+
+def test_keys_are_found_wrong_together_with_all_else() -> None:
+    text = as_yaml(unified()).replace("replicas: 1", "replicas: 1\n  1: a\n  replicas: 0\n  b: 1")
+    deployment, found = check(read_one(text))
+    assert deployment is None
+    assert [(finding.code, finding.path) for finding in found] == [
+        ("D003", "spec"),
+        ("D003", "spec.replicas"),
+        ("D004", "spec.b"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -207,6 +265,24 @@ def test_nan_is_readable() -> None:
         ("v1", "v1"),
         ("1.2.3", "1.2.3"),
         ("0b", "0b"),
+        ("0b101", 5),
+        ("-0x10", -16),
+        ("+1", 1),
+        ("08", 8.0),
+        ("1.", 1.0),
+        ("-.5", -0.5),
+        ("_1", "_1"),
+        ("--", "--"),
+        ("0x1p3", "0x1p3"),
+        ("Off", False),
+        ("oN", "oN"),
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", float(2**64)),
+        ("-9223372036854775808", -(2**63)),
+        ("-9223372036854775809", float(-(2**63))),
+        ("0x10000000000000000", "0x10000000000000000"),
+        ("1e999", "1e999"),
+        ("1e-999", 0.0),
         ("=", "="),
     ],
 )
@@ -239,28 +315,10 @@ def test_integers_that_python_does_not_print(number: str, template: str) -> None
     assert all(str(finding) for finding in found)
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["!!binary aGk=", "!!set {a, b}", "!!omap [a: b]", "!!pairs [a: b]", "!!timestamp 2026-01-01",
-     ".nan", "!!float 1"],
-)  # fmt: skip
-@pytest.mark.parametrize(
-    "template",
-    [
-        "@",
-        "apiVersion: @",
-        "kind: @",
-        f"{HEADER}spec: @",
-        f"{HEADER}spec: {{replicas: @}}",
-        f"{HEADER}spec: {{replicas: 1, engines: @}}",
-        f"{HEADER}spec: {{replicas: 1, engines: [{{name: @, phase: a, members: [{{}}]}}]}}",
-        f"{HEADER}spec: {{replicas: 1, template: {{metadata: {{labels: @}}}}}}",
-    ],
-)
-def test_values_that_json_does_not_have(value: str, template: str) -> None:
-    _, found = check(read_one(template.replace("@", value)))
-    assert any(finding.severity == "error" for finding in found)
-    assert all(str(finding) for finding in found)
+def test_too_deep_for_the_scanner() -> None:
+    # Some builds of libyaml have a limit of their own.
+    assert problem_of("[" * 100_000)[1] == 1
+    assert problem_of("[" * 100_000 + "]" * 100_000)[1] == 1
 
 
 def test_limits_are_inclusive() -> None:
@@ -298,21 +356,29 @@ def test_a_document_of_the_largest_size_is_checked() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("".join(f"%TAG !a{n}! b\n" for n in range(60_000)) + "--- c", id="directives"),
-        pytest.param("a: 1" + ":1" * 200_000, id="sexagesimal"),
-        pytest.param("a: '" + "\n" * 500_000 + "'", id="blank-lines"),
-        pytest.param("a: " + "b c " * 500_000, id="long-scalar"),
-        pytest.param("#" + "a" * 4_000_000 + "\nb: c", id="long-comment"),
-        pytest.param("? " + "a" * 1_000_000 + "\n: b", id="long-key"),
+        bomb(9),
+        merge_bomb(9),
+        staircase(600, nesting=1),
+        "[" * MAX_DEPTH + "1," * (MAX_BYTES // 2 - MAX_DEPTH),
+        "---\n" * (MAX_BYTES // 4),
     ],
+    ids=["laughs", "merges", "staircase", "values", "documents"],
 )
-def test_time_grows_with_the_text_alone(text: str) -> None:
-    start = time.process_time()
-    documents, found = read(text.encode())
-    for document in documents:
-        check(document)
-    assert time.process_time() - start < 3
-    assert documents or found
+def test_no_more_is_parsed_than_the_limits_allow(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, parsed = yaml.parse, 0
+
+    def counting(*args: Any) -> Iterator[yaml.Event]:
+        nonlocal parsed
+        for event in parse(*args):
+            parsed += 1
+            yield event
+
+    monkeypatch.setattr(yaml, "parse", counting)
+    assert problem_of(text)[0] == "D002"
+    # A value has one event, or two if it is a collection; a document has two more.
+    assert parsed <= 3 * MAX_NODES + 3
 
 
 # In a process of its own, as the highest mark of this one says nothing.

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from cdk8s_inference.cli.report import FORMATS, Format, report
-from cdk8s_inference.cli.synth import Input, compose, load, write
+from cdk8s_inference.cli.across import across
+from cdk8s_inference.cli.inputs import inputs, load
+from cdk8s_inference.cli.output import file_names, to_stdout, write
+from cdk8s_inference.cli.report import FORMATS, Format, plural, report
+from cdk8s_inference.cli.synth import compose
 from cdk8s_inference.findings import errors
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 
 EXIT_INVALID_INPUT = 1
+EXIT_READER_GONE = 141
+"""As a shell reports a program that SIGPIPE ended."""
+
+_DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(
@@ -24,22 +31,45 @@ _SUBDOMAIN = re.compile(
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
+class Failure(click.ClickException):
+    """What is wrong is neither the input nor the usage: a full disk, a missing program."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, error: OSError) -> None:
+        where = f": {error.filename}" if error.filename else ""
+        super().__init__(f"{what}: {error.strerror or error}{where}")
+
+
+def _output(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
+    if value == "":  # As of a variable that is not set. Path would take it for this folder.
+        raise click.BadParameter("names no folder; . is the current one")
+    return None if value is None else Path(value)
+
+
 def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _LABEL.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not a namespace's name")
+        raise click.BadParameter(
+            f"{value!r} is no namespace: use up to 63 lower case letters, digits and '-'"
+        )
     return value
 
 
 def _gateway(_: click.Context, __: click.Parameter, value: str) -> Gateway:
     namespace, slash, name = value.partition("/")
     if not (slash and _LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)):
-        raise click.BadParameter(f"{value!r} is not NAMESPACE/NAME")
+        raise click.BadParameter(
+            f"{value!r} is not NAMESPACE/NAME, such as {_DEFAULT_GATEWAY}, with names of objects"
+        )
     return Gateway(namespace, name)
 
 
 def _node_pool(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _LABEL_VALUE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not a label value")
+        raise click.BadParameter(
+            f"{value!r} is no label value: use up to 63 letters, digits, '-', '_' and '.', edged "
+            "by letters or digits"
+        )
     return value
 
 
@@ -48,7 +78,10 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     for value in values:
         request, equals, device_class = value.partition("=")
         if not (equals and _LABEL.fullmatch(request) and _SUBDOMAIN.fullmatch(device_class)):
-            raise click.BadParameter(f"{value!r} is not REQUEST=CLASS")
+            raise click.BadParameter(
+                f"{value!r} is not REQUEST=CLASS, such as gpu={DEFAULT_DEVICE_CLASS}, with names "
+                "of a device request and a DeviceClass"
+            )
         if classes.setdefault(request, device_class) != device_class:
             raise click.BadParameter(
                 f"request {request!r} has two classes: {classes[request]} and {device_class}"
@@ -57,7 +90,7 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="cdk8s-inference")
+@click.version_option(package_name="cdk8s-inference", prog_name="cdk8s-inference")
 def main() -> None:
     """Compose large-language-model serving on Kubernetes."""
 
@@ -67,8 +100,11 @@ def main() -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write a file for each deployment into this folder. Other files there stay.",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    callback=_output,
+    help="Write a file for each deployment into this folder. Other files there stay, also those "
+    "of earlier runs.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
 @click.option(
@@ -80,7 +116,7 @@ def main() -> None:
 @click.option(
     "--gateway",
     metavar="NAMESPACE/NAME",
-    default=f"{Gateway().namespace}/{Gateway().name}",
+    default=_DEFAULT_GATEWAY,
     show_default=True,
     callback=_gateway,
     help="Gateway that the HTTPRoutes attach to.",
@@ -103,7 +139,7 @@ def main() -> None:
 @click.option(
     "--unified",
     "unified_mode",
-    type=click.Choice(["service", "picker"]),
+    type=click.Choice(get_args(UnifiedMode)),
     default="service",
     show_default=True,
     help="What fronts a Unified deployment.",
@@ -132,7 +168,7 @@ def synth(
     Each FILE holds one or more documents, in YAML or JSON; - is standard input. All findings of
     all documents are reported; nothing is written unless all of them are good.
 
-    Exit status: 0 written, 1 the input is wrong, 2 wrong usage.
+    Exit status: 0 written, 1 the input is wrong, 2 wrong usage, or a machine that cannot do it.
     """
     if stdout == (output is not None):
         raise click.UsageError("Give either --output DIR or --stdout.")
@@ -142,17 +178,25 @@ def synth(
         device_classes=device_classes,
         unified_mode=unified_mode,
     )
-    deployments, findings = load([Input.named(name) for name in files], platform, namespace)
-    report(findings, format, sys.stderr)
+    loaded, findings = load(inputs(files), platform, namespace)
     if errors(findings):
+        report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
-    manifests = compose(deployments, platform)
-    if output is None:
-        click.echo("---\n".join(manifests.values()), nl=False)
-        return
+    findings += across(loaded, platform)
     try:
-        write(manifests, output)
+        texts = compose(loaded, platform)
     except OSError as error:
-        raise click.UsageError(
-            f"Cannot write to {os.fspath(output)!r}: {error.strerror}."
-        ) from None
+        raise Failure("Cannot start Node.js", error) from None
+    outcome = None
+    try:
+        if output is None:
+            to_stdout(texts)
+        else:
+            write(dict(zip(file_names(loaded), texts, strict=True)), output)
+            outcome = f"{plural(len(texts), 'deployment')} written to {output}"
+    except BrokenPipeError:
+        sys.exit(EXIT_READER_GONE)
+    except OSError as error:
+        target = "standard output" if output is None else f"{str(output)!r}, nothing changed there"
+        raise Failure(f"Cannot write to {target}", error) from None
+    report(findings, format, outcome)

@@ -1,30 +1,74 @@
-"""Findings as text for people, or as JSON for programs."""
+"""Findings on standard error, as text for people or as JSON for programs."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, TextIO, get_args
+from dataclasses import replace
+from typing import Literal, get_args
 
-from cdk8s_inference.findings import Finding
+import click
+
+from cdk8s_inference.findings import Finding, Severity
 
 Format = Literal["text", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
+_COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
-def report(findings: Sequence[Finding], format: Format, stream: TextIO) -> None:
-    """Writes findings; as JSON a list, also where there is none, as text nothing then."""
+
+def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> None:
+    """Writes findings: as JSON a list and nothing else, as text also how many, and the outcome.
+
+    Text is colored on a terminal, unless ``NO_COLOR`` is set.
+
+    Args:
+        findings: What to report.
+        format: ``text`` or ``json``.
+        outcome: What came of it, such as ``nothing written``; None to be silent about success.
+    """
     if format == "json":
-        json.dump([finding.as_dict() for finding in findings], stream, indent=2)
-        stream.write("\n")
+        _echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
         return
     for finding in findings:
-        stream.write(f"{_printable(str(finding))}\n")
+        _echo(_colored(finding))
+    closing = ": ".join(part for part in (counts(findings), outcome) if part)
+    if closing:
+        _echo(_printable(closing))
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """How many findings there are of each severity: ``2 errors, 1 note``; empty for none."""
+    found = Counter(finding.severity for finding in findings)
+    return ", ".join(plural(found[severity], severity) for severity in _COLORS if found[severity])
+
+
+def plural(count: int, noun: str) -> str:
+    """A number of things, such as ``1 error`` or ``2 errors``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _colored(finding: Finding) -> str:
+    label = f"{finding.severity}[{finding.code}]"
+    printable = replace(
+        finding,
+        path=_printable(finding.path),
+        message=_printable(finding.message),
+        fix=_printable(finding.fix),
+        file=None if finding.file is None else _printable(finding.file),
+    )
+    before, _, after = str(printable).partition(label)
+    return before + click.style(label, fg=_COLORS[finding.severity], bold=True) + after
 
 
 def _printable(text: str) -> str:
     """Text that a terminal shows as it is: input may hold control characters."""
     return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def _echo(text: str) -> None:
+    click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)

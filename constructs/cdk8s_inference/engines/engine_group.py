@@ -20,6 +20,9 @@ from cdk8s_inference.spec.ports import engine_port
 
 _PROGRESS_MARGIN_SECONDS = 600
 
+_Change = tuple[tuple[str | int, ...], Any]
+"""A path below the pod template, and the value that goes there."""
+
 
 @dataclass(frozen=True)
 class PodAddition:
@@ -48,6 +51,14 @@ class EngineGroup(Construct):
     Complete without any routing: ``serving_selector`` matches the pods that take requests on
     ``port``. A routing construct adds to the serving pods by the same methods that users have;
     nothing here takes away what another has added.
+
+    Attributes:
+        engine: What it runs.
+        name: The workload's name.
+        port: Where its serving pods listen.
+        workload: The Deployment or LeaderWorkerSet. JSON patches that you add to it come last:
+            a list or map that a patch makes is not known to the methods here, so call those
+            first.
     """
 
     def __init__(
@@ -57,6 +68,7 @@ class EngineGroup(Construct):
         *,
         engine: Engine,
         name: str | None = None,
+        namespace: str | None = None,
         instance: str | None = None,
         part_of: str | None = None,
         model_cache: str | None = None,
@@ -67,8 +79,9 @@ class EngineGroup(Construct):
 
         Args:
             engine: What to run.
-            name: Name of the workload; default the engine's own. At most 63 characters, 51 for
+            name: Name of the workload; default the engine's own. At most 63 characters, 49 for
                 a gang.
+            namespace: Where it goes; default the chart's.
             instance: Value of ``app.kubernetes.io/instance``; default ``name``.
             part_of: Value of ``app.kubernetes.io/part-of``.
             model_cache: Model cache to mount at /mnt/models in every pod.
@@ -77,16 +90,19 @@ class EngineGroup(Construct):
 
         Raises:
             InvalidInput: The engine breaks a rule of its type.
-            ValueError: The workload cannot carry ``name``.
+            ValueError: The workload cannot carry ``name``, or no cluster has ``namespace``.
         """
+        if findings := errors(check_engine(engine)):
+            raise InvalidInput(findings)
+        names.require(name or engine.name, gang=engine.is_gang)
+        if namespace is not None:
+            names.require_namespace(namespace)
         super().__init__(scope, id)
         self.engine = engine
         self.name = name or engine.name
         self.port = engine_port(engine)
+        self._namespace = namespace
         self._platform = platform or Platform()
-        if findings := errors(check_engine(engine)):
-            raise InvalidInput(findings)
-        names.require(self.name, gang=engine.is_gang)
         self._pod_labels = labels.merged(
             labels.recommended(
                 name="model-server",
@@ -149,7 +165,9 @@ class EngineGroup(Construct):
             ValueError: Something of that name is there already, with another value. Nothing is
                 added then.
         """
-        changes = list(self._changes(addition))
+        add_together([(self, addition)])
+
+    def _apply(self, changes: Sequence[_Change]) -> None:
         template = (
             ("spec", "leaderWorkerTemplate", "leaderTemplate")
             if self.engine.is_gang
@@ -157,10 +175,10 @@ class EngineGroup(Construct):
         )
         add(self.workload, [(pointer(*template, *path), value) for path, value in changes])
         for path, value in changes:
-            _apply(self._serving, path, value)
+            _set(self._serving, path, value)
 
-    def _changes(self, addition: PodAddition) -> list[tuple[tuple[str | int, ...], Any]]:
-        changes: list[tuple[tuple[str | int, ...], Any]] = []
+    def _changes(self, addition: PodAddition) -> list[_Change]:
+        changes: list[_Change] = []
         metadata, spec = self._serving["metadata"], self._serving["spec"]
         for key, entries in (("labels", addition.labels), ("annotations", addition.annotations)):
             present = metadata.get(key, {})
@@ -189,12 +207,17 @@ class EngineGroup(Construct):
             (("spec", "containers"), spec["containers"], [dict(e) for e in addition.containers]),
             (("spec", "volumes"), spec["volumes"], [dict(entry) for entry in addition.volumes]),
         ]
+        # A container must not share its name with an init container either.
+        containers = {entry["name"] for entry in spec.get("initContainers", ())}
+        containers |= {entry["name"] for entry in spec["containers"]}
         for path, present, new_entries in lists:
-            taken = {entry["name"] for entry in present or ()}
+            own_names = {entry["name"] for entry in present or ()}
+            taken = own_names if path[-1] in ("env", "volumes") else containers
             for entry in new_entries:
                 if entry["name"] in taken:
                     raise ValueError(
-                        f"engine {self.name}: {path[-1]} has {entry['name']!r} already"
+                        f"engine {self.name}: {path[-1]} cannot take {entry['name']!r}, "
+                        f"the pod has {sorted(taken)} already"
                     )
                 taken.add(entry["name"])
             if new_entries and present is None:
@@ -214,7 +237,7 @@ class EngineGroup(Construct):
         )
 
     def _metadata(self, name: str) -> ApiObjectMetadata:
-        return ApiObjectMetadata(name=name, labels=self._object_labels)
+        return ApiObjectMetadata(name=name, namespace=self._namespace, labels=self._object_labels)
 
     def _compose_claims(self, member: Member) -> None:
         claims = claim_template(member, workload=self.name, platform=self._platform)
@@ -274,7 +297,18 @@ class EngineGroup(Construct):
         )
 
 
-def _apply(template: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+def add_together(additions: Sequence[tuple[EngineGroup, PodAddition]]) -> None:
+    """Adds to the serving pods of several engines, or to none where one cannot take it.
+
+    Raises:
+        ValueError: As :meth:`EngineGroup.add_to_serving_pods` does.
+    """
+    planned = [(engine, engine._changes(addition)) for engine, addition in additions]
+    for engine, changes in planned:
+        engine._apply(changes)
+
+
+def _set(template: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
     """Keeps our own picture of the pods in step with the object."""
     parent: Any = template
     for key in path[:-1]:

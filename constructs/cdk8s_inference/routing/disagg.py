@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
-from cdk8s_inference.engines.engine_group import PodAddition
+from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing.picker_config import DisaggregatedConfig
+from cdk8s_inference.routing.picker_config import DisaggregatedConfig, engine_block_size
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.route import http_route, route_path
 from cdk8s_inference.routing.sidecar import sidecar
@@ -31,6 +32,12 @@ class DisaggRouting(Construct):
 
     It adds to both engines' serving pods the role that the picker filters by, the pool's label
     and the NIXL side channel where the user set none; to decode pods also the pd-sidecar.
+
+    Attributes:
+        path: The path prefix under which the gateway serves the engines.
+        pool: The InferencePool.
+        picker: The endpoint picker.
+        route: The HTTPRoute.
     """
 
     def __init__(
@@ -58,10 +65,18 @@ class DisaggRouting(Construct):
             platform: The platform's choices: the gateway, the router release.
 
         Raises:
-            ValueError: An engine listens on a port that cannot work.
+            ValueError: An engine listens on a port that cannot work, is of the other phase, or
+                cannot take what routing adds; a Service cannot carry ``name``, or no
+                cluster has ``namespace``.
         """
-        super().__init__(scope, id)
         names.require(name, gang=False)
+        names.require_namespace(namespace)
+        for engine, phase in ((prefill, "Prefill"), (decode, "Decode")):
+            if engine.engine.phase not in (None, phase):
+                raise ValueError(
+                    f"{name}: engine {engine.name} has phase {engine.engine.phase}, but is "
+                    f"given as {phase.lower()}"
+                )
         if prefill.port != SERVING_PORT:
             raise ValueError(
                 f"{name}: prefill engine {prefill.name} listens on {prefill.port}, but decode "
@@ -72,29 +87,26 @@ class DisaggRouting(Construct):
                 f"{name}: decode engine {decode.name} listens on {decode.port}, which its "
                 "sidecar takes; give it phase Decode, and --port=8001"
             )
+        super().__init__(scope, id)
+        platform = platform or Platform()
+        proxy = sidecar(engine_port=decode.port, release=platform.router)
+        add_together(
+            [
+                (prefill, _addition(prefill, role="prefill", pool=name)),
+                (decode, _addition(decode, role="decode", pool=name, sidecars=[proxy])),
+            ]
+        )
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name)
-        platform = platform or Platform()
-        proxy = sidecar(engine_port=decode.port, release=platform.router)
-        for engine, role, sidecars in ((prefill, "prefill", []), (decode, "decode", [proxy])):
-            engine.add_to_serving_pods(
-                PodAddition(
-                    labels={ROLE_LABEL: role, labels.SERVES: name},
-                    env=[
-                        variable
-                        for variable in _SIDE_CHANNEL
-                        if variable.name not in engine.serving_environment
-                    ],
-                    sidecars=sidecars,
-                )
-            )
         self.pool, self.picker = picked_pool(
             self,
             name=name,
             namespace=namespace,
             port=SERVING_PORT,
-            config=DisaggregatedConfig.prefix_aware(),
+            config=DisaggregatedConfig.prefix_aware(
+                block_tokens=engine_block_size(decode.engine).tokens
+            ),
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,
@@ -108,3 +120,14 @@ class DisaggRouting(Construct):
             gateway=platform.gateway,
             backend="InferencePool",
         )
+
+
+def _addition(
+    engine: EngineGroup, *, role: str, pool: str, sidecars: Sequence[Mapping[str, Any]] = ()
+) -> PodAddition:
+    present = engine.serving_environment
+    return PodAddition(
+        labels={ROLE_LABEL: role, labels.SERVES: pool},
+        env=[variable for variable in _SIDE_CHANNEL if variable.name not in present],
+        sidecars=sidecars,
+    )

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 import cdk8s_plus_28 as kplus
-from cdk8s import ApiObject, ApiObjectMetadata, Duration, Size
+from cdk8s import ApiObject, ApiObjectMetadata, Duration, JsonPatch, Size
 from constructs import Construct
 
 from cdk8s_inference import labels, names
@@ -38,7 +38,14 @@ may not watch an installed kind answers 503 to every request. It never sends ``g
 
 
 class EndpointPicker(Construct):
-    """A picker: ServiceAccount, Role, RoleBinding, ConfigMap, Deployment and Service."""
+    """A picker: ServiceAccount, Role, RoleBinding, ConfigMap, Deployment and Service.
+
+    Attributes:
+        name: Name of its objects.
+        port: Where the gateway asks for an endpoint.
+        deployment: Its Deployment; JSON patches go to ``ApiObject.of(deployment)``.
+        service: Its Service.
+    """
 
     def __init__(
         self,
@@ -68,10 +75,13 @@ class EndpointPicker(Construct):
             platform: The platform's choices; the router release comes from it.
 
         Raises:
-            ValueError: A Service cannot carry ``name``.
+            InvalidInput: The release's picker would not start with ``config``.
+            ValueError: A Service cannot carry ``name``, or no cluster has ``namespace``.
         """
-        super().__init__(scope, id)
         names.require(name, gang=False)
+        names.require_namespace(namespace)
+        text = config.render((platform or Platform()).router)
+        super().__init__(scope, id)
         self.name = name
         self.port = GRPC_PORT
         self._namespace = namespace
@@ -89,7 +99,6 @@ class EndpointPicker(Construct):
 
         account = kplus.ServiceAccount(self, "service-account", metadata=self._metadata())
         self._grant(account)
-        text = config.render(self._release)
         config_map = kplus.ConfigMap(
             self, "config", metadata=self._metadata(), data={_CONFIG_FILE: text}
         )
@@ -180,7 +189,12 @@ class EndpointPicker(Construct):
             ],
         )
         deployment.select(kplus.LabelSelector.of(labels={labels.PICKER: self.name}))
-        add(ApiObject.of(deployment), self._beyond_cdk8s_plus())
+        emitted = ApiObject.of(deployment)
+        add(emitted, self._beyond_cdk8s_plus())
+        # A label with an address in the construct tree, which would roll the pods when a chart
+        # is renamed.
+        address = pointer("spec", "template", "metadata", "labels", kplus.Pod.ADDRESS_LABEL)
+        emitted.add_json_patch(JsonPatch.remove(address))
         return deployment
 
     def _beyond_cdk8s_plus(self) -> list[tuple[str, object]]:
@@ -195,9 +209,6 @@ class EndpointPicker(Construct):
                 pointer(*template, "spec", "securityContext", "seccompProfile"),
                 {"type": "RuntimeDefault"},
             ),
-            # It adds an address of the construct tree, which would roll the pods when a chart
-            # is renamed.
-            (pointer(*template, "metadata", "labels"), self._pod_labels),
         ]
 
     def _drain(self) -> list[str]:

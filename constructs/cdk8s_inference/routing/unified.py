@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from cdk8s import ApiObjectMetadata
+from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.route import SERVICE_PORT, http_route, route_path
+
+if TYPE_CHECKING:
+    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 
 
 class UnifiedRouting(Construct):
     """A Service, or on request an InferencePool with a picker, and the HTTPRoute to it.
 
     It adds one label to the engines' serving pods, and nothing else to the engines.
+
+    Attributes:
+        path: The path prefix under which the gateway serves the engines.
+        backend: The Service or the InferencePool.
+        picker: The endpoint picker of a pool; None in front of a Service.
+        route: The HTTPRoute.
     """
 
     def __init__(
@@ -43,26 +54,27 @@ class UnifiedRouting(Construct):
             platform: The platform's choices: the gateway, and what fronts the engines.
 
         Raises:
-            ValueError: There is no engine, their ports differ, or a Service cannot carry
-                ``name``.
+            ValueError: There is no engine, their ports differ, they are routed to under another
+                name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
-        super().__init__(scope, id)
         names.require(name, gang=False)
+        names.require_namespace(namespace)
         ports = {engine.name: engine.port for engine in engines}
         if len(set(ports.values())) != 1:
             raise ValueError(f"{name}: the engines must listen on one port, found {ports}")
+        super().__init__(scope, id)
+        add_together([(engine, PodAddition(labels={labels.SERVES: name})) for engine in engines])
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name)
+        self.backend: ApiObject
+        self.picker: EndpointPicker | None = None
         platform = platform or Platform()
         own_labels = labels.of_routing(name, part_of, object_labels)
-        for engine in engines:
-            engine.add_label(labels.SERVES, name)
-
         port = engines[0].port
         if platform.unified_mode == "service":
             backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": port}
-            manifest(
+            self.backend = manifest(
                 self,
                 "service",
                 api_version="v1",
@@ -72,20 +84,22 @@ class UnifiedRouting(Construct):
             )
         else:
             # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
-            from cdk8s_inference.routing.picker_config import UnifiedConfig
+            from cdk8s_inference.routing.picker_config import UnifiedConfig, engine_block_size
             from cdk8s_inference.routing.pool import picked_pool
 
-            picked_pool(
+            blocks = [engine_block_size(engine.engine).tokens for engine in engines]
+
+            self.backend, self.picker = picked_pool(
                 self,
                 name=name,
                 namespace=namespace,
                 port=port,
-                config=UnifiedConfig.prefix_aware(),
+                config=UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
             )
-        http_route(
+        self.route = http_route(
             self,
             "route",
             name=name,

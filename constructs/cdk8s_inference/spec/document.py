@@ -7,20 +7,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from cdk8s_inference.findings import Finding, Path, errors, field_path
+from cdk8s_inference.findings import Finding, Path, errors, field_path, shown, type_name
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.model_deployment import (
     API_VERSION,
     KIND,
+    DnsLabel,
     Engine,
     EnginesUnderSpecDocument,
+    Model,
     ModelDeploymentDocument,
     ModelDeploymentSpec,
+    fields_at,
 )
 from cdk8s_inference.spec.source import Document
 
@@ -53,14 +56,17 @@ def check(
         namespace: Where its objects go; default what the document says, else ``default``.
     """
     if not isinstance(document.data, Mapping):
-        kind = _type_name(document.data)
+        kind = type_name(document.data)
         finding = Finding(
             "D006", "error", "", f"the document is {kind}", "write a ModelDeployment object"
         )
-        return None, [document.locate(finding, ())]
+        return None, [*document.findings, document.locate(finding, ())]
     root = Cursor(document.data)
     if foreign := list(_foreign(root)):
-        return None, [document.locate(finding, path) for finding, path in foreign]
+        return None, [
+            *document.findings,
+            *(document.locate(finding, path) for finding, path in foreign),
+        ]
     under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present
     model = EnginesUnderSpecDocument if under_spec else ModelDeploymentDocument
     placed: list[rules.Placed] = []
@@ -68,12 +74,14 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += [_structural(error) for error in problem.errors(include_url=False)]
+        placed += [_structural(error, model) for error in problem.errors(include_url=False)]
+    if namespace is not None:
+        placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
     placed += rules.violations(root, under_spec, platform or Platform())
     if namespace is None and not root.at("metadata", "namespace").present:
         placed.append(_no_namespace())
-    findings = [document.locate(finding, path) for finding, path in placed]
+    findings = [*document.findings, *(document.locate(*each) for each in placed)]
     findings.sort(key=lambda finding: (finding.line or 0, finding.path, finding.code))
     if value is None or errors(findings):
         return None, findings
@@ -106,23 +114,35 @@ def _foreign(root: Cursor) -> Iterator[rules.Placed]:
     for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         found = root[key]
         if found.value != expected:
-            written = f"{key} is {found.value!r:.60}" if found.present else f"{key} is missing"
+            written = f"{key} is {shown(found.value)}" if found.present else f"{key} is missing"
             yield (
                 Finding("D010", "error", key, written, f"this takes {KIND}s of {API_VERSION}"),
                 found.path,
             )
 
 
+_NAMESPACE: Path = ("metadata", "namespace")
+
+
+def _given_namespace(namespace: str) -> list[rules.Placed]:
+    """What is wrong with a namespace that stands in for the document's own."""
+    try:
+        TypeAdapter(DnsLabel).validate_python(namespace)
+    except ValidationError as problem:
+        [error] = problem.errors(include_url=False)
+        return [_structural({**error, "loc": _NAMESPACE}, ModelDeploymentDocument)]
+    return []
+
+
 def _no_namespace() -> rules.Placed:
-    path: Path = ("metadata", "namespace")
     finding = Finding(
         "D205",
         "warning",
-        field_path(path),
+        field_path(_NAMESPACE),
         f"the document names no namespace; its objects go to {DEFAULT_NAMESPACE!r}",
         "set metadata.namespace, or give --namespace",
     )
-    return finding, path
+    return finding, _NAMESPACE
 
 
 def _newer_fields(spec: Cursor) -> list[rules.Placed]:
@@ -132,9 +152,11 @@ def _newer_fields(spec: Cursor) -> list[rules.Placed]:
         for member in engine["members"].items():
             for container in member.at("template", "spec", "containers").items():
                 for variable in container["env"].items():
-                    ref = variable.at("valueFrom", "fieldRef")
-                    if ref.present:
-                        placed.append((_unknown_field(ref.path, ref.value), ref.path))
+                    for key, field in variable["valueFrom"].fields():
+                        if key == "fieldRef":
+                            placed.append(
+                                (_unknown_field(field, EnginesUnderSpecDocument), field.path)
+                            )
     return placed
 
 
@@ -150,7 +172,7 @@ _TYPES = {
 }
 
 
-def _structural(error: ErrorDetails) -> rules.Placed:
+def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
@@ -162,35 +184,28 @@ def _structural(error: ErrorDetails) -> rules.Placed:
     if kind == "missing":
         return finding("D005", "the field is required, and missing", f"add {path[-1]}")
     if kind == "extra_forbidden":
-        return _unknown_field(path, value), path
+        return _unknown_field(Cursor(value, path), document), path
     if kind in _TYPES:
         hint = "quote it" if kind == "string_type" and _is_scalar(value) else "change its type"
         return finding(
-            "D006", f"must be {_TYPES[kind]}, is {_type_name(value)}: {_shown(value)}", hint
+            "D006", f"must be {_TYPES[kind]}, is {type_name(value)}: {shown(value)}", hint
         )
     if kind == "literal_error":
         expected = context.get("expected", "")
-        return finding("D008", f"is {_shown(value)}, must be {expected}", "choose one of these")
+        return finding("D008", f"is {shown(value)}, must be {expected}", "choose one of these")
     if kind == "string_pattern_mismatch":
-        return finding("D009", f"{_shown(value)} is malformed", _pattern_fix(path))
-    return finding("D007", f"{_shown(value)}: {_limit(kind, context)}", "stay within the limit")
+        return finding("D009", f"{shown(value)} is malformed", _pattern_fix(path))
+    if kind == "invalid_key":
+        return finding("D003", f"key {shown(path[-1])} is not a string", "quote the key")
+    return finding("D007", f"{shown(value)}: {_limit(kind, context)}", "stay within the limit")
 
 
-def _unknown_field(path: Path, value: Any) -> Finding:
-    known = sorted(_known_fields())
-    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+def _unknown_field(field: Cursor, document: type[Model]) -> Finding:
+    known = fields_at(document, field.path[:-1])
+    close = difflib.get_close_matches(str(field.path[-1]), known, n=1)
     fix = f"did you mean {close[0]}? If not, remove it" if close else "remove it"
-    return Finding("D004", "error", field_path(path), f"unknown field, set to {_shown(value)}", fix)
-
-
-def _known_fields() -> set[str]:
-    from cdk8s_inference.spec.model_deployment import Model
-
-    return {
-        field.alias or name
-        for model in Model.__subclasses__()
-        for name, field in model.model_fields.items()
-    }
+    message = f"unknown field, set to {shown(field.value)}"
+    return Finding("D004", "error", field_path(field.path), message, fix)
 
 
 def _pattern_fix(path: Path) -> str:
@@ -201,9 +216,13 @@ def _pattern_fix(path: Path) -> str:
         )
     if path[-1] == "image":
         return "remove the white space around it"
-    if path[-2:-1] == ("modelCacheRef",):
+    if path[-1] == "fieldPath":
+        return "name a field that a pod offers to its environment, such as status.podIP"
+    if path[-1] == "key":
+        return "use letters, digits, '-', '_' and '.'"
+    if path[-2] in ("modelCacheRef", "secretKeyRef", "configMapKeyRef", "imagePullSecrets"):
         return "use lower case letters, digits, '-' and '.', edged by letters or digits"
-    if "env" in path:
+    if path[-3:-2] == ("env",):
         return "use printable ASCII without '='"
     return "use lower case letters, digits and '-', edged by letters or digits"
 
@@ -222,23 +241,3 @@ def _limit(kind: str, context: Mapping[str, Any]) -> str:
 
 def _is_scalar(value: Any) -> bool:
     return isinstance(value, (bool, int, float))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (Mapping, list)):
-        return f"{_type_name(value)} of {len(value)}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _type_name(value: Any) -> str:
-    names: dict[type, str] = {
-        bool: "true or false",
-        int: "an integer",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-        type(None): "null",
-    }
-    return names.get(type(value), type(value).__name__)

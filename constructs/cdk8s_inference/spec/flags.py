@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import PurePosixPath
 
 from cdk8s_inference.findings import Path
@@ -35,52 +36,91 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     """Every use of a flag, in either spelling (``--flag=value``, ``--flag value``).
 
     Uses in ``args`` come first, as Modelplane reads those alone; then those in ``command``,
-    where gangs keep their flags in a ``sh -c`` script.
+    where gangs keep their flags in a ``sh -c`` script. What such a script gives to ``ray start``
+    is Ray's: its ``--port`` is not the engine's.
 
     >>> uses(["sh", "-c", "exec vllm serve m --port=8001"], None, "--port")
     [FlagUse(value='8001', place=('command', 2))]
     """
-    words = _words(command or (), args or ())
     found = []
-    for position, word in enumerate(words):
-        name, equals, value = word.text.partition("=")
-        if name not in flags:
-            continue
-        if equals:
-            found.append(FlagUse(value, word.place))
-        else:
-            following = words[position + 1].text if position + 1 < len(words) else None
-            found.append(FlagUse(following, word.place))
+    for words in _commands(command or (), args or ()):
+        for position, word in enumerate(words):
+            name, equals, value = word.text.partition("=")
+            if name not in flags:
+                continue
+            if equals:
+                found.append(FlagUse(value, word.place))
+            else:
+                following = words[position + 1].text if position + 1 < len(words) else None
+                found.append(FlagUse(following, word.place))
     return sorted(found, key=lambda use: use.place[0] != "args")
 
 
-def _words(command: Sequence[str], args: Sequence[str]) -> list[_Word]:
+def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
+    """What is run, as words: the whole of it, or each command of a shell's script."""
     elements = [
         *(_Word(text, ("command", index)) for index, text in enumerate(command)),
         *(_Word(text, ("args", index)) for index, text in enumerate(args)),
     ]
-    script = _script_index([element.text for element in elements]) if command else None
-    words = []
-    for index, element in enumerate(elements):
-        texts = _script_words(element.text) if index == script else [element.text]
-        words += [_Word(text, element.place) for text in texts]
-    return words
+    index = _script_index([element.text for element in elements])
+    if index is None:
+        return [elements]
+    script = elements[index]
+    commands = [
+        [_Word(text, script.place) for text in words]
+        for words in _script_commands(script.text)
+        if ("ray", "start") not in pairwise(PurePosixPath(text).name for text in words)
+    ]
+    # Before a script is its shell alone; after it are the script's own arguments.
+    return [*commands, elements[index + 1 :]]
 
 
 def _script_index(elements: Sequence[str]) -> int | None:
-    """Where the script of a ``sh -c`` stands; it may be the first of the arguments."""
-    if PurePosixPath(elements[0]).name not in _SHELLS:
+    """Where the script of a ``sh -c`` stands, whatever starts the shell (``env``, ``tini``)."""
+    shells = (i for i, text in enumerate(elements) if PurePosixPath(text).name in _SHELLS)
+    if (shell := next(shells, None)) is None:
         return None
-    for index, element in enumerate(elements[1:], start=1):
-        if element.startswith("-") and element.endswith("c"):
-            return index + 1
-    return None
+    index, has_script = shell + 1, False
+    while index < len(elements) and elements[index].startswith(("-", "+")):
+        option = elements[index]
+        if not option.startswith("--"):
+            has_script = has_script or "c" in option
+            index += option.endswith("o")  # as in `-euo pipefail`
+        index += 1
+    return index if has_script and index < len(elements) else None
 
 
-def _script_words(script: str) -> list[str]:
-    lexer = shlex.shlex(script.replace("\\\n", " "), posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    try:
-        return list(lexer)
-    except ValueError:  # an unbalanced quote: the shell would refuse it as well
-        return script.split()
+_PIECE = re.compile(
+    r"""
+    (?P<continued> \\\n )
+    | (?P<end> [;&|()\n]+ | (?<! [^\ \t\r\n;&|()<>] ) \# [^\n]* )
+    | (?P<gap> [\ \t\r<>]+ )
+    | ' (?P<single> [^']* ) '
+    | " (?P<double> [^"\\]* (?: \\. [^"\\]* )* ) "
+    | \\ (?P<escaped> . )
+    | (?P<plain> [^\ \t\r\n;&|()<>'"\\]+ | . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _script_commands(script: str) -> list[list[str]]:
+    """The simple commands of a script, as words.
+
+    Not by :mod:`shlex`, which takes a ``#`` within a word for a comment, gives up at an open
+    quote, and needs time that grows with the square of a word's length.
+    """
+    commands: list[list[str]] = [[]]
+    word: list[str] = []
+    for piece in chain(_PIECE.finditer(script), [None]):
+        kind = piece.lastgroup if piece else "end"
+        if piece and kind not in ("continued", "end", "gap"):
+            text = piece[kind or 0]
+            word.append(re.sub(r'\\([$`"\\])', r"\1", text) if kind == "double" else text)
+        elif kind != "continued":
+            if word:
+                commands[-1].append("".join(word))
+                word = []
+            if kind == "end":
+                commands.append([])
+    return commands

@@ -8,8 +8,9 @@ Kubernetes' camelCase.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
@@ -47,6 +48,20 @@ Image = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$")]
 EnvName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[ -<>-~]+$")]
 """An environment variable's name: printable ASCII without ``=``."""
 
+ConfigKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")
+]
+"""A key of a Secret or ConfigMap."""
+
+PodField = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])"
+        r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$"
+    ),
+]
+"""A field of the pod that Kubernetes offers as an environment variable."""
+
 
 class Model(BaseModel):
     """Base of the document's types: strict, closed, immutable, null the same as absent."""
@@ -64,24 +79,52 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
+        if not isinstance(data, Mapping):
             return data
-        return {key: value for key, value in data.items() if value is not None}
+        known = _keys(cls)
+        return {key: value for key, value in data.items() if value is not None or key not in known}
+
+
+@cache
+def _keys(model: type[Model]) -> frozenset[str]:
+    """The fields of a model, as Python and as a document name them."""
+    fields = model.model_fields
+    return frozenset(fields) | {field.alias or name for name, field in fields.items()}
+
+
+def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
+    """The fields that a document may have at a path below a model; none in free-form data."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        fields = [field for field in model.model_fields.values() if field.alias == part]
+        inner = [found for field in fields for found in _models_in(field.annotation)]
+        if not inner:
+            return []
+        model = inner[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 class KeyRef(Model):
     """A key of a Secret or ConfigMap in the workloads' namespace."""
 
-    name: str
-    key: str
+    name: ObjectName
+    key: ConfigKey
     optional: bool | None = None
 
 
 class FieldRef(Model):
     """A field of the pod, such as ``status.podIP``."""
 
-    field_path: str
-    api_version: str | None = None
+    field_path: PodField
+    api_version: Literal["v1"] | None = None
 
 
 class EnvVarSource(Model):
@@ -124,7 +167,7 @@ class Container(Model):
 class ImagePullSecret(Model):
     """A Secret with credentials of an image registry."""
 
-    name: str
+    name: ObjectName
 
 
 class PodSpec(Model):

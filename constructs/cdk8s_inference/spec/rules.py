@@ -8,10 +8,10 @@ beside them is broken. Each yields findings with the path that they are about.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cdk8s_inference import labels
-from cdk8s_inference.findings import Finding, Path, Severity, field_path
+from cdk8s_inference.findings import Finding, Path, Severity, field_path, shown
 from cdk8s_inference.names import PICKER_SUFFIX
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.cursor import Cursor
@@ -72,6 +72,12 @@ def _problem(code: str, at: Cursor, message: str, fix: str, severity: Severity =
     return Finding(code, severity, field_path(at.path), message, fix), at.path
 
 
+def _listed(values: Iterable[str]) -> str:
+    texts = list(values)
+    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+    return ", ".join(text[:80] for text in texts[:5]) + more
+
+
 def _mode(replica: Cursor) -> str:
     return replica.at("serving", "mode").text or "Unified"
 
@@ -90,7 +96,7 @@ def _unique(items: Cursor, noun: str) -> Iterator[Placed]:
             yield _problem(
                 "D011",
                 item["name"],
-                f"{noun} name {name!r} is already taken by {field_path(first[name])}",
+                f"{noun} name {shown(name)} is already taken by {field_path(first[name])}",
                 "give each its own name",
             )
         first.setdefault(name, item.path)
@@ -104,8 +110,8 @@ def _phases(replica: Cursor) -> Iterator[Placed]:
                 yield _problem(
                     "D104",
                     engine["phase"],
-                    f"phase {engine['phase'].value!r} is set, but serving.mode is "
-                    f"{_mode(replica)!r}",
+                    f"phase {shown(engine['phase'].value)} is set, but serving.mode is "
+                    f"{shown(_mode(replica))}",
                     "set serving.mode to PrefillDecode, or remove the phase",
                 )
         return
@@ -135,7 +141,7 @@ def _members(engine: Cursor) -> Iterator[Placed]:
             "D105",
             engine["members"],
             "an engine is either one Standalone member, or one Leader and one Worker; found "
-            + ", ".join(roles),
+            + _listed(shown(role) for role in roles),
             "set the roles so; a Worker's worker.nodes says how many pods it has",
         )
     if members and not any(member["nodeSelector"].present for member in members):
@@ -165,7 +171,7 @@ def _member(engine: Cursor, member: Cursor) -> Iterator[Placed]:
         yield _problem(
             "D107",
             member["worker"],
-            f"worker is set on a {_role(member)} member",
+            f"worker is set on a member of role {shown(_role(member))}",
             "set it on the Worker alone",
         )
     yield from _unique(member.at("nodeSelector", "devices"), "device request")
@@ -178,7 +184,7 @@ def _member(engine: Cursor, member: Cursor) -> Iterator[Placed]:
             yield _problem(
                 "D108",
                 container["name"],
-                f"the container is named {container['name'].value!r}",
+                f"the container is named {shown(container['name'].value)}",
                 "name it engine",
             )
         yield from _environment(container["env"])
@@ -190,7 +196,7 @@ def _role_label(engine: Cursor, pod_labels: Cursor) -> Iterator[Placed]:
         yield _problem(
             "D125",
             pod_labels[ROLE_LABEL],
-            f"label {ROLE_LABEL} is {written!r}, but the engine's phase is {phase}",
+            f"label {ROLE_LABEL} is {shown(written)}, but the engine's phase is {shown(phase)}",
             "remove the label: routing sets it from the phase",
         )
 
@@ -205,7 +211,7 @@ def _environment(env: Cursor) -> Iterator[Placed]:
             yield _problem(
                 "D130",
                 variable,
-                f"{variable['name'].value!r} has both value and valueFrom",
+                f"{shown(variable['name'].value)} has both value and valueFrom",
                 "keep one of them: the API server refuses both",
             )
         kinds = [key for key, child in source.fields() if child.present]
@@ -213,7 +219,7 @@ def _environment(env: Cursor) -> Iterator[Placed]:
             yield _problem(
                 "D131",
                 source,
-                f"valueFrom names {len(kinds)} sources{': ' if kinds else ''}{', '.join(kinds)}",
+                f"valueFrom names {len(kinds)} sources" + (f": {_listed(kinds)}" if kinds else ""),
                 "name exactly one of secretKeyRef, configMapKeyRef, fieldRef",
             )
 
@@ -249,21 +255,21 @@ def _metadata_entries(entries: Cursor, *, is_label: bool) -> Iterator[Placed]:
             yield _problem(
                 "D111",
                 entry,
-                f"{noun} {key!r} uses a reserved prefix",
+                f"{noun} {shown(key)} uses a reserved prefix",
                 f"choose another prefix than {' or '.join(_RESERVED)}",
             )
         if not _KEY.fullmatch(key):
             yield _problem(
                 "D112",
                 entry,
-                f"{key!r:.80} is not a valid {noun} key",
+                f"{shown(key)} is not a valid {noun} key",
                 "use [prefix/]name, the name up to 63 of [A-Za-z0-9._-], edged by alphanumerics",
             )
         if len(key.split("/")[0]) > 253:
             yield _problem(
                 "D113",
                 entry,
-                f"the prefix of {noun} {key!r:.40}... has {len(key.split('/')[0])} characters",
+                f"the prefix of {noun} {shown(key)} has {len(key.split('/')[0])} characters",
                 "keep it within 253",
             )
         value = entry.text
@@ -271,7 +277,7 @@ def _metadata_entries(entries: Cursor, *, is_label: bool) -> Iterator[Placed]:
             yield _problem(
                 "D114",
                 entry,
-                f"{value!r:.80} is not a valid label value",
+                f"{shown(value)} is not a valid label value",
                 "use up to 63 of [A-Za-z0-9._-], edged by alphanumerics",
             )
 
@@ -291,9 +297,10 @@ def _drivers(member: Cursor, platform: Platform) -> Iterator[Placed]:
                 yield _problem(
                     "D204",
                     selector["cel"],
-                    f"request {name!r} asks for driver {match[1]!r}, but is allocated from "
-                    f"DeviceClass {platform.default_device_class!r}",
-                    f"name its class: --device-class {name}=CLASS, or Platform(device_classes=...)",
+                    f"request {shown(name)} asks for driver {shown(match[1])}, but is allocated "
+                    f"from DeviceClass {platform.default_device_class!r}",
+                    f"name its class: --device-class {name:.63}=CLASS, or "
+                    "Platform(device_classes=...)",
                     "warning",
                 )
 
@@ -319,7 +326,7 @@ def _toleration(toleration: Cursor) -> Iterator[Placed]:
         yield _problem(
             "D110",
             toleration["value"],
-            f"an Exists toleration sets value {toleration['value'].value!r}",
+            f"an Exists toleration sets value {shown(toleration['value'].value)}",
             "remove the value, or set operator: Equal",
         )
 
@@ -358,7 +365,7 @@ def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
             yield _problem(
                 "D122",
                 at,
-                "--port has no value" if value is None else f"--port {value!r:.60} is not a port",
+                "--port has no value" if value is None else f"--port {shown(value)} is not a port",
                 "write a number from 1 to 65535",
             )
         elif phase == "Decode" and port == SERVING_PORT:
@@ -380,8 +387,8 @@ def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
         yield _problem(
             "D207",
             found[-1][0],
-            "--port is given several times: " + ", ".join(str(value) for _, value in found),
-            f"keep one; {found[0][1]} is used here, while engines take the last",
+            "--port is given several times: " + _listed(shown(value) for _, value in found),
+            "keep one: the first is used here, while engines take the last",
             "warning",
         )
     if phase == "Decode" and container.present and not found:
@@ -403,12 +410,12 @@ def _unified_ports(replica: Cursor) -> Iterator[Placed]:
         found = _port_uses(_serving_container(engine))
         port = parse_port(found[0][1]) if found else SERVING_PORT
         if port is not None:
-            ports.setdefault(port, str(engine["name"].value))
+            ports.setdefault(port, shown(engine["name"].value))
     if len(ports) > 1:
         yield _problem(
             "D126",
             replica["engines"],
             "the engines listen on different ports behind one Service: "
-            + ", ".join(f"{name} on {port}" for port, name in ports.items()),
+            + _listed(f"{name} on {port}" for port, name in ports.items()),
             "give all of them the same --port",
         )

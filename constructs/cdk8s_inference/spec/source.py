@@ -1,27 +1,31 @@
-"""A text of YAML or JSON documents, with the line of every field, read within fixed bounds."""
+"""A text of YAML or JSON documents, with the line of every field, read within fixed bounds.
+
+Values are composed straight from the parser's events: what is too much is refused before it is
+built, and an alias shares the value that it stands for. Scalars mean what sigs.k8s.io/yaml, and
+so kubectl, makes of them, which is neither YAML 1.1 nor 1.2: ``y`` is true, ``1:30`` a string.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from cdk8s_inference.findings import Finding, Path, field_path
+from cdk8s_inference.findings import Finding, Path, PathPart, field_path
 
 MAX_BYTES = 8 * 1024 * 1024
 """Bytes of one file. An API server takes no object over 3 MiB; a file may hold many."""
 
 MAX_NODES = 200_000
-"""Values of one file, aliases expanded. The largest ModelDeployments known have about 400."""
+"""Keys and values of one file, aliases expanded. The largest ModelDeployments known have 400."""
 
 MAX_DEPTH = 64
-"""Nesting of one document. A ModelDeployment has 14 levels."""
-
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+"""Nesting of one document, aliases expanded. A ModelDeployment has 14 levels."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,25 @@ class Document:
     Attributes:
         data: Its plain data.
         file: The file it came from.
+        findings: What was wrong with its keys. The data lack the entries concerned, so that
+            everything else in them can be checked as well.
     """
 
     data: Any
     file: str | None = None
-    _lines: dict[Path, int] = field(default_factory=dict, repr=False)
+    findings: tuple[Finding, ...] = ()
+    _root: _Node | None = field(default=None, repr=False)
 
     def line(self, path: Path) -> int | None:
         """The line of the field at ``path``, or of its nearest parent that was written."""
-        for length in range(len(path), -1, -1):
-            if (line := self._lines.get(path[:length])) is not None:
-                return line
-        return None
+        node = self._root
+        if node is None:
+            return None
+        for part in path:
+            if (child := node.children.get(part)) is None:
+                break
+            node = child
+        return node.line
 
     def locate(self, finding: Finding, path: Path) -> Finding:
         """The finding, placed at the line of ``path``."""
@@ -50,13 +61,13 @@ class Document:
 
 
 def read(content: bytes, file: str | None = None) -> tuple[list[Document], list[Finding]]:
-    """The documents of a file's content, and what is wrong with it as a text.
+    """The documents of a file's content, or why it cannot be read.
 
     Never raises for bad content, and holds memory and time within the limits of this module.
     Empty documents are passed over; a content with none at all is a finding.
     """
     try:
-        return _documents(content, file), []
+        return list(_documents(content, file)), []
     except _Unreadable as problem:
         return [], [problem.finding.at(file, problem.line)]
 
@@ -68,52 +79,38 @@ class _Unreadable(Exception):
         self.line = line
 
 
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML as Kubernetes' tools read it: a date is a string."""
+def _malformed(reason: str, line: int | None, fix: str = "correct the syntax") -> _Unreadable:
+    return _Unreadable("D001", f"not YAML: {reason}", fix, line)
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _documents(content: bytes, file: str | None) -> list[Document]:
+def _documents(content: bytes, file: str | None) -> Iterator[Document]:
     text = _text(content)
-    # JSON is YAML but for its surrogate pairs, so its places are read with those blanked out.
-    data = _json(text)
-    loader_text = text if data is None else _SURROGATE_ESCAPE.sub(r"\\u0041", text)
+    composer = _Composer(text)
+    found = False
     try:
-        _bound_events(loader_text)
-        documents = []
-        loader = _Loader(loader_text)
-        try:
-            while loader.check_node():
-                node = loader.get_node()
-                if node is None or node.tag.endswith(":null"):
-                    continue
-                lines: dict[Path, int] = {}
-                _bound_expansion(node)
-                _walk(node, (), lines)
-                value = loader.construct_document(node) if data is None else data
-                documents.append(Document(value, file, lines))
-        finally:
-            loader.dispose()
+        for root in composer.roots():
+            findings = tuple(finding.at(file, finding.line) for finding in composer.taken())
+            if root.value is not None:
+                found = True
+                yield Document(root.value, file, findings, root)
+    except yaml.reader.ReaderError as error:
+        # Its position counts bytes of the text that it was given.
+        before = text.encode()[: error.position]
+        raise _malformed(
+            f"character U+{error.character:04X} is not allowed",
+            before.count(b"\n") + 1,
+            "give a text file; escape the character in a quoted string",
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(part for part in (error.context, error.problem) if part)
-        raise _Unreadable(
-            "D001", f"not YAML: {reason}", "correct the syntax", mark.line + 1 if mark else None
-        ) from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        reason = str(error).splitlines()[0]
-        raise _Unreadable("D001", f"not YAML: {reason}", "correct the syntax") from None
-    if not documents:
+        raise _malformed(reason, mark.line + 1 if mark else None) from None
+    if not found:
         raise _Unreadable("D001", "holds no document", "write a ModelDeployment into it")
-    return documents
 
 
 def _text(content: bytes) -> str:
+    """The content as a text that a YAML parser takes."""
     if len(content) > MAX_BYTES:
         raise _Unreadable(
             "D002", f"larger than {MAX_BYTES} bytes", "split the file; give the parts one by one"
@@ -121,113 +118,247 @@ def _text(content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
         raise _Unreadable(
             "D001",
             f"not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
             "give a YAML or JSON file, encoded as UTF-8",
-            line,
+            content[: error.start].count(b"\n") + 1,
         ) from None
-    return text
+    if directive := _TAG_DIRECTIVE.search(text):
+        line = text.count("\n", 0, directive.end()) + 1
+        raise _malformed("a %TAG directive", line, "remove it: no tags are read that need one")
+    return _json_as_yaml(text)
 
 
-def _json(text: str) -> Any | None:
-    if not text.lstrip().startswith(("{", "[")):
-        return None
+_TAG_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
+"""libyaml compares each with every other: a file of them would take hours."""
+
+_PAIR = r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+_JSON_ALONE = re.compile(rf"{_PAIR}|\\.|([\x7f-\x9f\u2028\u2029])", re.DOTALL)
+
+
+def _json_as_yaml(text: str) -> str:
+    """JSON is YAML but for two things in its strings, which are spelled otherwise here.
+
+    A character beyond 16 bits is a pair of escapes, and YAML's line breaks are characters.
+    """
+    if not text.lstrip().startswith("{") or not _JSON_ALONE.search(text):
+        return text
     try:
-        return json.loads(text)
+        json.loads(text, parse_int=str)
     except (ValueError, RecursionError):
-        return None
+        return text
+    return _JSON_ALONE.sub(_yaml_spelling, text)
 
 
-def _bound_events(text: str) -> None:
-    """Refuses what is too deep or too long before any of it is built."""
-    depth = nodes = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, (yaml.CollectionStartEvent, yaml.ScalarEvent, yaml.AliasEvent)):
-            nodes += 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH or nodes > MAX_NODES:
-            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} values"
+def _yaml_spelling(match: re.Match[str]) -> str:
+    high, low, raw = match.groups()
+    if high:
+        return f"\\U{0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF):08x}"
+    return f"\\u{ord(raw):04x}" if raw else match[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A value with where it stands, and how much it holds.
+
+    Attributes:
+        value: The plain data.
+        line: Where it starts; where its key does in a mapping.
+        children: The nodes in it.
+        size: Keys and values that it holds, itself included, aliases expanded.
+        height: Levels of nesting in it, aliases expanded.
+    """
+
+    value: Any
+    line: int
+    children: Mapping[PathPart, _Node]
+    size: int
+    height: int
+
+    def under(self, line: int) -> _Node:
+        """The same value, under a key on ``line``."""
+        return _Node(self.value, line, self.children, self.size, self.height)
+
+
+class _Composer:
+    """Composes the documents of a text, and notes what is wrong with their keys."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, yaml.CSafeLoader)
+        self._anchors: dict[str, Any] = {}  # An event stands for its node until that is whole.
+        self._findings: list[Finding] = []
+        self._path: list[PathPart] = []
+        self._size = 0
+
+    def roots(self) -> Iterator[_Node]:
+        """The root of each document."""
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors.clear()
+                yield self._node(next(self._events), 0)
+
+    def taken(self) -> list[Finding]:
+        """The findings since this was asked last."""
+        taken, self._findings = self._findings, []
+        return taken
+
+    def _node(self, event: Any, depth: int) -> _Node:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            node = self._target(str(event.anchor), line)
+            self._grow(node.size, depth + node.height, line)
+            return node
+        before = self._size
+        if event.anchor:
+            self._anchors[event.anchor] = event
+        if isinstance(event, yaml.ScalarEvent):
+            self._grow(1, depth, line)
+            node = _Node(_scalar(event, line), line, {}, 1, 0)
+        else:
+            self._grow(1, depth + 1, line)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            if event.tag not in (None, "!", f"{_CORE}{'seq' if is_list else 'map'}"):
+                raise _foreign_tag(event.tag, line)
+            value: list[Any] | dict[PathPart, Any]
+            if is_list:
+                children = self._items(depth + 1)
+                value = [child.value for child in children.values()]
+            else:
+                children = self._entries(depth + 1)
+                value = {key: child.value for key, child in children.items()}
+            height = 1 + max((child.height for child in children.values()), default=0)
+            node = _Node(value, line, children, self._size - before, height)
+        # Unless a node within took the anchor over: an alias means the nearest before it.
+        if event.anchor and self._anchors[event.anchor] is event:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _target(self, anchor: str, line: int) -> _Node:
+        node = self._anchors.get(anchor)
+        if node is None:
+            raise _malformed(f"no anchor &{anchor:.60} stands before its alias", line)
+        if not isinstance(node, _Node):
+            raise _Unreadable("D002", "an alias contains itself", "write the value out", line)
+        return node
+
+    def _grow(self, size: int, depth: int, line: int) -> None:
+        self._size += size
+        if depth > MAX_DEPTH or self._size > MAX_NODES:
+            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} keys and values"
             raise _Unreadable(
                 "D002",
-                f"more than {limit}",
+                f"more than {limit}, aliases written out",
                 "a ModelDeployment is far smaller: look for generated or foreign content",
-                _line(event),
+                line,
             )
 
+    def _items(self, depth: int) -> dict[PathPart, _Node]:
+        items: dict[PathPart, _Node] = {}
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items[len(items)] = self._child(len(items), event, depth)
+        return items
 
-def _bound_expansion(root: yaml.Node) -> None:
-    """Refuses aliases that stand for themselves, or for more values than a document may have."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
+    def _entries(self, depth: int) -> dict[PathPart, _Node]:
+        entries: dict[PathPart, _Node] = {}
+        merged: dict[PathPart, _Node] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._node(event, depth)
+            name = key.value if isinstance(key.value, str) else None
+            node = self._child(name or "", next(self._events), depth)
+            if name is None:
+                shown = "an object or list" if key.children else f"{key.value!r:.60}"
+                self._bad_key((), key.line, f"key {shown} is not a string", "quote the key")
+            elif name == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                for field_name, child in _merged(node):
+                    merged.setdefault(field_name, child)
+                    if field_name in entries:
+                        # Readers disagree on which of the two counts.
+                        reason = "the key stands before <<, which brings it as well"
+                        self._bad_key((field_name,), key.line, reason, "put << first")
+            elif name in entries:
+                reason = f"the key stands twice, first on line {entries[name].line}"
+                self._bad_key((name,), key.line, reason, "keep one of them")
+            else:
+                entries[name] = node.under(key.line)
+        return {**merged, **entries}
 
-    def size(node: yaml.Node) -> int:
-        if isinstance(node, yaml.ScalarNode):
-            return 1
-        key = id(node)
-        if key in sizes:
-            return sizes[key]
-        if key in open_nodes:
-            line = _line(node)
-            raise _Unreadable("D002", "an alias contains itself", "write the value out", line)
-        open_nodes.add(key)
-        total = 1 + sum(size(child) for child in _children(node))
-        open_nodes.remove(key)
-        if total > MAX_NODES:
-            line = _line(node)
-            raise _Unreadable(
-                "D002", f"aliases expand to more than {MAX_NODES} values", "write fewer", line
-            )
-        sizes[key] = total
-        return total
+    def _child(self, part: PathPart, event: Any, depth: int) -> _Node:
+        self._path.append(part)
+        node = self._node(event, depth)
+        self._path.pop()
+        return node
 
-    size(root)
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    for child in node.value:
-        if isinstance(child, tuple):
-            yield from child
-        else:
-            yield child
-
-
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
-    """Records each field's line; refuses keys that are no strings or stand twice."""
-    lines.setdefault(path, _line(node))
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            _walk(child, (*path, index), lines)
-    elif isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, child in node.value:
-            line = _line(key)
-            if key.tag.endswith(":merge"):
-                continue
-            if not key.tag.endswith(":str"):
-                raise _Unreadable(
-                    "D003",
-                    f"{field_path(path) or 'document'}: key {key.value!r:.60} is not a string",
-                    "quote the key",
-                    line,
-                )
-            if key.value in seen:
-                raise _Unreadable(
-                    "D003",
-                    f"{field_path(path) or 'document'}: key {key.value!r:.60} stands twice, "
-                    f"first on line {seen[key.value]}",
-                    "keep one of them",
-                    line,
-                )
-            seen[key.value] = line
-            child_path = (*path, key.value)
-            lines[child_path] = line
-            _walk(child, child_path, lines)
+    def _bad_key(self, path: Path, line: int, message: str, fix: str) -> None:
+        where = field_path((*self._path, *path))
+        self._findings.append(Finding("D003", "error", where, message, fix, None, line))
 
 
-def _line(mark: yaml.Node | yaml.Event) -> int:
-    return (mark.start_mark.line if mark.start_mark else 0) + 1
+def _merged(node: _Node) -> Iterator[tuple[PathPart, _Node]]:
+    """The entries that ``<<`` takes from an object or a list of them; the first of a key wins."""
+    for source in node.children.values() if isinstance(node.value, list) else (node,):
+        if not isinstance(source.value, dict):
+            raise _malformed("<< merges objects alone", source.line, "write the fields out")
+        yield from source.children.items()
+
+
+_CORE = "tag:yaml.org,2002:"
+_SCALAR_TYPES = {"null": type(None), "bool": bool, "int": int, "float": float}
+_TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
+_FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(_TRUE, True),
+    **dict.fromkeys(_FALSE, False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
+_INTEGER = re.compile(
+    r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]{0,19}))"
+)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+
+
+def _foreign_tag(tag: str, line: int) -> _Unreadable:
+    return _malformed(f"tag {tag:.60} is not read here", line, "write the value without its tag")
+
+
+def _scalar(event: yaml.ScalarEvent, line: int) -> Any:
+    text: str = event.value
+    if event.tag in ("!", f"{_CORE}str") or not (event.tag or event.implicit[0]):
+        return text
+    value = _resolved(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _malformed(f"{text} is no number that JSON has", line, "quote it")
+    if event.tag is None:
+        return value
+    name = event.tag.removeprefix(_CORE)
+    if name not in _SCALAR_TYPES:
+        raise _foreign_tag(event.tag, line)
+    if name == "float" and type(value) is int:
+        return float(value)
+    if type(value) is not _SCALAR_TYPES[name]:
+        raise _malformed(f"{text!r:.60} is no {name}", line)
+    return value
+
+
+def _resolved(text: str) -> Any:
+    """What a plain scalar means: a number that 64 bits do not hold is no integer."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    digits = text.replace("_", "")
+    if match := _INTEGER.fullmatch(digits):
+        sign, *written = match.groups()
+        magnitude = next(
+            int(number, base)
+            for number, base in zip(written, (16, 2, 8, 10), strict=True)
+            if number
+        )
+        if magnitude < (1 << 64 if not sign else 1 << 63) + (sign == "-"):
+            return -magnitude if sign == "-" else magnitude
+    if _FLOAT.fullmatch(digits) and math.isfinite(number := float(digits)):
+        return number
+    return text

@@ -1,6 +1,10 @@
 """The endpoint picker's configuration as values, rendered and judged for a release."""
 
-from cdk8s_inference.routing.picker_config.block_size import BlockSize, block_size
+from cdk8s_inference.routing.picker_config.block_size import (
+    BlockSize,
+    block_size,
+    engine_block_size,
+)
 from cdk8s_inference.routing.picker_config.config import PickerConfig, RawPickerConfig
 from cdk8s_inference.routing.picker_config.decider import (
     AlwaysDisaggregate,
@@ -31,4 +35,5 @@ __all__ = [
     "Verdict",
     "assess",
     "block_size",
+    "engine_block_size",
 ]

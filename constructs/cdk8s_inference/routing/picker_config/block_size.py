@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.model_deployment import Engine
 
 VLLM_BLOCK_TOKENS = 16
 """vLLM's block on CUDA where ``--block-size`` is not given."""
@@ -44,3 +45,9 @@ def block_size(
         if value and value.isascii() and value.isdigit() and len(value) < 10 and int(value):
             return BlockSize(int(value), flag)
     return BlockSize(default)
+
+
+def engine_block_size(engine: Engine) -> BlockSize:
+    """The block size of an engine, by the flags of the member that serves."""
+    container = engine.serving_member.container
+    return block_size(container.command, container.args)

@@ -103,7 +103,7 @@ class ComposedConfig(PickerConfig):
         ]
         if refused:
             raise InvalidInput(refused)
-        return yaml.safe_dump(self.document(release), sort_keys=False)
+        return yaml.dump(self.document(release), Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 @dataclass(frozen=True)

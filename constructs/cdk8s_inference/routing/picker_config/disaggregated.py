@@ -8,6 +8,7 @@ from typing import Any
 
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.routing.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.routing.picker_config.composition import composed
 from cdk8s_inference.routing.picker_config.config import ComposedConfig
 from cdk8s_inference.routing.picker_config.decider import (
@@ -54,7 +55,7 @@ class DisaggregatedConfig(ComposedConfig):
 
     @classmethod
     def prefix_aware(
-        cls, decider: PrefixThreshold = PrefixThreshold(), *, block_tokens: int = 16
+        cls, decider: PrefixThreshold | None = None, *, block_tokens: int = VLLM_BLOCK_TOKENS
     ) -> DisaggregatedConfig:
         """For vLLM, unless something speaks for another: prefers pods that know the prefix.
 
@@ -62,13 +63,16 @@ class DisaggregatedConfig(ComposedConfig):
         which saves the transfer. Among equals a short queue decides.
 
         Args:
-            decider: From which length on.
+            decider: From which length on; by default from one block of the engine on, since a
+                shorter rest of a prompt is never cached.
             block_tokens: The engine's cache block; see :func:`block_size`.
         """
-        return cls._by_prefix(decider, ApproximatePrefix(block_tokens))
+        return cls._by_prefix(
+            decider or PrefixThreshold(block_tokens), ApproximatePrefix(block_tokens)
+        )
 
     @classmethod
-    def always(cls, *, block_tokens: int = 16) -> DisaggregatedConfig:
+    def always(cls, *, block_tokens: int = VLLM_BLOCK_TOKENS) -> DisaggregatedConfig:
         """For SGLang, whose decode engines cannot prefill, and for measuring the two apart.
 
         Args:
@@ -78,7 +82,7 @@ class DisaggregatedConfig(ComposedConfig):
 
     @classmethod
     def load_aware(
-        cls, decider: Decider = PrefixThreshold(), *, block_tokens: int = 16
+        cls, decider: Decider | None = None, *, block_tokens: int = VLLM_BLOCK_TOKENS
     ) -> DisaggregatedConfig:
         """For prompts that share no prefixes, such as documents read once: spreads the load.
 
@@ -86,11 +90,11 @@ class DisaggregatedConfig(ComposedConfig):
         fewest running requests.
 
         Args:
-            decider: Which prompts are prefilled elsewhere.
+            decider: Which prompts are prefilled elsewhere; as for :meth:`prefix_aware`.
             block_tokens: The engine's cache block; see :func:`block_size`.
         """
         return cls(
-            decider=decider,
+            decider=decider or PrefixThreshold(block_tokens),
             prefill=Profile(((Plugin("queue-scorer"), 1), (Plugin("load-aware-scorer"), 1))),
             decode=Profile(
                 ((Plugin("kv-cache-utilization-scorer"), 2), (Plugin("active-request-scorer"), 1))
@@ -100,7 +104,7 @@ class DisaggregatedConfig(ComposedConfig):
 
     @classmethod
     def precise_prefix(
-        cls, prefix: PrecisePrefix, decider: PrefixThreshold = PrefixThreshold()
+        cls, prefix: PrecisePrefix, decider: PrefixThreshold | None = None
     ) -> DisaggregatedConfig:
         """For long shared prefixes on engines that publish KV cache events.
 
@@ -109,10 +113,10 @@ class DisaggregatedConfig(ComposedConfig):
 
         Args:
             prefix: The model, and where to ask.
-            decider: From which length on. The release decides by its own approximate knowledge
-                also here.
+            decider: From which length on, by what the picker itself has sent; as for
+                :meth:`prefix_aware`.
         """
-        return cls._by_prefix(decider, prefix)
+        return cls._by_prefix(decider or PrefixThreshold(prefix.block_tokens), prefix)
 
     @classmethod
     def _by_prefix(cls, decider: Decider, prefix: PrefixKnowledge) -> DisaggregatedConfig:

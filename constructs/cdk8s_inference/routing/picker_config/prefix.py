@@ -9,6 +9,7 @@ from typing import Any
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.releases import NotInReleaseError, RouterRelease
 from cdk8s_inference.releases.connector import ServingEngine
+from cdk8s_inference.routing.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.routing.picker_config.plugin import Plugin
 
 _APPROXIMATE = "approx-prefix-cache-producer"
@@ -27,7 +28,7 @@ class ApproximatePrefix:
             A release may raise it; see :meth:`findings`.
     """
 
-    block_tokens: int = 16
+    block_tokens: int = VLLM_BLOCK_TOKENS
 
     def __post_init__(self) -> None:
         if self.block_tokens < 1:
@@ -64,8 +65,8 @@ class ApproximatePrefix:
                 "note",
                 "",
                 f"the engine caches blocks of {self.block_tokens} tokens, and the picker of "
-                f"{release.version} counts blocks of {smallest}: it sees up to {smallest - 1} "
-                "tokens of a cached prefix as new",
+                f"{release.version} counts blocks of {smallest}: it takes up to {smallest - 1} "
+                "tokens of a cached prompt for new",
                 f"raise the engine's block size to {smallest}, or leave it so",
             )
         ]

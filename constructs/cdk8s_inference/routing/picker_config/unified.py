@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.routing.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.routing.picker_config.composition import composed
 from cdk8s_inference.routing.picker_config.config import ComposedConfig
 from cdk8s_inference.routing.picker_config.plugin import Plugin
@@ -36,7 +37,7 @@ class UnifiedConfig(ComposedConfig):
     plugins: Sequence[Plugin] = ()
 
     @classmethod
-    def prefix_aware(cls, *, block_tokens: int = 16) -> UnifiedConfig:
+    def prefix_aware(cls, *, block_tokens: int = VLLM_BLOCK_TOKENS) -> UnifiedConfig:
         """For chats and shared system prompts: a pod that knows the prefix, then a short queue.
 
         Args:

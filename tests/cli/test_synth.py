@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from cdk8s import App
+
+from cdk8s_inference import ModelDeployment
+from cdk8s_inference.cli.inputs import inputs, load
+from cdk8s_inference.cli.synth import compose
+from cdk8s_inference.platform import Platform, UnifiedMode
+from tests.cli.console import save
+from tests.spec import builders
+
+
+@pytest.mark.parametrize("mode", get_args(UnifiedMode))
+def test_the_same_as_the_construct_writes(tmp_path: Path, mode: UnifiedMode) -> None:
+    documents = [
+        builders.unified(),
+        builders.gangs(),
+        builders.prefill_decode(),
+        builders.everything_current(),
+        builders.under_spec(builders.everything()),
+    ]
+    platform = Platform(unified_mode=mode)
+    file = save(tmp_path / "all.yaml", *documents)
+    loaded, _ = load(inputs([str(file)]), platform, None)
+    expected = []
+    for document in documents:
+        app = App()
+        ModelDeployment.from_document(app, "any-id", document, platform=platform)
+        expected.append(app.synth_yaml())
+    assert compose(loaded, platform) == expected
+
+
+def test_deployments_of_one_name_do_not_meet(tmp_path: Path) -> None:
+    """Each has an app of its own: in one app their names would be refused."""
+    file = save(tmp_path / "twice.yaml", builders.unified(), builders.unified())
+    loaded, _ = load(inputs([str(file)]), Platform(), None)
+    first, second = compose(loaded, Platform())
+    assert first == second
+    app = App()
+    ModelDeployment.from_document(app, "first", builders.unified())
+    with pytest.raises(ValueError, match="composed by chart first already"):
+        ModelDeployment.from_document(app, "second", builders.unified())

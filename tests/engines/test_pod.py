@@ -1,0 +1,179 @@
+"""The pod of a member, as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cdk8s_inference import DeviceRequest, EnvVar, Member, Platform, Probes
+from cdk8s_inference.engines.pod import claim_template, pod_template
+from cdk8s_inference.spec.model_deployment import Role
+
+Json = dict[str, Any]
+
+GPU = DeviceRequest.of("gpu", "true")
+CACHE_MOUNT = {"name": "model-cache", "mountPath": "/mnt/models"}
+RANK = [
+    {"name": "MODELPLANE_LEADER_ADDRESS", "value": "$(LWS_LEADER_ADDRESS)"},
+    {"name": "MODELPLANE_RANK", "value": "$(LWS_WORKER_INDEX)"},
+]
+
+
+def pod(
+    role: Role = "Standalone",
+    *,
+    port: int = 8000,
+    cache_claim: str | None = None,
+    platform: Platform | None = None,
+    **container: Any,
+) -> Json:
+    return pod_template(
+        Member.of(role, image="vllm", **container),
+        port=port,
+        workload="w",
+        labels={"z": "ours"},
+        cache_claim=cache_claim,
+        platform=platform or Platform(),
+    )
+
+
+def engine(*args: Any, **fields: Any) -> Json:
+    found: Json = pod(*args, **fields)["spec"]["containers"][0]
+    return found
+
+
+def test_what_the_user_said_is_there_as_it_was_said() -> None:
+    env = [EnvVar(name="B", value=""), EnvVar(name="A", value="$(B)"), EnvVar(name="C")]
+    container = engine(command=["b", "", "a"], args=["--z", "-a", "--z", ""], env=env)
+    assert container["command"] == ["b", "", "a"]
+    assert container["args"] == ["--z", "-a", "--z", ""]
+    assert container["env"] == [
+        {"name": "B", "value": ""},
+        {"name": "A", "value": "$(B)"},
+        {"name": "C"},
+    ]
+    assert (container["name"], container["image"]) == ("engine", "vllm")
+
+
+def test_what_the_user_left_out_is_not_there() -> None:
+    assert not engine().keys() & {"command", "args", "env", "resources"}
+    assert not pod()["spec"].keys() & {"resourceClaims", "imagePullSecrets", "nodeSelector"}
+    assert "annotations" not in pod()["metadata"]
+
+
+def test_an_empty_command_stays_empty() -> None:
+    """It says that the image's own is to run, and that it names a model by itself."""
+    assert engine(command=[], cache_claim="weights")["command"] == []
+    assert "args" not in engine(command=[], cache_claim="weights")
+
+
+@pytest.mark.parametrize(
+    ("role", "fields", "args"),
+    [
+        ("Standalone", {}, ["--model=/mnt/models"]),
+        ("Leader", {"args": ["-v"]}, ["-v", "--model=/mnt/models"]),
+        ("Worker", {}, None),
+        ("Standalone", {"args": ["--model=x"]}, ["--model=x"]),
+        ("Standalone", {"args": ["--model", "x"]}, ["--model", "x"]),
+        ("Standalone", {"args": ["--model-path=x"]}, ["--model-path=x"]),
+        ("Standalone", {"args": ["--model-impl=x"]}, ["--model-impl=x", "--model=/mnt/models"]),
+        ("Standalone", {"command": ["vllm"]}, None),
+    ],
+)
+def test_a_cache_is_the_model_where_nothing_else_is(
+    role: Role, fields: Json, args: list[str] | None
+) -> None:
+    assert engine(role, cache_claim="weights", **fields).get("args") == args
+
+
+@pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
+def test_a_cache_is_mounted_in_every_pod(role: Role) -> None:
+    found = pod(role, cache_claim="weights")["spec"]
+    assert CACHE_MOUNT in found["containers"][0]["volumeMounts"]
+    claim = {"claimName": "weights"}
+    assert {"name": "model-cache", "persistentVolumeClaim": claim} in found["volumes"]
+    assert CACHE_MOUNT not in engine(role)["volumeMounts"]
+
+
+@pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
+def test_shared_memory_is_memory_in_every_pod(role: Role) -> None:
+    found = pod(role)["spec"]
+    assert found["volumes"] == [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
+    assert found["containers"][0]["volumeMounts"] == [{"name": "shm", "mountPath": "/dev/shm"}]
+
+
+@pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
+def test_every_pod_may_run_on_gpu_nodes_and_knows_nothing_of_the_cluster(role: Role) -> None:
+    found = pod(role)["spec"]
+    assert found["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
+    assert found["automountServiceAccountToken"] is False
+    # Variables such as VLLM_PORT of a Service named vllm would break the engine.
+    assert found["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("role", ["Leader", "Worker"])
+def test_a_gang_is_told_its_leader_and_its_rank_first(role: Role) -> None:
+    assert engine(role)["env"] == RANK
+    env = [EnvVar(name="A", value="$(MODELPLANE_RANK)")]
+    assert engine(role, env=env)["env"] == [*RANK, {"name": "A", "value": "$(MODELPLANE_RANK)"}]
+
+
+@pytest.mark.parametrize("role", ["Leader", "Worker"])
+def test_a_rank_that_the_user_set_is_the_users(role: Role) -> None:
+    env = [EnvVar(name="A"), EnvVar(name="MODELPLANE_RANK", value="7")]
+    assert engine(role, env=env)["env"] == [
+        RANK[0],
+        {"name": "A"},
+        {"name": "MODELPLANE_RANK", "value": "7"},
+    ]
+
+
+def test_probes_ask_the_engine_itself_and_give_it_an_hour_to_load() -> None:
+    container = engine(port=8001)
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[name]["httpGet"] == {"path": "/health", "port": 8001}
+        assert container[name]["timeoutSeconds"] == 5
+    startup = container["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] == 3600
+    assert container["livenessProbe"]["failureThreshold"] == 6
+    assert container["ports"] == [{"name": "http", "containerPort": 8001}]
+
+
+def test_a_startup_that_is_no_multiple_of_the_period_is_not_cut_short() -> None:
+    probes = Probes(path="/ready", startup_seconds=61, period_seconds=30, timeout_seconds=1)
+    startup = engine(platform=Platform(probes=probes))["startupProbe"]
+    assert startup == {
+        "httpGet": {"path": "/ready", "port": 8000},
+        "periodSeconds": 30,
+        "timeoutSeconds": 1,
+        "failureThreshold": 3,
+    }
+
+
+def test_a_follower_listens_nowhere() -> None:
+    found = engine("Worker")
+    assert not found.keys() & {"ports", "startupProbe", "readinessProbe", "livenessProbe"}
+
+
+def test_labels_that_the_user_gave_stay() -> None:
+    found = pod(labels={"a": "1", "z": "theirs"}, annotations={"b": "2", "a": ""})["metadata"]
+    assert found == {"labels": {"a": "1", "z": "theirs"}, "annotations": {"b": "2", "a": ""}}
+
+
+def test_secrets_of_the_registry_are_named() -> None:
+    found = pod(image_pull_secrets=["b", "a"])["spec"]
+    assert found["imagePullSecrets"] == [{"name": "b"}, {"name": "a"}]
+
+
+@pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
+def test_a_member_with_devices_names_the_template_of_its_claims(role: Role) -> None:
+    member = Member.of(role, image="i", devices=[GPU])
+    claims = claim_template(member, workload="w", platform=Platform())
+    assert claims is not None
+    named = pod(role, devices=[GPU])["spec"]["resourceClaims"][0]["resourceClaimTemplateName"]
+    assert named == claims[0]
+    bare = Member.of(role, image="i")
+    assert claim_template(bare, workload="w", platform=Platform()) is None

@@ -1,0 +1,99 @@
+"""What comes out, to be read: one file for each serving mode, workload kind and cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from cdk8s_inference import App, ModelDeployment, Platform
+from tests.kit.schemas import SHARED
+from tests.kit.synth import synthesized
+from tests.spec import builders
+from tests.spec.builders import CEL, document, gang, standalone
+
+Json = dict[str, Any]
+
+NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+PREFILL, DECODE = ("--port=8000", NIXL), ("--port=8001", NIXL)
+SERVE = "exec vllm serve /mnt/models --port={port} --nnodes=3 --node-rank=$(MODELPLANE_RANK)"
+
+
+def spread(name: str, *, port: int = 8000, **fields: Any) -> Json:
+    """A gang of three nodes that keeps its flags in a script, all of them with devices."""
+    found = gang(name, **fields)
+    for member in found["members"]:
+        member["nodeSelector"] = {
+            "devices": [{"name": "gpu", "count": 8, "selectors": [{"cel": CEL}]}]
+        }
+        container = member["template"]["spec"]["containers"][0]
+        container["command"] = ["/bin/sh", "-c"]
+        container["args"] = [SERVE.format(port=port)]
+    return found
+
+
+ENGINES = {
+    "unified-standalone": [standalone("qwen", "--max-model-len=32768", copies=2)],
+    "unified-gang": [spread("kimi")],
+    "unified-both": [standalone("small", "--port=8000"), spread("large")],
+    "prefill-decode-standalone": [
+        standalone("prefill", *PREFILL, phase="Prefill", copies=2),
+        standalone("decode", *DECODE, phase="Decode"),
+    ],
+    "prefill-decode-gang": [
+        spread("prefill", phase="Prefill"),
+        spread("decode", port=8001, phase="Decode"),
+    ],
+    "prefill-decode-both": [
+        standalone("prefill", *PREFILL, phase="Prefill", copies=2),
+        spread("decode", port=8001, phase="Decode"),
+    ],
+}
+
+
+def deployment(engines: str, *, cached: bool) -> Json:
+    replica: Json = {"modelCacheRef": {"name": "weights"}} if cached else {}
+    if engines.startswith("prefill-decode"):
+        replica["serving"] = {"mode": "PrefillDecode"}
+    return document(*ENGINES[engines], **replica)
+
+
+CASES = {
+    **{
+        f"{engines}-{cache}": (deployment(engines, cached=cache == "cache"), Platform())
+        for engines in ENGINES
+        for cache in ("cache", "no-cache")
+    },
+    "unified-picker": (deployment("unified-both", cached=True), Platform(unified_mode="picker")),
+    "everything": (
+        builders.everything_current(),
+        Platform(
+            node_pool="h100",
+            device_classes={"nic": "rdma.example.com"},
+            cache_claims={"cache.v1": "weights"},
+        ),
+    ),
+}
+
+
+class YamlFile(SingleFileSnapshotExtension):
+    """One YAML file for a case, with exactly what is written for it."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "yaml"
+
+
+@pytest.mark.parametrize(("found", "platform"), CASES.values(), ids=CASES)
+def test_written(found: Json, platform: Platform, snapshot: SnapshotAssertion) -> None:
+    app = App()
+    ModelDeployment.from_document(app, "qwen", found, platform=platform)
+    synthesized(app)
+    assert app.synth_yaml() == snapshot(extension_class=YamlFile)
+
+
+def test_the_schemas_are_here() -> None:
+    """Where they are absent, `synthesized` validates nothing in any test: so this says it."""
+    if SHARED is None:
+        pytest.skip("no object was validated: the shared schemas are absent")

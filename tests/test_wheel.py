@@ -1,0 +1,158 @@
+"""The wheel: what is inside, and that it runs where nothing else is installed."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterable, Iterator
+from email.message import Message
+from email.parser import Parser
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from cdk8s_inference import App, ModelDeployment
+from tests.cli.console import save
+from tests.spec.builders import gangs, prefill_decode
+
+ROOT = Path(__file__).resolve().parent.parent
+HOMES = {
+    ROOT / "constructs" / "cdk8s_inference": "cdk8s_inference",
+    ROOT / "imports": "cdk8s_inference/imports",
+}
+
+
+def sources() -> Iterator[tuple[Path, str]]:
+    """Every file of the package, and its name in the wheel."""
+    for home, target in HOMES.items():
+        for path in home.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path, f"{target}/{path.relative_to(home).as_posix()}"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, built from a copy: setuptools writes beside the sources."""
+    copy = tmp_path_factory.mktemp("wheel") / "source"
+    passed_over = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, copy, ignore=passed_over)
+    build = "from setuptools.build_meta import build_wheel; build_wheel('dist-of-wheel')"
+    built = subprocess.run(
+        [sys.executable, "-c", build], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    (path,) = (copy / "dist-of-wheel").glob("*.whl")
+    return path
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def requirements(wheel: Path) -> list[str]:
+    return metadata(wheel).get_all("Requires-Dist", [])
+
+
+def required(roots: Iterable[str]) -> dict[str, Distribution]:
+    """The installed distributions that requirements need, and those that these need."""
+    found: dict[str, Distribution] = {}
+    todo = [Requirement(root) for root in roots]
+    while todo:
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found[name] = distribution(name)
+        todo += [Requirement(text) for text in found[name].requires or ()]
+    return found
+
+
+def imported() -> set[str]:
+    """The modules of others that the package imports from, at its top or anywhere."""
+    modules = set()
+    for path, _ in sources():
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.split(".")[0])
+    return modules - sys.stdlib_module_names - {"cdk8s_inference"}
+
+
+def test_contents(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    package = {name for name in names if ".dist-info/" not in name}
+    assert package == {name for _, name in sources()}
+    assert {"cdk8s_inference/py.typed", "cdk8s_inference/imports/httproute/py.typed"} <= package
+    assert sum(name.endswith(".jsii.tgz") for name in package) == 2
+    others = {name.partition(".dist-info/")[2] for name in names if name not in package}
+    assert others == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+        "top_level.txt",
+    }
+
+
+def test_metadata(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+    said = metadata(wheel)
+    assert (said["Name"], said["License-Expression"]) == ("cdk8s-inference", "Apache-2.0")
+    assert said["Requires-Python"] == ">=3.10"
+    homes = {
+        file.parts[0].removesuffix(".py"): name
+        for name, installed in required(requirements(wheel)).items()
+        for file in installed.files or ()
+    }
+    assert imported() <= homes.keys()
+    declared = {canonicalize_name(Requirement(text).name) for text in requirements(wheel)}
+    assert declared <= {homes[module] for module in imported()}
+
+
+def test_it_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    """With the distributions that the wheel requires, linked from here, and no others.
+
+    So the network is not needed, and a requirement that is not declared is missed.
+    """
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    env = {"PATH": "/nowhere", "HOME": str(tmp_path), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+    def call(*command: str | Path) -> bytes:
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    call(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel)
+    (site,) = home.glob("lib/python*/site-packages")
+    for installed in required(requirements(wheel)).values():
+        for name in {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}:
+            (site / name).symlink_to(str(installed.locate_file(name)))
+    call(python, "-m", "pip", "check")
+    place = call(python, "-c", "import cdk8s_inference; print(cdk8s_inference.__file__)")
+    assert Path(place.decode().strip()).is_relative_to(site)
+
+    documents = [prefill_decode(), gangs()]
+    file = save(tmp_path / "in.yaml", *documents)
+    written = call(home / "bin" / "cdk8s-inference", "synth", file, "--stdout")
+    expected = []
+    for document in documents:
+        app = App()
+        ModelDeployment.from_document(app, "deployment", document)
+        expected.append(app.synth_yaml())
+    assert written.decode() == "---\n".join(expected)
