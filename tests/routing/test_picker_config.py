@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,6 +39,7 @@ from cdk8s_inference.routing.picker_config import (
     block_size,
 )
 from cdk8s_inference.routing.picker_config.plugin import listed
+from tests.kit.observed import observed
 
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 
@@ -110,6 +113,29 @@ def test_presets_name_no_plugin_twice_and_run_each(
     document = rendered(config, release)
     names = [plugin.get("name", plugin["type"]) for plugin in document["plugins"]]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("release", [ROUTER_V0_8_0, ROUTER_V0_9_0], ids=lambda each: each.version)
+def test_prefix_aware_is_what_was_seen_to_disaggregate(release: RouterRelease) -> None:
+    """But for the order of plugins, and how much of a prefix the producer looks at."""
+    data = observed("picker-configs.json")
+    name = "31-golden" if release is ROUTER_V0_8_0 else "44-block-size-128"
+    assert "disaggregates" in [
+        run["verdict"]
+        for run in data["runs"]
+        if (run["release"], run["config"]) == (release.version, name)
+    ]
+    seen = yaml.safe_load(data["configs"][name])
+    ours = rendered(DisaggregatedConfig.prefix_aware(), release)
+    plugins = [
+        {each["type"]: each.get("parameters") for each in config["plugins"]}
+        for config in (ours, seen)
+    ]
+    producers = [each.pop("approx-prefix-cache-producer") for each in plugins]
+    assert {each["autoTune"] for each in producers} == {False}
+    assert plugins[0].items() >= plugins[1].items()
+    if name == "31-golden":
+        assert plugins[0] == plugins[1]
 
 
 def test_prefix_aware_in_the_words_of_each_release() -> None:
@@ -403,6 +429,12 @@ def test_two_that_differ_under_one_name_are_refused() -> None:
         decode=Profile(picker=replace(pickers[0], name="other")),
     )
     assert named.verdict(ROUTER_NEWEST).outcome == "disaggregates"
+
+
+def test_judging_starts_no_node() -> None:
+    code = "import sys, cdk8s_inference.routing.picker_config\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"jsii", "cdk8s", "constructs"} & set(done.stdout.split())
 
 
 @each_release
