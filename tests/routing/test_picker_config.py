@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk8s_inference.findings import InvalidInput
+from cdk8s_inference.findings import InferenceWarning, InvalidInput
 from cdk8s_inference.releases import (
     ROUTER_NEWEST,
     ROUTER_RELEASES,
@@ -82,7 +82,7 @@ def test_presets_do_what_they_are_for(config: PickerConfig, release: RouterRelea
     assert verdict.outcome == ("serves" if unified else "disaggregates")
     assert not verdict.by_chance
     assert {finding.severity for finding in verdict.findings} <= {"note"}
-    assert verdict.answers == ({"prefill", "decode"} if unified else {"decode"})
+    assert verdict.answers == ({"unlabelled"} if unified else {"decode"})
 
 
 @each_composed
@@ -455,7 +455,8 @@ def test_raw_text_that_starts_is_used_and_told() -> None:
 
     config = raw(no_decider)
     assert config.verdict(ROUTER_NEWEST).outcome == "never disaggregates"
-    assert config.render(ROUTER_NEWEST) == config.text
+    with pytest.warns(InferenceWarning, match="P303.*switches the stage off"):
+        assert config.render(ROUTER_NEWEST) == config.content
 
 
 def test_raw_text_that_does_not_start_is_refused() -> None:

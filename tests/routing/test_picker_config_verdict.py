@@ -18,10 +18,25 @@ from cdk8s_inference.releases import (
     RouterRelease,
 )
 from cdk8s_inference.releases.plugin_type import Parameter, ParameterKind, PluginType
-from cdk8s_inference.routing.picker_config import DisaggregatedConfig, Verdict, assess
+from cdk8s_inference.routing.picker_config import (
+    DisaggregatedConfig,
+    UnifiedConfig,
+    Verdict,
+    assess,
+)
 from cdk8s_inference.routing.picker_config.verdict import SILENT_CODES, assess_document
 
 Config = dict[str, Any]
+
+ROLE = "llm-d.ai/role"
+
+
+def selector(operator: str, *values: str) -> Config:
+    expression: Config = {"key": ROLE, "operator": operator}
+    if values:
+        expression["values"] = list(values)
+    return {"type": "label-selector-filter", "parameters": {"matchExpressions": [expression]}}
+
 
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 
@@ -371,6 +386,36 @@ def test_filters_that_go_by_the_role_label(plugin: Config, admits: bool) -> None
     assert outcome == ("disaggregates" if admits else "prefill pods serve users")
 
 
+@pytest.mark.parametrize(
+    ("plugin", "admits"),
+    [
+        ({"type": "decode-filter"}, True),
+        ({"type": "prefill-filter"}, False),
+        ({"type": "by-label", "parameters": {"label": ROLE, "validValues": ["decode"]}}, False),
+        ({"type": "by-label", "parameters": {"label": ROLE, "allowsNoLabel": True}}, True),
+        ({"type": "by-label", "parameters": {"label": "x", "validValues": ["y"]}}, True),
+        (selector("Exists"), False),
+        (selector("DoesNotExist"), True),
+        (selector("In", "decode"), False),
+        (selector("NotIn", "decode"), True),
+    ],
+)
+def test_pods_without_a_role(plugin: Config, admits: bool) -> None:
+    config = dict(UnifiedConfig.load_aware().document(ROUTER_NEWEST))
+    config["plugins"] = [*config["plugins"], {**plugin, "name": "mine"}]
+    config["schedulingProfiles"][0]["plugins"].append({"pluginRef": "mine"})
+    verdict = assess_document(config, ROUTER_NEWEST, disaggregated=False)
+    assert verdict.outcome == ("serves" if admits else "every request fails")
+
+
+@each_release
+def test_a_configuration_for_roles_serves_pods_without_one(release: RouterRelease) -> None:
+    """Its decode profile admits them; nothing is prefilled elsewhere, and nothing is to tell."""
+    verdict = assess_document(config_of(release), release, disaggregated=False)
+    assert (verdict.outcome, verdict.shortest_prompt) == ("serves", None)
+    assert verdict.answers == {"unlabelled"}
+
+
 def test_prefill_first() -> None:
     config = config_of(ROUTER_V0_10_0)
     for order in ("prefill-first", "prefill_first", "PrefillFirst", "prefill"):
@@ -479,9 +524,6 @@ def test_what_is_no_configuration(text: str) -> None:
     verdict = assess(text, ROUTER_NEWEST)
     assert verdict.outcome == "does not start"
     assert codes(verdict, "error")
-
-
-ROLE = "llm-d.ai/role"
 
 
 @pytest.mark.parametrize(

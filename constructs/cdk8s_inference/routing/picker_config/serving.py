@@ -16,13 +16,12 @@ from cdk8s_inference.routing.picker_config.startup import (
 )
 from cdk8s_inference.spec.cursor import Cursor
 
-PREFILL, DECODE = "prefill", "decode"
-POD_ROLES = (PREFILL, DECODE)
+PREFILL, DECODE, UNLABELLED = "prefill", "decode", "unlabelled"
 
 
 @dataclass
 class Serving:
-    """What becomes of requests, with a ready prefill and a ready decode pod.
+    """What becomes of requests, with a ready pod of each role.
 
     Attributes:
         answers: The roles of the pods that may answer; none: every request fails.
@@ -38,75 +37,70 @@ class Serving:
     problems: list[Placed] = field(default_factory=list)
 
 
-def serving(document: PickerDocument) -> Serving:
-    """What the profile handler makes of a request."""
+def serving(document: PickerDocument, *, disaggregated: bool) -> Serving:
+    """What the profile handler makes of a request.
+
+    Args:
+        document: A configuration that the picker starts with.
+        disaggregated: Whether there are prefill and decode pods, or pods without a role.
+    """
     handler = document.handlers[0] if document.handlers else None
     stages = handler.known.stages if handler is not None and handler.known is not None else None
-    if handler is None or stages is None:
-        return _one_profile(document, handler)
     found = Serving()
-    decode = _named(document, handler, stages.decode, DECODE)
-    if isinstance(decode, str):
-        found.problems.append(
-            problem(
-                "P201",
-                "error",
-                handler.at,
-                f"{handler.name!r} runs profile {decode!r} for decode, and there is none: every "
-                "request is refused",
-                f"name a profile {decode!r}",
-            )
-        )
+    answering: ListedProfile | None = document.profiles[0]
+    if handler is not None and stages is not None:
+        name = _profile_name(handler, stages.decode, DECODE)
+        answering = document.profile(name)
+        if answering is None:
+            found.problems.append(_no_decode_profile(handler, name))
+            return found
+    assert answering is not None
+    roles = (PREFILL, DECODE) if disaggregated else (UNLABELLED,)
+    found.answers = admitted(document, answering, roles)
+    found.problems += _answering(answering, found.answers)
+    found.by_chance = len(found.answers) > 1
+    if not disaggregated or not found.answers:
         return found
-    found.answers = admitted(document, decode)
-    found.problems += _answering(document, decode, found.answers)
-    if not found.answers:
+    if handler is None or stages is None:
+        found.problems.append(_no_stages(document, handler))
         return found
-    reasons = list(_never(document, handler, stages))
-    prefill = _named(document, handler, stages.prefill, PREFILL)
-    prefills = admitted(document, prefill) if isinstance(prefill, ListedProfile) else frozenset()
-    if isinstance(prefill, ListedProfile):
-        reasons += _prefilling(prefill, prefills)
+    prefill = document.profile(_profile_name(handler, stages.prefill, PREFILL))
+    prefills = admitted(document, prefill, roles) if prefill is not None else frozenset()
+    reasons = [*_never(document, handler, stages), *_prefilling(prefill, prefills)]
     found.problems += reasons
-    never = [each for each, _ in reasons if each.severity != "note"]
-    if not never and DECODE in found.answers:
+    declined = any(finding.severity != "note" for finding, _ in reasons)
+    if not declined and DECODE in found.answers:
         found.shortest_prompt = _shortest(document, handler, stages)
-    found.by_chance = len(found.answers) > 1 or (
-        found.shortest_prompt is not None and len(prefills) > 1
-    )
+        found.by_chance |= len(prefills) > 1
     return found
 
 
-def _one_profile(document: PickerDocument, handler: Listed | None) -> Serving:
-    profile = document.profiles[0]
-    answers = admitted(document, profile)
-    found = Serving(answers, by_chance=len(answers) > 1)
-    found.problems.append(
-        problem(
-            "P301",
-            "warning",
-            document.root["plugins"] if handler is None else handler.at,
-            f"{'single-profile-handler' if handler is None else handler.name!r} asks no pod to "
-            "prefill",
-            "use disagg-profile-handler with profiles prefill and decode, and a decider",
-        )
-    )
-    found.problems += _answering(document, profile, answers)
-    return found
-
-
-def _named(
-    document: PickerDocument, handler: Listed, paths: tuple[str, ...], default: str
-) -> ListedProfile | str:
-    """The profile that a handler runs for a stage, or its name where there is none."""
+def _profile_name(handler: Listed, paths: tuple[str, ...], default: str) -> str:
     at = written(handler, paths)
-    name = str(at.value) if at is not None else default
-    return document.profile(name) or name
+    return default if at is None else str(at.value)
 
 
-def _answering(
-    document: PickerDocument, profile: ListedProfile, answers: frozenset[str]
-) -> Iterator[Placed]:
+def _no_decode_profile(handler: Listed, name: str) -> Placed:
+    return problem(
+        "P201",
+        "error",
+        handler.at,
+        f"{handler.name!r} runs profile {name!r} for decode, and there is none: every request is "
+        "refused",
+        f"name a profile {name!r}",
+    )
+
+
+def _no_stages(document: PickerDocument, handler: Listed | None) -> Placed:
+    return _silent(
+        "P301",
+        document.root["plugins"] if handler is None else handler.at,
+        f"{'single-profile-handler' if handler is None else handler.name!r} asks no pod to prefill",
+        "use disagg-profile-handler with profiles prefill and decode, and a decider",
+    )
+
+
+def _answering(profile: ListedProfile, answers: frozenset[str]) -> Iterator[Placed]:
     if not answers:
         yield problem(
             "P202",
@@ -116,16 +110,17 @@ def _answering(
             "keep decode-filter alone",
         )
     elif PREFILL in answers:
-        yield problem(
+        yield _silent(
             "P401",
-            "warning",
             profile.at,
             f"profile {profile.name!r} admits prefill pods, which then answer users",
             "add decode-filter to the profile",
         )
 
 
-def _prefilling(profile: ListedProfile, prefills: frozenset[str]) -> Iterator[Placed]:
+def _prefilling(profile: ListedProfile | None, prefills: frozenset[str]) -> Iterator[Placed]:
+    if profile is None:
+        return
     if PREFILL not in prefills:
         yield problem(
             "P308",
@@ -147,8 +142,8 @@ def _prefilling(profile: ListedProfile, prefills: frozenset[str]) -> Iterator[Pl
 def _never(document: PickerDocument, handler: Listed, stages: Stages) -> Iterator[Placed]:
     """Why no request would be prefilled elsewhere."""
     release = document.release
-    prefill = _named(document, handler, stages.prefill, PREFILL)
-    if isinstance(prefill, str):
+    prefill = _profile_name(handler, stages.prefill, PREFILL)
+    if document.profile(prefill) is None:
         yield _silent(
             "P302",
             handler.at,
@@ -253,22 +248,27 @@ def _shortest(document: PickerDocument, handler: Listed, stages: Stages) -> int:
     return max((int(decider.value(name) or 0) for name in thresholds), default=0)
 
 
-def admitted(document: PickerDocument, profile: ListedProfile) -> frozenset[str]:
+def admitted(
+    document: PickerDocument, profile: ListedProfile, roles: tuple[str, ...]
+) -> frozenset[str]:
     """The roles of the pods that pass a profile's filters, as far as these go by the role."""
     filters = [each for each in profile.runs(document.plugins) if each.has_role("filter")]
     label = document.release.role_label
     return frozenset(
-        role for role in POD_ROLES if all(_passes(plugin, role, label) for plugin in filters)
+        role for role in roles if all(_passes(plugin, role, label) for plugin in filters)
     )
 
 
 def _passes(plugin: Listed, role: str, label: str) -> bool:
     assert plugin.known is not None
     if plugin.known.accepts is not None:
-        return role in plugin.known.accepts
+        return (
+            plugin.known.accepts_unlabelled if role == UNLABELLED else role in plugin.known.accepts
+        )
     parameters = {parameter.name for parameter in plugin.known.parameters}
-    if "validValues" in parameters:
-        return plugin.value("label") != label or role in (plugin.value("validValues") or ())
+    if "validValues" in parameters and plugin.value("label") == label:
+        unlabelled = bool(plugin.value("allowsNoLabel"))
+        return unlabelled if role == UNLABELLED else role in (plugin.value("validValues") or ())
     if "matchLabels" in parameters:
         return _matches(plugin, role, label)
     return True
@@ -280,7 +280,7 @@ def _matches(plugin: Listed, role: str, label: str) -> bool:
         return False
     expressions = plugin.value("matchExpressions")
     for expression in expressions if isinstance(expressions, list) else ():
-        if isinstance(expression, Mapping) and expression.get("key") == label:
+        if expression.get("key") == label:
             holds = _OPERATORS.get(str(expression.get("operator")))
             if holds is not None and not holds(role, expression.get("values") or ()):
                 return False
@@ -290,5 +290,6 @@ def _matches(plugin: Listed, role: str, label: str) -> bool:
 _OPERATORS: dict[str, Callable[[str, Any], bool]] = {
     "In": lambda role, values: role in values,
     "NotIn": lambda role, values: role not in values,
-    "DoesNotExist": lambda role, values: False,
+    "Exists": lambda role, values: role != UNLABELLED,
+    "DoesNotExist": lambda role, values: role == UNLABELLED,
 }

@@ -11,7 +11,7 @@ from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.routing.picker_config.advice import advice
 from cdk8s_inference.routing.picker_config.document import PickerDocument
 from cdk8s_inference.routing.picker_config.problem import Placed
-from cdk8s_inference.routing.picker_config.serving import PREFILL, Serving, admitted, serving
+from cdk8s_inference.routing.picker_config.serving import PREFILL, serving
 from cdk8s_inference.routing.picker_config.startup import startup_problems
 from cdk8s_inference.spec.source import Document, read
 
@@ -36,7 +36,8 @@ class Verdict:
 
     Attributes:
         starts: Whether the picker starts.
-        answers: The roles of the pods that may answer a request. None: every request fails.
+        answers: The roles of the pods that may answer a request; ``unlabelled`` in a pool
+            without roles. Empty: every request fails.
         shortest_prompt: How many tokens a prompt that no pod has cached must have to be
             prefilled on a prefill pod; 0 where every prompt is, None where none is.
         by_chance: Whether it depends on ties which pod answers or prefills.
@@ -116,7 +117,7 @@ def _assessed(
     hints = located(advice(document))
     if startup:
         return _does_not_start([*startup, *hints], disaggregated)
-    found = serving(document) if disaggregated else _unified(document)
+    found = serving(document, disaggregated=disaggregated)
     return Verdict(
         starts=True,
         answers=found.answers,
@@ -125,11 +126,6 @@ def _assessed(
         disaggregated=disaggregated,
         findings=(*located(found.problems), *hints),
     )
-
-
-def _unified(document: PickerDocument) -> Serving:
-    """Pods without a role answer whatever profile is the first to run."""
-    return Serving(admitted(document, document.profiles[0]))
 
 
 def _does_not_start(findings: Iterable[Finding], disaggregated: bool) -> Verdict:
