@@ -16,6 +16,11 @@ def problem(code: str, severity: Severity, at: Cursor, message: str, fix: str) -
     return Finding(code, severity, field_path(at.path), message, fix), at.path
 
 
+def error(code: str, at: Cursor, message: str, fix: str) -> Placed:
+    """A finding that keeps the picker from starting, and its place."""
+    return problem(code, "error", at, message, fix)
+
+
 def who_has(versions: Iterable[str], otherwise: str) -> str:
     """Words for the releases that have something."""
     found = ", ".join(versions)

@@ -9,10 +9,10 @@ from typing import Any
 from cdk8s_inference.releases.plugin_type import Stages
 from cdk8s_inference.routing.picker_config.document import Listed, ListedProfile, PickerDocument
 from cdk8s_inference.routing.picker_config.problem import Placed, problem
-from cdk8s_inference.routing.picker_config.startup import (
-    PREFILL_FIRST,
-    normalized_order,
-    written,
+from cdk8s_inference.routing.picker_config.stages import (
+    decider_of,
+    first_written,
+    prefill_first,
 )
 from cdk8s_inference.spec.cursor import Cursor
 
@@ -76,7 +76,7 @@ def serving(document: PickerDocument, *, disaggregated: bool) -> Serving:
 
 
 def _profile_name(handler: Listed, paths: tuple[str, ...], default: str) -> str:
-    at = written(handler, paths)
+    at = first_written(handler, paths)
     return default if at is None else str(at.value)
 
 
@@ -163,7 +163,7 @@ def _never(document: PickerDocument, handler: Listed, stages: Stages) -> Iterato
             f"{release.version} writes no header",
             f"list {writers}",
         )
-    if _prefill_first(handler, stages):
+    if prefill_first(handler, stages):
         return
     decider = decider_of(document, handler, stages)
     if decider is None:
@@ -224,20 +224,6 @@ def _declines(document: PickerDocument, decider: Listed) -> Iterator[Placed]:
 
 def _silent(code: str, at: Cursor, message: str, fix: str) -> Placed:
     return problem(code, "warning", at, message, fix)
-
-
-def _prefill_first(handler: Listed, stages: Stages) -> bool:
-    return (
-        stages.order is not None
-        and normalized_order(str(handler.value(stages.order))) in PREFILL_FIRST
-    )
-
-
-def decider_of(document: PickerDocument, handler: Listed, stages: Stages) -> Listed | None:
-    """The plugin that decides for prefill; None where the stage is off."""
-    at = written(handler, stages.prefill_decider)
-    name = at.value if at is not None else stages.default_prefill_decider
-    return None if name is None else document.plugins.get(str(name))
 
 
 def _shortest(document: PickerDocument, handler: Listed, stages: Stages) -> int:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
-from cdk8s_inference.releases.plugin_type import Parameter, ParameterKind
 from cdk8s_inference.routing.picker_config.document import Listed, PickerDocument
+from cdk8s_inference.routing.picker_config.fields import field_problems, kind_problems
 from cdk8s_inference.routing.picker_config.problem import (
     Placed,
-    problem,
+    error,
     versions_with_plugin,
     who_has,
 )
+from cdk8s_inference.routing.picker_config.stages import stage_problems
 from cdk8s_inference.spec.cursor import Cursor
 
 _KIND = "EndpointPickerConfig"
 _SINGLE = "single-profile-handler"
-PREFILL_FIRST = ("prefillfirst", "prefill")
-STAGE_ORDERS = (*PREFILL_FIRST, "decodefirst", "decode", "")
 
 
 def startup_problems(document: PickerDocument, *, experimental: bool) -> Iterator[Placed]:
@@ -32,17 +29,17 @@ def startup_problems(document: PickerDocument, *, experimental: bool) -> Iterato
     """
     root = document.root
     if not root.value or not isinstance(root.value, dict):
-        yield _error("P101", root, "not a mapping", f"write an {_KIND}")
+        yield error("P101", root, "not a mapping", f"write an {_KIND}")
         return
     yield from _versions(document)
-    yield from _fields(
+    yield from field_problems(
         Cursor({key: value for key, value in root.value.items() if key not in _META}),
         document.release.picker.config.fields,
         "this release's configuration",
     )
     yield from _gates(document)
     yield from _plugins(document, experimental)
-    yield from _deciders(document)
+    yield from stage_problems(document)
     yield from _profile_handler(document)
     yield from _profiles(document)
     yield from _other_references(document)
@@ -52,15 +49,11 @@ def startup_problems(document: PickerDocument, *, experimental: bool) -> Iterato
 _META = ("apiVersion", "kind")
 
 
-def _error(code: str, at: Cursor, message: str, fix: str) -> Placed:
-    return problem(code, "error", at, message, fix)
-
-
 def _versions(document: PickerDocument) -> Iterator[Placed]:
     root, release = document.root, document.release
     accepted = release.picker.config.api_versions
     if root["apiVersion"].value not in accepted:
-        yield _error(
+        yield error(
             "P102",
             root["apiVersion"],
             f"apiVersion is {root['apiVersion'].value!r}, but router {release.version} reads "
@@ -68,65 +61,7 @@ def _versions(document: PickerDocument) -> Iterator[Placed]:
             f"write apiVersion: {accepted[0]}",
         )
     if root["kind"].value != _KIND:
-        yield _error(
-            "P102", root["kind"], f"kind is {root['kind'].value!r}", f"write kind: {_KIND}"
-        )
-
-
-def _fields(at: Cursor, fields: tuple[Parameter, ...], owner: str) -> Iterator[Placed]:
-    """Unknown fields and wrong kinds, at any depth; the decoder is strict."""
-    known = {field.name: field for field in fields}
-    for key, child in at.fields():
-        if key not in known:
-            yield _error(
-                "P103",
-                child,
-                f"{owner} has no field {key!r}",
-                f"remove it, or use one of {', '.join(known)}",
-            )
-        else:
-            yield from _kind(child, known[key], owner)
-
-
-def _kind(at: Cursor, field: Parameter, owner: str) -> Iterator[Placed]:
-    if not at.present:
-        return
-    if not _IS_KIND[field.kind](at.value):
-        yield _error("P104", at, f"{at.value!r:.60} is not a {field.kind}", f"write a {field.kind}")
-        return
-    if field.minimum is not None and at.value < field.minimum:
-        yield _error(
-            "P104",
-            at,
-            f"{at.value} is less than {field.minimum}, the least that {owner} takes",
-            f"write {field.minimum} or more",
-        )
-    if field.kind == "list" and field.fields:
-        for child in at.items():
-            yield from _kind(child, replace(field, kind="object"), owner)
-    elif field.fields:
-        yield from _fields(at, field.fields, owner)
-
-
-def _is_int(value: Any) -> bool:
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return whole and not isinstance(value, bool)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-_IS_KIND: dict[ParameterKind, Callable[[Any], bool]] = {
-    "bool": lambda value: isinstance(value, bool),
-    "duration": lambda value: isinstance(value, str) or _is_int(value),
-    "float": _is_float,
-    "int": _is_int,
-    "list": lambda value: isinstance(value, list),
-    "object": lambda value: isinstance(value, dict),
-    "quantity": lambda value: isinstance(value, str) or _is_float(value),
-    "string": lambda value: isinstance(value, str),
-}
+        yield error("P102", root["kind"], f"kind is {root['kind'].value!r}", f"write kind: {_KIND}")
 
 
 def _gates(document: PickerDocument) -> Iterator[Placed]:
@@ -136,24 +71,24 @@ def _gates(document: PickerDocument) -> Iterator[Placed]:
         if not config.gate_values:
             name, equals = gate.text or "", ""
         if name not in config.gates:
-            yield _error(
+            yield error(
                 "P105",
                 gate,
                 f"router {release.version} has no feature gate {name!r}",
                 f"remove it; it has {', '.join(config.gates)}",
             )
         elif equals and value.strip().lower() not in {"true", "false", "t", "f", "1", "0"}:
-            yield _error("P105", gate, f"{value!r} switches nothing", "write true or false")
+            yield error("P105", gate, f"{value!r} switches nothing", "write true or false")
 
 
 def _plugins(document: PickerDocument, experimental: bool) -> Iterator[Placed]:
     release = document.release
     for plugin in document.listed:
         if plugin.type is None:
-            yield _error("P106", plugin.at, "a plugin has no type", "give its type")
+            yield error("P106", plugin.at, "a plugin has no type", "give its type")
             continue
         if plugin.known is None:
-            yield _error(
+            yield error(
                 "P106",
                 plugin.at["type"],
                 f"router {release.version} registers no plugin {plugin.type!r}",
@@ -162,14 +97,14 @@ def _plugins(document: PickerDocument, experimental: bool) -> Iterator[Placed]:
             continue
         if document.plugins[plugin.name] is not plugin:
             first = document.plugins[plugin.name].at
-            yield _error(
+            yield error(
                 "P107",
                 plugin.at,
                 f"name {plugin.name!r} is taken by plugins[{first.path[-1]}]",
                 "list it once, or give each its own name",
             )
         if plugin.known.stage == "alpha" and not experimental:
-            yield _error(
+            yield error(
                 "P108",
                 plugin.at["type"],
                 f"plugin {plugin.type!r} is alpha in router {release.version}",
@@ -190,11 +125,11 @@ def _parameters(plugin: Listed, document: PickerDocument) -> Iterator[Placed]:
     for key, at in plugin.at["parameters"].fields():
         parameter = known.get(key.casefold())
         if parameter is not None:
-            problems = _kind(at, parameter, f"plugin {plugin.type!r}")
+            problems = kind_problems(at, parameter, f"plugin {plugin.type!r}")
             strict = document.release.picker.config.strict_parameters
             yield from (each for each in problems if strict or each[0].code != "P103")
         elif document.release.picker.config.strict_parameters:
-            yield _error(
+            yield error(
                 "P109",
                 at,
                 f"plugin {plugin.type!r} of router {document.release.version} takes no {key!r}",
@@ -206,7 +141,7 @@ def _parameters(plugin: Listed, document: PickerDocument) -> Iterator[Placed]:
     ]
     used = [names for names in groups if names]
     if len(used) > 1:
-        yield _error(
+        yield error(
             "P110",
             plugin.at["parameters"],
             f"{' and '.join(', '.join(names) for names in used)} exclude each other",
@@ -214,94 +149,22 @@ def _parameters(plugin: Listed, document: PickerDocument) -> Iterator[Placed]:
         )
 
 
-def _deciders(document: PickerDocument) -> Iterator[Placed]:
-    for handler in document.handlers:
-        assert handler.known is not None
-        stages = handler.known.stages
-        if stages is None:
-            continue
-        for paths, default in (
-            (stages.prefill_decider, stages.default_prefill_decider),
-            (stages.encode_decider, None),
-        ):
-            at = written(handler, paths)
-            name = at.value if at is not None else default
-            if name is not None:
-                yield from _decider(document, handler, at or handler.at, str(name))
-        if stages.order is not None:
-            order = str(handler.value(stages.order))
-            at = handler.written(stages.order) or handler.at
-            if normalized_order(order) not in STAGE_ORDERS:
-                yield _error(
-                    "P104",
-                    at,
-                    f"{order!r} is no order of the stages",
-                    "write decode-first or prefill-first",
-                )
-            elif normalized_order(order) in PREFILL_FIRST and written(
-                handler, stages.prefill_decider
-            ):
-                yield _error(
-                    "P110",
-                    at,
-                    "prefill-first prefills every prompt elsewhere, and forbids a prefill decider",
-                    "remove the decider, or the order",
-                )
-
-
-def written(plugin: Listed, paths: tuple[str, ...]) -> Cursor | None:
-    """The first of several parameters that is set, and not empty."""
-    found = (plugin.written(path) for path in paths)
-    return next((cursor for cursor in found if cursor is not None and cursor.value), None)
-
-
-def normalized_order(order: str) -> str:
-    """A stage order without case and separators, as the picker compares it."""
-    return order.replace("-", "").replace("_", "").lower()
-
-
-def _decider(document: PickerDocument, handler: Listed, at: Cursor, name: str) -> Iterator[Placed]:
-    decider = document.plugins.get(name)
-    if decider is None:
-        yield _error(
-            "P111",
-            at,
-            f"decider {name!r} of {handler.name!r} is not listed",
-            f"list it under plugins{' before the handler' if _ordered(document) else ''}",
-        )
-    elif decider.known is not None and not decider.has_role("decider"):
-        kinds = ", ".join(plugin.type for plugin in document.release.plugins_for("decider"))
-        yield _error("P111", at, f"plugin {name!r} decides nothing", f"name one of {kinds}")
-    elif _ordered(document) and document.listed.index(decider) > document.listed.index(handler):
-        yield _error(
-            "P112",
-            decider.at,
-            f"decider {name!r} is listed after {handler.name!r}, which router "
-            f"{document.release.version} creates first",
-            "list the decider before the handler",
-        )
-
-
-def _ordered(document: PickerDocument) -> bool:
-    return document.release.picker.config.declares_before_use
-
-
 def _profile_handler(document: PickerDocument) -> Iterator[Placed]:
     handlers, count = document.handlers, len(document.profiles)
     if len(handlers) > 1:
         names = ", ".join(handler.name for handler in handlers)
-        yield _error(
+        yield error(
             "P113", handlers[1].at, f"several profile handlers: {names}", "keep one of them"
         )
     elif not handlers and count > 1:
-        yield _error(
+        yield error(
             "P113",
             document.root["plugins"],
             f"{count} profiles and no profile handler",
             "list disagg-profile-handler with a decider",
         )
     elif handlers and handlers[0].type == _SINGLE and count > 1:
-        yield _error(
+        yield error(
             "P113",
             handlers[0].at,
             f"{_SINGLE} runs one profile, found {count}",
@@ -313,16 +176,16 @@ def _profiles(document: PickerDocument) -> Iterator[Placed]:
     counts = Counter(profile.name for profile in document.profiles)
     for profile in document.profiles:
         if not profile.name:
-            yield _error("P114", profile.at, "a profile has no name", "name it")
+            yield error("P114", profile.at, "a profile has no name", "name it")
         elif counts[profile.name] > 1:
-            yield _error(
+            yield error(
                 "P114", profile.at, f"two profiles are named {profile.name!r}", "keep one of them"
             )
         for reference in profile.references:
             yield from _reference(document, reference)
         pickers = [plugin for plugin in profile.runs(document.plugins) if plugin.has_role("picker")]
         if len(pickers) > 1:
-            yield _error(
+            yield error(
                 "P115",
                 profile.at,
                 f"profile {profile.name!r} has several pickers: "
@@ -344,7 +207,7 @@ def _reference(
         or (name in config.undeclared and not _replaced(document, name))
     ):
         return
-    yield _error(
+    yield error(
         "P111",
         reference,
         f"plugin {name!r} is not listed",
@@ -389,7 +252,7 @@ def _producers(document: PickerDocument) -> Iterator[Placed]:
                     for maker in document.release.plugins_for("producer")
                     if data in maker.produces
                 ]
-                yield _error(
+                yield error(
                     "P116",
                     plugin.at,
                     f"plugin {plugin.name!r} reads the {data}, which nothing produces",
@@ -400,7 +263,7 @@ def _producers(document: PickerDocument) -> Iterator[Placed]:
             if at is None or parameter.reads is None or not at.text:
                 continue
             if at.text not in document.plugins and at.text != defaults.get(parameter.reads):
-                yield _error(
+                yield error(
                     "P116",
                     at,
                     f"plugin {plugin.name!r} reads the {parameter.reads} of {at.text!r}, which is "
