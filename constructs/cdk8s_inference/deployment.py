@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -15,7 +15,7 @@ from constructs import Construct, IConstruct
 from cdk8s_inference import names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
-from cdk8s_inference.objects import ObjectKey, replica_objects, reserved
+from cdk8s_inference.objects import ObjectKey, taken
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.spec.document import Deployment, check, check_spec
@@ -181,8 +181,7 @@ class ModelDeployment(Chart):
         Raises:
             InvalidInput: The deployment breaks a rule; says all that it breaks.
             pydantic.ValidationError: A value is of another type, or out of its limits.
-            ValueError: Another deployment of the app composes an object of the same name, or
-                no cluster has such a namespace.
+            ValueError: Another deployment of the app composes an object of the same name.
         """
         platform = platform or Platform()
         if _checked is None:
@@ -191,13 +190,7 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
-        names.require_namespace(namespace)
-        replica_names = [names.replica(name, index) for index in range(replicas)]
-        keys = [
-            key
-            for replica in replica_names
-            for key in replica_objects(replica, engines, serving_mode, platform.unified_mode)
-        ]
+        keys = taken(name, replicas, engines, serving_mode, platform.unified_mode)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         _names_of_app.setdefault(scope.node.root, {}).update(claims)
@@ -206,7 +199,7 @@ class ModelDeployment(Chart):
             ModelReplica(
                 self,
                 f"replica-{index}",
-                name=replica_name,
+                name=names.replica(name, index),
                 namespace=namespace,
                 engines=engines,
                 serving_mode=serving_mode,
@@ -215,7 +208,7 @@ class ModelDeployment(Chart):
                 object_labels=labels,
                 platform=platform,
             )
-            for index, replica_name in enumerate(replica_names)
+            for index in range(replicas)
         ]
 
     @classmethod
@@ -329,17 +322,17 @@ _Owners = dict[tuple[str, str, str], str]
 _names_of_app: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
 
 
-def _claims(scope: Construct, id: str, namespace: str, keys: Sequence[ObjectKey]) -> _Owners:
+def _claims(scope: Construct, id: str, namespace: str, keys: Iterable[ObjectKey]) -> _Owners:
     """The names that a chart takes; refuses one that its app has in the namespace already.
 
     ``kubectl apply`` would let the last one win, without a word.
     """
-    taken = _names_of_app.get(scope.node.root, {})
+    owners = _names_of_app.get(scope.node.root, {})
     path = f"{scope.node.path}/{id}".lstrip("/")
     claims: _Owners = {}
-    for kind, name in reserved(keys):
+    for kind, name in keys:
         key = (namespace, kind, name)
-        if owner := taken.get(key) or claims.get(key):
+        if owner := owners.get(key):
             raise ValueError(
                 f"{path}: {kind} {namespace}/{name} is composed by chart {owner} already; "
                 "rename an engine or a deployment, or give each cluster its App"

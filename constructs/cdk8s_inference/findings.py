@@ -106,9 +106,7 @@ def field_path(path: Path) -> str:
 
 def _segments(path: Path) -> Iterator[str]:
     for index, part in enumerate(path):
-        if isinstance(part, int):
-            yield f"[{part}]"
-        elif part.isidentifier() or part.startswith("<"):
+        if isinstance(part, str) and (part.isidentifier() or part.startswith("<")):
             yield f".{part}" if index else part
         else:
             yield f"[{part}]"

@@ -21,6 +21,19 @@ _PICKER_KINDS = (
 )
 
 
+def taken(
+    deployment: str,
+    replicas: int,
+    engines: Sequence[Engine],
+    mode: ServingMode,
+    unified_mode: UnifiedMode,
+) -> Iterator[ObjectKey]:
+    """What a deployment takes in its namespace: its objects, and what these reserve."""
+    for index in range(replicas):
+        replica = names.replica(deployment, index)
+        yield from reserved(replica_objects(replica, engines, mode, unified_mode))
+
+
 def replica_objects(
     replica: str, engines: Sequence[Engine], mode: ServingMode, unified_mode: UnifiedMode
 ) -> Iterator[ObjectKey]:

@@ -302,6 +302,10 @@ def test_findings_as_text_and_as_data() -> None:
         (f"{CONTAINER}.image", "a ", "'a ' is malformed", "white space"),
         (f"{CONTAINER}.image", ABSENT, "required", "add image"),
         (f"{ENGINE}.surplus", "x" * 200, f"'{'x' * 76}...", "remove it"),
+        (f"{REPLICA}.containers", [], "unknown field, set to a list of 0", "remove it"),
+        (f"{REPLICA}.engine", [], "unknown field, set to a list of 0", "did you mean engines?"),
+        (f"{CONTAINER}.engines", [], "unknown field, set to a list of 0", "remove it"),
+        ("metadata.name", "\ud800", "'\\ud800': is not valid Unicode", "stay within the limit"),
         ("kind", "List", "kind is 'List'", "this takes ModelDeployments of modelplane.ai/v1alpha1"),
         ("kind", ABSENT, "kind is missing", "this takes ModelDeployments"),
     ],
@@ -471,6 +475,29 @@ def test_namespace(namespace: Any, argument: str | None, where: str, codes: list
     assert [finding.code for finding in found] == codes
 
 
+@pytest.mark.parametrize(
+    ("namespace", "code"), [("", "D007"), ("A", "D009"), ("a.b", "D009"), ("a" * 64, "D007")]
+)
+def test_the_namespace_given_instead_is_checked(namespace: str, code: str) -> None:
+    deployment, [finding] = check(Document(unified()), namespace=namespace)
+    assert deployment is None
+    assert (finding.code, finding.path) == (code, "metadata.namespace")
+
+
+def test_the_names_of_python_are_unknown_in_a_document_even_as_null() -> None:
+    found = edited(unified(), f"{MEMBER}.node_selector", None)
+    assert [finding.code for finding in findings(found)] == ["D004"]
+
+
+def test_fields_that_pull_request_142_did_not_have_are_unknown_even_as_null() -> None:
+    env = [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}, "fieldRef": None}}
+    ]
+    found = edited(unified(), f"{CONTAINER}.env", env)
+    assert findings(found) == []
+    assert [finding.code for finding in findings(under_spec(found))] == ["D004"]
+
+
 @pytest.mark.parametrize("data", [None, True, 1, 1.5, "text", [], [unified()]])
 def test_what_is_no_object_has_one_finding(data: Any) -> None:
     deployment, found = check(Document(data, "a.yaml"))
@@ -481,6 +508,16 @@ def test_what_is_no_object_has_one_finding(data: Any) -> None:
 def test_what_is_no_object_is_placed() -> None:
     _, [finding] = check(read_one("# a\n\n- b\n"))
     assert (finding.code, finding.line) == ("D006", 3)
+
+
+@pytest.mark.parametrize("key", [None, True, -1, -1.5, (1, 2), b"a"])
+@pytest.mark.parametrize("path", ["", "spec", f"{MEMBER}.template.metadata.labels", CONTAINER])
+def test_a_key_from_python_that_is_no_string_is_refused(key: Any, path: str) -> None:
+    found = edited(unified(), f"{MEMBER}.template.metadata.labels", {"a": "b"})
+    at(found, parts(path))[key] = "a"
+    problems = errors(findings(found))
+    assert "D003" in {finding.code for finding in problems}
+    assert all(str(finding) for finding in problems)
 
 
 def test_a_document_of_another_api_has_no_findings_of_its_fields() -> None:
@@ -513,3 +550,11 @@ def test_a_spec_written_as_python_values_is_checked() -> None:
     assert codes == [finding.code for finding in findings(everything_current())]
     [finding] = errors(check_spec("Qwen", "ml-team", spec, Platform()))
     assert (finding.code, finding.path) == ("D009", "metadata.name")
+
+
+def test_more_than_anyone_reads_is_counted() -> None:
+    wrong = edited(unified(), f"{CONTAINER}.args", [1] * 1500)
+    found = findings(wrong)
+    assert len(found) == 1001
+    assert sorted({finding.code for finding in found}) == ["D002", "D006"]
+    assert any("500 more fields are wrong than the 1000 listed" in each.message for each in found)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.findings import Severity
+from cdk8s_inference.names import workload
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.source import read
@@ -20,6 +21,7 @@ from tests.spec.builders import (
     Json,
     accepted,
     device,
+    document,
     edited,
     findings,
     gang,
@@ -294,6 +296,61 @@ PATTERNS = [
     ),
 ]
 
+REFERENCES = [
+    *(
+        Case(code, ENV, [{"name": "A", "valueFrom": {source: bad}}], good, path=f"{ENV}[0].{path}")
+        for source in ("secretKeyRef", "configMapKeyRef")
+        for code, bad, path in (
+            ("D009", {"name": "Hf_Token", "key": "a"}, f"valueFrom.{source}.name"),
+            ("D007", {"name": "", "key": "a"}, f"valueFrom.{source}.name"),
+            ("D009", {"name": "hf", "key": "a/b"}, f"valueFrom.{source}.key"),
+            ("D007", {"name": "hf", "key": ""}, f"valueFrom.{source}.key"),
+        )
+        for good in [[{"name": "A", "valueFrom": {source: {"name": "hf.v1", "key": "A_b.c-1"}}}]]
+    ),
+    *(
+        Case(
+            "D009",
+            ENV,
+            [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": bad}}}],
+            [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": good}}}],
+            path=f"{ENV}[0].valueFrom.fieldRef.fieldPath",
+            either_shape=False,
+        )
+        for bad, good in (
+            ("", "status.podIP"),
+            ("podIP", "metadata.name"),
+            ("status.phase", "status.hostIPs"),
+            ("metadata.labels", "metadata.labels['a.io/b']"),
+            ("metadata.annotations[a]", "metadata.annotations['a']"),
+            ("spec.nodeName\n", "spec.nodeName"),
+        )
+    ),
+    Case(
+        "D008",
+        ENV,
+        [
+            {
+                "name": "A",
+                "valueFrom": {"fieldRef": {"fieldPath": "status.podIP", "apiVersion": "2"}},
+            }
+        ],
+        [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        path=f"{ENV}[0].valueFrom.fieldRef.apiVersion",
+        either_shape=False,
+    ),
+    *(
+        Case(
+            code,
+            PULL_SECRETS,
+            [{"name": bad}],
+            [{"name": "a.b"}],
+            path=f"{PULL_SECRETS}[0].name",
+        )
+        for code, bad in (("D007", ""), ("D009", "A"))
+    ),
+]
+
 FOREIGN = [
     *each(
         "D010",
@@ -346,6 +403,12 @@ BETWEEN_FIELDS = [
     Case("D106", f"{MEMBERS}[1].nodeSelector", ABSENT, {"devices": [device()]}, gangs, MEMBERS),
     Case("D107", f"{MEMBER}.worker", {"nodes": 1}, ABSENT),
     Case("D107", f"{MEMBER}.worker", {"nodes": 1}, None, gangs),
+    *(
+        Case("D132", at, [f"a{character}b"], ["a\tb\r\n\N{GRINNING FACE}\u00a0"], path=f"{at}[0]")
+        for at in (ARGS, f"{CONTAINER}.command")
+        for character in "\0\x1b\x7f\x85\u2028\ufeff\uffff"
+    ),
+    Case("D132", ANNOTATIONS, {"a": "\x00"}, {"a": "\n"}, path=f"{ANNOTATIONS}.a"),
     *each("D108", f"{CONTAINER}.name", ["vllm", "Engine", "engine "], "engine"),
 ]
 
@@ -376,7 +439,11 @@ TAINTS = [
     ),
 ]
 
-RESERVED_KEYS = ["modelplane.ai/x", "cdk8s-inference/engine"]
+RESERVED_KEYS = [
+    "modelplane.ai/x",
+    "cdk8s-inference/engine",
+    "leaderworkerset.sigs.k8s.io/worker-index",
+]
 BAD_KEYS = ["", "/a", "a/", "a/b/c", "-a", "a-", "A/b", "a..b/c", "a b", "a\n", "é", "k" * 64]
 BAD_VALUES = ["-a", "a-", ".", "a b", "a/b", "a\n", "\n", "é"]
 
@@ -449,6 +516,14 @@ PORTS = [
     Case("D126", ARGS, ["--port=9001"], ["--port", "9000"], two_engines, ENGINES),
     Case("D126", ARGS, ABSENT, ["--port=9000"], two_engines, ENGINES),
     Case("D128", f"{ENGINE}.name", "epp", "epp-0", prefill_decode),
+    Case(
+        "D133",
+        f"{ENGINES}[1].name",
+        workload("qwen-0", "e" * 63, gang=False).removeprefix("qwen-0-"),
+        "e",
+        lambda: document(standalone("e" * 63), standalone("other")),
+        path="metadata.name",
+    ),
     Case("D128", f"{ENGINE}.name", "epp", "ep", platform=Platform(unified_mode="picker")),
 ]
 
@@ -511,6 +586,7 @@ CASES = [
     *LIMITS,
     *CHOICES,
     *PATTERNS,
+    *REFERENCES,
     *FOREIGN,
     *BETWEEN_FIELDS,
     *TAINTS,
@@ -639,6 +715,11 @@ def test_broken_and_mended_text(code: str, broken: str, mended: str, line: int |
     documents, found = read(mended.encode())
     assert documents
     assert found == []
+
+
+def test_half_of_a_surrogate_pair() -> None:
+    found = findings(edited(unified(), ARGS, ["\ud800"]))
+    assert [(finding.code, finding.path) for finding in found] == [("D132", f"{ARGS}[0]")]
 
 
 def test_no_code_is_without_a_case() -> None:

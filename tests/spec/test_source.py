@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from cdk8s_inference.spec import source
 from cdk8s_inference.spec.document import check
-from cdk8s_inference.spec.source import MAX_BYTES, MAX_DEPTH, MAX_NODES, read
+from cdk8s_inference.spec.source import MAX_BYTES, MAX_DEPTH, read
 from tests.spec.builders import as_yaml, read_one, unified
-
-HEADER = "apiVersion: modelplane.ai/v1alpha1\nkind: ModelDeployment\nmetadata: {name: a}\n"
-
-
-def bomb(levels: int, width: int = 10, start: str = "[x]") -> str:
-    """Billion laughs: each line stands for the one before, several times over."""
-    lines = [f"k0: &k0 {start}"]
-    for level in range(1, levels + 1):
-        lines.append(f"k{level}: &k{level} [{', '.join([f'*k{level - 1}'] * width)}]")
-    return "\n".join(lines) + "\n"
-
-
-def merge_bomb(levels: int, width: int = 10) -> str:
-    lines = ["k0: &k0 {a: b}"]
-    for level in range(1, levels + 1):
-        merged = ", ".join([f"*k{level - 1}"] * width)
-        lines.append(f"k{level}: &k{level} {{<<: [{merged}]}}")
-    return "\n".join(lines) + "\n"
-
-
-def staircase(steps: int, nesting: int = 60) -> str:
-    """Aliases that nest: far deeper than any line of the text."""
-    lines = ["k0: &k0 x"]
-    for step in range(1, steps + 1):
-        lines.append(f"k{step}: &k{step} {'[' * nesting}*k{step - 1}{']' * nesting}")
-    return "\n".join(lines) + "\n"
+from tests.spec.hostile import HEADER, bomb, merge_bomb, staircase
 
 
 def problem_of(content: str | bytes) -> tuple[str, int | None]:
@@ -85,17 +58,12 @@ def problem_of(content: str | bytes) -> tuple[str, int | None]:
         pytest.param(b"<html>\n<p a: b: c>", ("D001", 2), id="html"),
         pytest.param(b"%YAML 3.0\n--- a", ("D001", 1), id="yaml-3"),
         pytest.param(b"a: " + b"x" * MAX_BYTES, ("D002", None), id="too-large"),
-        pytest.param(b"\xff" * (MAX_BYTES + 1), ("D002", None), id="too-large-binary"),
         pytest.param(b"[ " * 100_000, ("D002", 1), id="deep-lists"),
         pytest.param(b'{"a":' * 100_000, ("D002", 1), id="deep-objects"),
         pytest.param(b"[ " * 100_000 + b"]" * 100_000, ("D002", 1), id="deep-json"),
         pytest.param(b'{"a":' * 50_000 + b"1" + b"}" * 50_000, ("D002", 1), id="deep-json-objects"),
         pytest.param(b"- " * 100_000, ("D002", 1), id="deep-blocks"),
         pytest.param(b"? " * 100_000, ("D002", 1), id="deep-keys"),
-        pytest.param("a: [" + "x," * MAX_NODES + "]", ("D002", 1), id="many-values"),
-        pytest.param("a: [" + "&a ," * MAX_NODES + "]", ("D002", 1), id="many-anchors"),
-        pytest.param("a: &a 1\nb: [" + "*a," * MAX_NODES + "]", ("D002", 2), id="many-aliases"),
-        pytest.param("---\n" * (MAX_NODES + 1), ("D002", None), id="many-documents"),
         pytest.param(bomb(9), ("D002", 6), id="billion-laughs"),
         pytest.param(bomb(40, 2), ("D002", 17), id="billion-laughs-by-two"),
         pytest.param("---\n".join([bomb(4)] * 20), ("D002", None), id="many-small-laughs"),
@@ -287,6 +255,7 @@ def test_keys_are_found_wrong_together_with_all_else() -> None:
     ],
 )
 def test_scalars_mean_what_they_mean_to_kubernetes_tools(text: str, value: Any) -> None:
+    # What version 1.6 of sigs.k8s.io/yaml makes of them.
     found = read_one(f"a: {text}").data["a"]
     assert found == value
     assert type(found) is type(value)
@@ -324,12 +293,29 @@ def test_too_deep_for_the_scanner() -> None:
 def test_limits_are_inclusive() -> None:
     assert read_one("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert problem_of("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))[0] == "D002"
-    values = "[" + "x," * (MAX_NODES - 1) + "]"
-    assert len(read_one(values).data) == MAX_NODES - 1
-    assert problem_of(values.replace("[", "[x,"))[0] == "D002"
     text = b"#" * (MAX_BYTES - 2) + b"\na"
     assert read_one(text).data == "a"
     assert problem_of(text + b"\n")[0] == "D002"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("[" + "x," * 99 + "]", 100),
+        ("[" + "&a ," * 99 + "]", 100),
+        ("".join(f"k{number}: 1\n" for number in range(49)), 99),
+        ("- &a 1\n" + "- *a\n" * 98, 100),
+        ("- &a [1, 1, 1]\n" + "- *a\n" * 24, 101),
+        ("- &a {b: 1}\n" + "- <<: *a\n" * 19, 99),
+        ("--- 1\n" * 100, 100),
+    ],
+    ids=["values", "anchors", "keys", "aliases", "expansion", "merges", "documents"],
+)
+def test_every_key_and_value_counts(text: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_NODES", count)
+    assert read(text.encode())[1] == []
+    monkeypatch.setattr(source, "MAX_NODES", count - 1)
+    assert problem_of(text) == ("D002", text.count("\n") or 1)
 
 
 def test_many_documents() -> None:
@@ -345,22 +331,14 @@ def test_one_unreadable_document_makes_the_file_unreadable() -> None:
     assert problem_of(as_yaml(unified()) + "---\na: [\n---\n" + as_yaml(unified()))[0] == "D001"
 
 
-def test_a_document_of_the_largest_size_is_checked() -> None:
-    # 30,000 values of a wrong type, each with its finding.
-    text = HEADER + "spec:\n  replicas: 1\n  engines:\n" + "  - 1\n" * 30_000
-    assert len(check(read_one(text))[1]) > 0
-    text = HEADER + "spec:\n" + "".join(f"  field{number}: 1\n" for number in range(5_000))
-    assert sum(finding.code == "D004" for finding in check(read_one(text))[1]) == 5_000
-
-
 @pytest.mark.parametrize(
     "text",
     [
         bomb(9),
         merge_bomb(9),
         staircase(600, nesting=1),
-        "[" * MAX_DEPTH + "1," * (MAX_BYTES // 2 - MAX_DEPTH),
-        "---\n" * (MAX_BYTES // 4),
+        "[" * MAX_DEPTH + "1," * 100_000,
+        "---\n" * 100_000,
     ],
     ids=["laughs", "merges", "staircase", "values", "documents"],
 )
@@ -376,49 +354,10 @@ def test_no_more_is_parsed_than_the_limits_allow(
             yield event
 
     monkeypatch.setattr(yaml, "parse", counting)
+    monkeypatch.setattr(source, "MAX_NODES", 1000)
     assert problem_of(text)[0] == "D002"
     # A value has one event, or two if it is a collection; a document has two more.
-    assert parsed <= 3 * MAX_NODES + 3
-
-
-# In a process of its own, as the highest mark of this one says nothing.
-MEASURE = """
-import re, sys
-from pathlib import Path
-from cdk8s_inference.spec.document import check
-from cdk8s_inference.spec.source import read
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-
-content = sys.stdin.buffer.read()
-before = peak()
-for document in read(content)[0]:
-    check(document)
-print(peak() - before)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured on Linux")
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("[" + ("[" * 300 + "]" * 300 + ",") * (MAX_BYTES // 602) + "1]", id="json"),
-        pytest.param("---\n".join([bomb(4)] * 60), id="laughs"),
-        pytest.param(staircase(600, nesting=1), id="staircase"),
-        pytest.param(
-            HEADER + "spec: {replicas: 1, engines: [{members: [{template: {spec: {containers: [{"
-            f"args: [{'1,' * 190_000}]"
-            "}]}}}]}]}",
-            id="findings",
-        ),
-    ],
-)
-def test_memory_is_bounded(text: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", MEASURE], input=text.encode(), capture_output=True, check=True
-    )
-    assert int(run.stdout) < 600 * 1024
+    assert parsed <= 3 * 1000 + 3
 
 
 def test_the_line_of_a_place_is_that_of_the_text() -> None:

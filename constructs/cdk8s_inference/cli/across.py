@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cdk8s_inference.cli.inputs import Loaded
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.names import replica
-from cdk8s_inference.objects import ObjectKey, replica_objects, reserved
+from cdk8s_inference.objects import ObjectKey, taken
 from cdk8s_inference.platform import Platform, UnifiedMode
 
 
@@ -51,13 +50,9 @@ def _overlap(item: Loaded, key: ObjectKey, owner: Loaded) -> Finding:
 
 
 def _objects(item: Loaded, mode: UnifiedMode) -> Iterator[ObjectKey]:
-    deployment = item.deployment
-    template = deployment.spec.template.spec
-    for index in range(deployment.spec.replicas):
-        name = replica(deployment.name, index)
-        yield from reserved(
-            list(replica_objects(name, template.engines, template.serving_mode, mode))
-        )
+    name, spec = item.deployment.name, item.deployment.spec
+    template = spec.template.spec
+    return taken(name, spec.replicas, template.engines, template.serving_mode, mode)
 
 
 def _unused(loaded: Sequence[Loaded], platform: Platform) -> Iterator[Finding]:

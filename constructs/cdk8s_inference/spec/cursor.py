@@ -43,6 +43,12 @@ class Cursor:
         for key in self.value if isinstance(self.value, Mapping) else ():
             yield str(key), self[key]
 
+    def descendants(self) -> Iterator[Cursor]:
+        """The place itself, and every place below it."""
+        yield self
+        for child in (*self.items(), *(child for _, child in self.fields())):
+            yield from child.descendants()
+
     @property
     def present(self) -> bool:
         """Whether something other than null is written here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from cdk8s_inference.findings import Finding, Path, errors, field_path, shown, type_name
+from cdk8s_inference.objects import taken
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.model_deployment import (
     API_VERSION,
     KIND,
+    PATTERNS,
     DnsLabel,
     Engine,
     EnginesUnderSpecDocument,
@@ -28,6 +31,9 @@ from cdk8s_inference.spec.model_deployment import (
 from cdk8s_inference.spec.source import Document
 
 DEFAULT_NAMESPACE = "default"
+
+_MOST_FINDINGS = 1000
+"""Wrong fields that are listed: nobody reads more, and each costs two kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += [_structural(error, model) for error in problem.errors(include_url=False)]
+        placed += _structure(problem, model)
     if namespace is not None:
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
@@ -87,7 +93,9 @@ def check(
         return None, findings
     spec = value.spec if isinstance(value, ModelDeploymentDocument) else value.spec.as_current()
     where = namespace or value.metadata.namespace or DEFAULT_NAMESPACE
-    return Deployment(value.metadata.name, where, spec), findings
+    deployment = Deployment(value.metadata.name, where, spec)
+    findings += [document.locate(*each) for each in _clashes(deployment, platform or Platform())]
+    return None if errors(findings) else deployment, findings
 
 
 def check_spec(
@@ -122,6 +130,24 @@ def _foreign(root: Cursor) -> Iterator[rules.Placed]:
 
 
 _NAMESPACE: Path = ("metadata", "namespace")
+
+
+def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Placed]:
+    """Objects of one name: engine names can agree in what is left when they are cut."""
+    spec = deployment.spec.template.spec
+    keys = taken(
+        deployment.name,
+        deployment.spec.replicas,
+        spec.engines,
+        spec.serving_mode,
+        platform.unified_mode,
+    )
+    twice = [f"{kind} {name}" for (kind, name), count in Counter(keys).items() if count > 1]
+    if twice:
+        path: Path = ("metadata", "name")
+        message = f"several objects would have one name: {', '.join(twice)}"
+        fix = "rename the deployment or an engine"
+        yield Finding("D133", "error", field_path(path), message, fix), path
 
 
 def _given_namespace(namespace: str) -> list[rules.Placed]:
@@ -172,15 +198,29 @@ _TYPES = {
 }
 
 
+def _structure(problem: ValidationError, model: type[Model]) -> list[rules.Placed]:
+    found = problem.errors(include_url=False)
+    placed = [_structural(error, model) for error in found[:_MOST_FINDINGS]]
+    if (more := len(found) - _MOST_FINDINGS) > 0:
+        message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
+        fix = "is this a ModelDeployment? If so, correct what is listed first"
+        placed.append((Finding("D002", "error", "", message, fix), ()))
+    return placed
+
+
 def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
     """A finding for one of pydantic's errors, in the words of the document."""
     path: Path = tuple(error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if path[-1:] == ("[key]",):  # pydantic's mark for the key of a free-form mapping
+        path, kind = path[:-1], "invalid_key"
     where = field_path(path)
 
     def finding(code: str, message: str, fix: str) -> rules.Placed:
         return Finding(code, "error", where, message, fix), path
 
+    if kind == "invalid_key":
+        return finding("D003", f"key {shown(value)} is not a string", "quote the key")
     if kind == "missing":
         return finding("D005", "the field is required, and missing", f"add {path[-1]}")
     if kind == "extra_forbidden":
@@ -194,9 +234,7 @@ def _structural(error: ErrorDetails, document: type[Model]) -> rules.Placed:
         expected = context.get("expected", "")
         return finding("D008", f"is {shown(value)}, must be {expected}", "choose one of these")
     if kind == "string_pattern_mismatch":
-        return finding("D009", f"{shown(value)} is malformed", _pattern_fix(path))
-    if kind == "invalid_key":
-        return finding("D003", f"key {shown(path[-1])} is not a string", "quote the key")
+        return finding("D009", f"{shown(value)} is malformed", PATTERNS[context["pattern"]])
     return finding("D007", f"{shown(value)}: {_limit(kind, context)}", "stay within the limit")
 
 
@@ -208,25 +246,6 @@ def _unknown_field(field: Cursor, document: type[Model]) -> Finding:
     return Finding("D004", "error", field_path(field.path), message, fix)
 
 
-def _pattern_fix(path: Path) -> str:
-    if path == ("metadata", "name"):
-        return (
-            "use lower case letters, digits and '-', starting with a letter: the name becomes "
-            "those of Services, which allow no other"
-        )
-    if path[-1] == "image":
-        return "remove the white space around it"
-    if path[-1] == "fieldPath":
-        return "name a field that a pod offers to its environment, such as status.podIP"
-    if path[-1] == "key":
-        return "use letters, digits, '-', '_' and '.'"
-    if path[-2] in ("modelCacheRef", "secretKeyRef", "configMapKeyRef", "imagePullSecrets"):
-        return "use lower case letters, digits, '-' and '.', edged by letters or digits"
-    if path[-3:-2] == ("env",):
-        return "use printable ASCII without '='"
-    return "use lower case letters, digits and '-', edged by letters or digits"
-
-
 def _limit(kind: str, context: Mapping[str, Any]) -> str:
     bounds = {
         "greater_than_equal": "must be at least {ge}",
@@ -234,6 +253,7 @@ def _limit(kind: str, context: Mapping[str, Any]) -> str:
         "string_too_short": "must have at least {min_length} character(s)",
         "string_too_long": "must have at most {max_length} characters",
         "too_short": "must have at least {min_length} item(s), has {actual_length}",
+        "string_unicode": "is not valid Unicode",
         "too_long": "must have at most {max_length} item(s), has {actual_length}",
     }
     return bounds.get(kind, kind.replace("_", " ")).format(**context)

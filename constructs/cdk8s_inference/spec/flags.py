@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from pathlib import PurePosixPath
 
 from cdk8s_inference.findings import Path
 
@@ -69,7 +68,7 @@ def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
     commands = [
         [_Word(text, script.place) for text in words]
         for words in _script_commands(script.text)
-        if ("ray", "start") not in pairwise(PurePosixPath(text).name for text in words)
+        if ("ray", "start") not in pairwise(_file_name(text) for text in words)
     ]
     # Before a script is its shell alone; after it are the script's own arguments.
     return [*commands, elements[index + 1 :]]
@@ -77,7 +76,7 @@ def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
 
 def _script_index(elements: Sequence[str]) -> int | None:
     """Where the script of a ``sh -c`` stands, whatever starts the shell (``env``, ``tini``)."""
-    shells = (i for i, text in enumerate(elements) if PurePosixPath(text).name in _SHELLS)
+    shells = (i for i, text in enumerate(elements) if _file_name(text) in _SHELLS)
     if (shell := next(shells, None)) is None:
         return None
     index, has_script = shell + 1, False
@@ -88,6 +87,10 @@ def _script_index(elements: Sequence[str]) -> int | None:
             index += option.endswith("o")  # as in `-euo pipefail`
         index += 1
     return index if has_script and index < len(elements) else None
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 _PIECE = re.compile(

@@ -21,50 +21,54 @@ Role = Literal["Standalone", "Leader", "Worker"]
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 
-DnsLabel = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
-]
-"""RFC 1123 label: lower case letters, digits and ``-``, edged by a letter or digit."""
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_LABEL = rf"^{_LABEL}$"
+_SERVICE_NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+_OBJECT_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
+_IMAGE = r"^\S(.*\S)?$"
+_ENV_NAME = r"^[ -<>-~]+$"
+_CONFIG_KEY = r"^[-._a-zA-Z0-9]+$"
+_POD_FIELD = (
+    r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])"
+    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$"
+)
 
-ServiceName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
-]
+PATTERNS = {
+    _DNS_LABEL: "use lower case letters, digits and '-', edged by letters or digits",
+    _SERVICE_NAME: "use lower case letters, digits and '-', starting with a letter: the name "
+    "becomes those of Services, which allow no other",
+    _OBJECT_NAME: "use lower case letters, digits, '-' and '.', edged by letters or digits",
+    _IMAGE: "remove the white space around it",
+    _ENV_NAME: "use printable ASCII without '='",
+    _CONFIG_KEY: "use letters, digits, '-', '_' and '.'",
+    _POD_FIELD: "name a field that a pod offers to its environment, such as status.podIP",
+}
+"""What to do about a text that does not match."""
+
+DnsLabel = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_DNS_LABEL)]
+"""RFC 1123 label."""
+
+ServiceName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_SERVICE_NAME)]
 """RFC 1035 label, which Services and LeaderWorkerSets demand: it starts with a letter."""
 
-ObjectName = Annotated[
-    str,
-    StringConstraints(
-        min_length=1,
-        max_length=253,
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-    ),
-]
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
 """RFC 1123 subdomain, the name of most Kubernetes objects."""
 
-Image = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(.*\S)?$")]
+Image = Annotated[str, StringConstraints(min_length=1, pattern=_IMAGE)]
 """A container image. The API server refuses white space around it."""
 
-EnvName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[ -<>-~]+$")]
-"""An environment variable's name: printable ASCII without ``=``."""
+EnvName = Annotated[str, StringConstraints(min_length=1, pattern=_ENV_NAME)]
+"""An environment variable's name."""
 
-ConfigKey = Annotated[
-    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")
-]
+ConfigKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_CONFIG_KEY)]
 """A key of a Secret or ConfigMap."""
 
-PodField = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])"
-        r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$"
-    ),
-]
+PodField = Annotated[str, StringConstraints(pattern=_POD_FIELD)]
 """A field of the pod that Kubernetes offers as an environment variable."""
 
 
 class Model(BaseModel):
-    """Base of the document's types: strict, closed, immutable, null the same as absent."""
+    """Base of the document's types: strict, closed, immutable; null in a field is absence."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -87,9 +91,8 @@ class Model(BaseModel):
 
 @cache
 def _keys(model: type[Model]) -> frozenset[str]:
-    """The fields of a model, as Python and as a document name them."""
-    fields = model.model_fields
-    return frozenset(fields) | {field.alias or name for name, field in fields.items()}
+    """The fields of a model, as a document names them."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
@@ -102,7 +105,7 @@ def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
         if not inner:
             return []
         model = inner[0]
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return sorted(_keys(model))
 
 
 def _models_in(annotation: Any) -> Iterator[type[Model]]:

@@ -28,7 +28,11 @@ _KEY = re.compile(
 )
 _VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
-_RESERVED = ("modelplane.ai/", labels.PREFIX)
+_RESERVED = ("modelplane.ai/", "leaderworkerset.sigs.k8s.io/", labels.PREFIX)
+_UNWRITABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+"""Characters that YAML's writers and readers lose, change or refuse."""
 
 
 def violations(root: Cursor, under_spec: bool, platform: Platform) -> Iterator[Placed]:
@@ -63,6 +67,7 @@ def violations(root: Cursor, under_spec: bool, platform: Platform) -> Iterator[P
 
 def engine_violations(engine: Cursor) -> Iterator[Placed]:
     """The rules over one engine, whatever it is part of."""
+    yield from _unwritable(engine)
     yield from _members(engine)
     for member in engine["members"].items():
         yield from _member(engine, member)
@@ -130,6 +135,18 @@ def _phases(replica: Cursor) -> Iterator[Placed]:
                 replica["engines"],
                 f"PrefillDecode serving needs exactly one engine with phase {phase}, found {count}",
                 f"set phase: {phase} on one engine",
+            )
+
+
+def _unwritable(engine: Cursor) -> Iterator[Placed]:
+    for place in engine.descendants():
+        if place.text is not None and (found := _UNWRITABLE.search(place.text)):
+            yield _problem(
+                "D132",
+                place,
+                f"{shown(place.text)} has the character U+{ord(found[0]):04X}, which does not "
+                "reach the container as written",
+                "remove it, or encode it",
             )
 
 
