@@ -20,9 +20,21 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
-    from cdk8s_inference.routing.picker_config import PickerConfig, Plugin, Profile
+    from cdk8s_inference.routing.picker_config import (
+        AlwaysDisaggregate,
+        ApproximatePrefix,
+        DisaggregatedConfig,
+        PickerConfig,
+        Plugin,
+        PrecisePrefix,
+        PrefixThreshold,
+        Profile,
+        RawPickerConfig,
+        UnifiedConfig,
+    )
     from cdk8s_inference.routing.unified import UnifiedRouting
     from cdk8s_inference.spec.model_deployment import (
         DeviceRequest,
@@ -32,9 +44,12 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
     "App": "cdk8s",
+    "ApproximatePrefix": "cdk8s_inference.routing.picker_config",
     "DeviceRequest": "cdk8s_inference.spec.model_deployment",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
+    "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
     "Engine": "cdk8s_inference.spec.model_deployment",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
@@ -46,20 +61,30 @@ _HOMES = {
     "Member": "cdk8s_inference.spec.model_deployment",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
+    "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
+    "PrecisePrefix": "cdk8s_inference.routing.picker_config",
+    "PrefixThreshold": "cdk8s_inference.routing.picker_config",
     "Probes": "cdk8s_inference.platform",
     "Profile": "cdk8s_inference.routing.picker_config",
+    "RawPickerConfig": "cdk8s_inference.routing.picker_config",
+    "RouterRelease": "cdk8s_inference.releases",
+    "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
+    "router_release": "cdk8s_inference.releases",
 }
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
 
 __all__ = [
+    "AlwaysDisaggregate",
     "App",
+    "ApproximatePrefix",
     "DeviceRequest",
     "DisaggRouting",
+    "DisaggregatedConfig",
     "EndpointPicker",
     "Engine",
     "EngineGroup",
@@ -71,13 +96,20 @@ __all__ = [
     "Member",
     "ModelDeployment",
     "ModelReplica",
+    "NotInReleaseError",
     "PickerConfig",
     "Platform",
     "Plugin",
     "PodAddition",
+    "PrecisePrefix",
+    "PrefixThreshold",
     "Probes",
     "Profile",
+    "RawPickerConfig",
+    "RouterRelease",
+    "UnifiedConfig",
     "UnifiedRouting",
+    "router_release",
 ]
 
 

@@ -17,6 +17,7 @@ from cdk8s_inference.cli.report import FORMATS, Format, plural, report
 from cdk8s_inference.cli.synth import compose
 from cdk8s_inference.findings import errors
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 
 EXIT_INVALID_INPUT = 1
 EXIT_READER_GONE = 141
@@ -145,6 +146,14 @@ def main() -> None:
     help="What fronts a Unified deployment.",
 )
 @click.option(
+    "--router-release",
+    "router",
+    type=click.Choice([release.version for release in ROUTER_RELEASES]),
+    default=ROUTER_NEWEST.version,
+    show_default=True,
+    help="Release of the llm-d router whose endpoint picker and pd-sidecar run.",
+)
+@click.option(
     "--format",
     "format",
     type=click.Choice(FORMATS),
@@ -161,6 +170,7 @@ def synth(
     node_pool: str | None,
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
+    router: str,
     format: Format,
 ) -> None:
     """Turn ModelDeployment documents into manifests to apply.
@@ -177,6 +187,7 @@ def synth(
         node_pool=node_pool,
         device_classes=device_classes,
         unified_mode=unified_mode,
+        router=router_release(router),
     )
     loaded, findings = load(inputs(files), platform, namespace)
     if errors(findings):
