@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -88,9 +89,11 @@ def test_another_name_is_an_attribute_error() -> None:
 
 def test_examples_in_docstrings_hold() -> None:
     from cdk8s_inference import findings
+    from cdk8s_inference.releases import router
+    from cdk8s_inference.routing.picker_config import block_size as block
     from cdk8s_inference.spec import flags
 
-    for module in (findings, flags):
+    for module in (findings, flags, router, import_module(block.__module__)):
         result = doctest.testmod(module)
         assert result.attempted > 0
         assert result.failed == 0

@@ -20,12 +20,29 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
-    from cdk8s_inference.routing.picker_config import PickerConfig, Plugin, Profile
+    from cdk8s_inference.routing.picker_config import (
+        AlwaysDisaggregate,
+        ApproximatePrefix,
+        DisaggregatedConfig,
+        PickerConfig,
+        Plugin,
+        PrecisePrefix,
+        PrefixThreshold,
+        Profile,
+        RawPickerConfig,
+        UnifiedConfig,
+    )
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.spec.model_deployment import DeviceRequest, Engine, EnvVar, Member
+    from cdk8s_inference.spec.model_deployment import (
+        DeviceRequest,
+        Engine,
+        EnvVar,
+        Member,
+    )
     from cdk8s_inference.stack.component import Component, HelmChart
     from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
     from cdk8s_inference.stack.listener import Listener
@@ -33,13 +50,16 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.serving_stack import ServingStack
 
 _HOMES = {
+    "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
     "App": "cdk8s",
+    "ApproximatePrefix": "cdk8s_inference.routing.picker_config",
     "ArgoCD": "cdk8s_inference.stack.delivery",
     "Component": "cdk8s_inference.stack.component",
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
     "DeviceRequest": "cdk8s_inference.spec.model_deployment",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
+    "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
     "DraDriver": "cdk8s_inference.stack.options",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
     "Engine": "cdk8s_inference.spec.model_deployment",
@@ -58,27 +78,37 @@ _HOMES = {
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "Monitoring": "cdk8s_inference.stack.options",
+    "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
     "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
+    "PrecisePrefix": "cdk8s_inference.routing.picker_config",
+    "PrefixThreshold": "cdk8s_inference.routing.picker_config",
     "Probes": "cdk8s_inference.platform",
     "Profile": "cdk8s_inference.routing.picker_config",
+    "RawPickerConfig": "cdk8s_inference.routing.picker_config",
+    "RouterRelease": "cdk8s_inference.releases",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "StackVersions": "cdk8s_inference.releases.stack",
+    "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
+    "router_release": "cdk8s_inference.releases",
 }
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
 
 __all__ = [
+    "AlwaysDisaggregate",
     "App",
+    "ApproximatePrefix",
     "ArgoCD",
     "Component",
     "Crossplane",
     "DevicePlugin",
     "DeviceRequest",
     "DisaggRouting",
+    "DisaggregatedConfig",
     "DraDriver",
     "EndpointPicker",
     "Engine",
@@ -97,16 +127,23 @@ __all__ = [
     "ModelDeployment",
     "ModelReplica",
     "Monitoring",
+    "NotInReleaseError",
     "PickerConfig",
     "Plain",
     "Platform",
     "Plugin",
     "PodAddition",
+    "PrecisePrefix",
+    "PrefixThreshold",
     "Probes",
     "Profile",
+    "RawPickerConfig",
+    "RouterRelease",
     "ServingStack",
     "StackVersions",
+    "UnifiedConfig",
     "UnifiedRouting",
+    "router_release",
 ]
 
 

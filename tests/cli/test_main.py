@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from tests.cli.console import found, named, program, run, save, synth, tree
 from tests.kit.shared import SHARED
 from tests.spec.builders import as_yaml, edited, prefill_decode, unified
@@ -186,6 +187,18 @@ def test_unified(tmp_path: Path) -> None:
     assert "InferencePool" not in {item["kind"] for item in objects(with_option(tmp_path))}
 
 
+def test_router_release(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.yaml", prefill_decode())
+    texts = {
+        release.version: synth(file, "--stdout", "--router-release", release.version).stdout
+        for release in ROUTER_RELEASES
+    }
+    for release in ROUTER_RELEASES:
+        assert release.picker.image in texts[release.version]
+        assert release.sidecar.image in texts[release.version]
+    assert synth(file, "--stdout").stdout == texts[ROUTER_NEWEST.version]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -198,6 +211,7 @@ def test_unified(tmp_path: Path) -> None:
         (["a.yaml", "--stdout", "--namespace", "Prod"], "lower case"),
         (["a.yaml", "--stdout", "--namespace", "a" * 64], "63"),
         (["a.yaml", "--stdout", "--namespace", "a\n"], "no namespace"),
+        (["a.yaml", "--stdout", "--router-release", "v0.7.0"], "'v0.10.0'"),
         (["a.yaml", "--stdout", "--gateway", "edge"], "NAMESPACE/NAME"),
         (["a.yaml", "--stdout", "--gateway", "/edge"], "NAMESPACE/NAME"),
         (["a.yaml", "--stdout", "--gateway", "a.b/edge"], "NAMESPACE/NAME"),

@@ -9,9 +9,17 @@ import pytest
 import yaml
 from cdk8s import ApiObject, Chart, JsonPatch
 
-from cdk8s_inference import App, EndpointPicker, PickerConfig, Platform, Plugin, Profile
+from cdk8s_inference import (
+    App,
+    DisaggregatedConfig,
+    EndpointPicker,
+    PickerConfig,
+    Platform,
+    Plugin,
+    Profile,
+    UnifiedConfig,
+)
 from cdk8s_inference.releases import ROUTER_NEWEST
-from cdk8s_inference.routing import picker_config
 from tests.kit.cluster import pods, selected
 from tests.kit.observed import refused_flags
 from tests.kit.synth import composed, synthesized, the
@@ -19,7 +27,7 @@ from tests.spec.builders import prefill_decode
 
 Json = dict[str, Any]
 
-CONFIG = PickerConfig([Profile("default", [Plugin("max-score-picker")])], [])
+CONFIG = UnifiedConfig(profile=Profile())
 
 
 def picker(config: PickerConfig = CONFIG, **fields: Any) -> tuple[EndpointPicker, Chart]:
@@ -210,7 +218,7 @@ def template(config: PickerConfig = CONFIG, **fields: Any) -> Json:
 
 
 def test_it_is_restarted_when_its_configuration_changes() -> None:
-    changed = PickerConfig([Profile("default", [Plugin("random-picker")])], [])
+    changed = UnifiedConfig(profile=Profile(picker=Plugin("random-picker")))
     before, same, after = template(), template(), template(changed)
     assert before == same
     assert before["metadata"].pop("annotations") != after["metadata"].pop("annotations")
@@ -227,9 +235,13 @@ def test_it_is_not_restarted_by_labels_of_objects_nor_by_a_move_in_the_tree() ->
 
 
 def test_image_and_api_version_are_the_releases() -> None:
-    release = dataclasses.replace(
-        ROUTER_NEWEST, picker_image="example.com/picker:1", config_api_version="example.com/v9"
+    config_format = dataclasses.replace(
+        ROUTER_NEWEST.picker.config, api_versions=("example.com/v9",)
     )
+    program = dataclasses.replace(
+        ROUTER_NEWEST.picker, image="example.com/picker:1", config=config_format
+    )
+    release = dataclasses.replace(ROUTER_NEWEST, picker=program)
     objects = emitted(platform=Platform(router=release))
     assert container(objects)["image"] == "example.com/picker:1"
     assert "apiVersion: example.com/v9\n" in the(objects, "ConfigMap")["data"]["config.yaml"]
@@ -250,8 +262,8 @@ def test_what_users_add_with_cdk8s_plus_or_by_patch_arrives() -> None:
 
 
 def test_it_takes_a_configuration_of_the_library() -> None:
-    for build in (picker_config.disaggregated, picker_config.unified):
-        assert emitted(build(ROUTER_NEWEST))
+    for config in (DisaggregatedConfig.prefix_aware(), UnifiedConfig.prefix_aware()):
+        assert emitted(config)
 
 
 def test_a_namespace_that_no_cluster_has_is_refused() -> None:

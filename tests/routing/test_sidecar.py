@@ -17,9 +17,10 @@ def test_every_flag_whose_default_moved_is_given() -> None:
 
 
 def test_image_and_flag_are_the_releases() -> None:
-    release = dataclasses.replace(
-        ROUTER_NEWEST, sidecar_image="example.com/sidecar:1", sidecar_engine_port_flag="--engine"
+    program = dataclasses.replace(
+        ROUTER_NEWEST.sidecar, image="example.com/sidecar:1", engine_port_flag="engine"
     )
+    release = dataclasses.replace(ROUTER_NEWEST, sidecar=program)
     found = sidecar(engine_port=1, release=release)
     assert found["image"] == "example.com/sidecar:1"
     assert "--engine=1" in found["args"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cdk8s_inference.findings import Finding, Path, errors
 from cdk8s_inference.spec.document import check
+from tests.kit.celrules import HAS_CEL
 from tests.kit.schemas import SHARED, xrd_problems
 from tests.kit.shared import resource_definition
 from tests.spec.builders import (
@@ -42,6 +43,7 @@ SHAPES: dict[str, Callable[[Json], Json]] = {CURRENT: copy.deepcopy, UNDER_SPEC:
 REAL = sorted((SHARED / "modeldeployments").glob("*.json")) if SHARED else []
 
 with_shared = pytest.mark.skipif(SHARED is None, reason="the shared schemas are absent")
+with_cel = pytest.mark.skipif(not HAS_CEL, reason="no CEL library for this Python")
 
 PROFILE = settings(
     deadline=None,
@@ -261,6 +263,7 @@ def deliberate(finding: Finding, shape: str) -> bool:
 
 
 @with_shared
+@with_cel
 @pytest.mark.parametrize("shape", list(SHAPES))
 def test_the_same_documents_are_refused(shape: str) -> None:
     schema = resource_definition("modelplane", shape)["versions"][0]["schema"]["openAPIV3Schema"]

@@ -28,8 +28,8 @@ from tests.spec.hostile import HOSTILE, VALID, answer, contents
 from tests.spec.test_differential import PROFILE
 
 MEMORY = 512 * 1024
-"""KiB beyond what the interpreter holds. The most is needed where 190,000 values are wrong, each
-with its finding: about 400 MiB."""
+"""KiB beyond what the interpreter holds. The most is needed where 190,000 values are wrong, of
+which pydantic says everything."""
 
 
 def test_two_hundred_contents() -> None:

@@ -26,7 +26,7 @@ from tests.spec.builders import (
     findings,
     under_spec,
 )
-from tests.spec.test_differential import CURRENT, UNDER_SPEC, deliberate, with_shared
+from tests.spec.test_differential import CURRENT, UNDER_SPEC, deliberate, with_cel, with_shared
 from tests.spec.test_rules import CASES
 
 pytestmark = with_shared
@@ -174,6 +174,7 @@ def test_what_a_constraint_refuses_is_refused(shape: str) -> None:
     assert tried > 200
 
 
+@with_cel
 @shapes
 def test_what_a_constraint_allows_only_just_is_allowed(shape: str) -> None:
     document = sample(shape)
@@ -211,6 +212,7 @@ def test_defaults_are_the_same(shape: str) -> None:
     assert tried > 10
 
 
+@with_cel
 @shapes
 def test_every_rule_of_the_schema_is_broken_by_a_case(shape: str) -> None:
     assert unsupported_rules("modelplane", shape) == []

@@ -17,6 +17,7 @@ from cdk8s_inference.cli.report import FORMATS, Format, plural, report
 from cdk8s_inference.cli.synth import DELIVERIES, compose, compose_stack
 from cdk8s_inference.findings import errors
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
@@ -146,6 +147,14 @@ def main() -> None:
     help="What fronts a Unified deployment.",
 )
 @click.option(
+    "--router-release",
+    "router",
+    type=click.Choice([release.version for release in ROUTER_RELEASES]),
+    default=ROUTER_NEWEST.version,
+    show_default=True,
+    help="Release of the llm-d router whose endpoint picker and pd-sidecar run.",
+)
+@click.option(
     "--delivery",
     type=click.Choice(tuple(DELIVERIES)),
     default="flux",
@@ -174,6 +183,7 @@ def synth(
     node_pool: str | None,
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
+    router: str,
     delivery: str,
     allow_untested: bool,
     format: Format,
@@ -192,6 +202,7 @@ def synth(
         node_pool=node_pool,
         device_classes=device_classes,
         unified_mode=unified_mode,
+        router=router_release(router),
     )
     loaded, stacks, findings = load(
         inputs(files), platform, namespace, allow_untested=allow_untested

@@ -11,7 +11,7 @@ from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing import picker_config
+from cdk8s_inference.routing.picker_config import DisaggregatedConfig, engine_block_size
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.route import http_route, route_path
 from cdk8s_inference.routing.sidecar import sidecar
@@ -104,7 +104,9 @@ class DisaggRouting(Construct):
             name=name,
             namespace=namespace,
             port=SERVING_PORT,
-            config=picker_config.disaggregated(platform.router),
+            config=DisaggregatedConfig.prefix_aware(
+                block_tokens=engine_block_size(decode.engine).tokens
+            ),
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,

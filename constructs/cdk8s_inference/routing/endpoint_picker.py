@@ -75,8 +75,8 @@ class EndpointPicker(Construct):
             platform: The platform's choices; the router release comes from it.
 
         Raises:
-            ValueError: A Service cannot carry ``name``, no cluster has ``namespace``, or
-                ``config`` declares a plugin with two sets of parameters.
+            InvalidInput: The release's picker would not start with ``config``.
+            ValueError: A Service cannot carry ``name``, or no cluster has ``namespace``.
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
@@ -161,7 +161,7 @@ class EndpointPicker(Construct):
             containers=[
                 kplus.ContainerProps(
                     name="endpoint-picker",
-                    image=self._release.picker_image,
+                    image=self._release.picker.image,
                     image_pull_policy=kplus.ImagePullPolicy.IF_NOT_PRESENT,
                     args=self._arguments(pool),
                     ports=[
@@ -211,6 +211,10 @@ class EndpointPicker(Construct):
             ),
         ]
 
+    def _drain(self) -> list[str]:
+        flag = self._release.picker.drain_flag
+        return [] if flag is None else [f"--{flag}={_DRAIN_SECONDS}s"]
+
     def _arguments(self, pool: str) -> list[str]:
         return [
             f"--pool-name={pool}",
@@ -221,7 +225,7 @@ class EndpointPicker(Construct):
             f"--metrics-port={_METRICS_PORT}",
             # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
             "--secure-serving=true",
-            f"--drain-timeout={_DRAIN_SECONDS}s",
+            *self._drain(),
             # Authenticated metrics need a ClusterRole to review tokens; profiling is behind the
             # same check, so it goes with it.
             "--metrics-endpoint-auth=false",

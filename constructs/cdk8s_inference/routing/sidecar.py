@@ -22,10 +22,10 @@ def sidecar(*, engine_port: int, release: RouterRelease) -> dict[str, Any]:
     """
     return {
         "name": SIDECAR_CONTAINER,
-        "image": release.sidecar_image,
+        "image": release.sidecar.image,
         "args": [
             f"--port={SERVING_PORT}",
-            f"{release.sidecar_engine_port_flag}={engine_port}",
+            f"--{release.sidecar.engine_port_flag}={engine_port}",
             "--kv-connector=nixlv2",
             # The gateway and the picker's scraper speak plain HTTP to the pool's port.
             "--secure-proxy=false",

@@ -84,15 +84,17 @@ class UnifiedRouting(Construct):
             )
         else:
             # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
-            from cdk8s_inference.routing import picker_config
+            from cdk8s_inference.routing.picker_config import UnifiedConfig, engine_block_size
             from cdk8s_inference.routing.pool import picked_pool
+
+            blocks = [engine_block_size(engine.engine).tokens for engine in engines]
 
             self.backend, self.picker = picked_pool(
                 self,
                 name=name,
                 namespace=namespace,
                 port=port,
-                config=picker_config.unified(platform.router),
+                config=UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
