@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 """``error``: nothing is composed. ``warning``: works worse than it looks. ``note``: to know."""
 
 PathPart = str | int
 Path = tuple[PathPart, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is written.
+
+    Attributes:
+        object: The object, such as ``Deployment ml-team/llama-0-decode``.
+        path: Its field; empty for the whole object.
+        file: The file it came from, where it came from one.
+        line: The 1-based line in ``file``, where it is known.
+    """
+
+    object: str
+    path: str
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return " ".join(part for part in (place, self.object, self.path) if part)
 
 
 @dataclass(frozen=True)
@@ -25,6 +46,8 @@ class Finding:
         fix: What to do about it.
         file: The file the document came from, where it came from one.
         line: The 1-based line in ``file``, where it is known.
+        object: The object that ``path`` is in, where the input holds several.
+        related: The other place of a contradiction.
     """
 
     code: str
@@ -34,20 +57,31 @@ class Finding:
     fix: str
     file: str | None = None
     line: int | None = None
+    object: str | None = None
+    related: Place | None = None
 
     def at(self, file: str | None, line: int | None) -> Finding:
         """The same finding, with its place in a file."""
         return replace(self, file=file, line=line)
 
-    def as_dict(self) -> dict[str, str | int | None]:
+    def as_dict(self) -> dict[str, Any]:
         """The finding as plain data, for JSON."""
-        return asdict(self)
+        found = asdict(self)
+        return {
+            key: value
+            for key, value in found.items()
+            if value is not None or key not in ("object", "related")
+        }
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         where = f"{place}: " if place else ""
-        field = f"{self.path}: " if self.path else ""
-        return f"{where}{self.severity}[{self.code}] {field}{self.message}\n    fix: {self.fix}"
+        field = " ".join(part for part in (self.object, self.path) if part)
+        field = f"{field}: " if field else ""
+        see = f"\n    see: {self.related}" if self.related else ""
+        return (
+            f"{where}{self.severity}[{self.code}] {field}{self.message}{see}\n    fix: {self.fix}"
+        )
 
 
 class InvalidInput(ValueError):

@@ -26,6 +26,24 @@ class FlagUse:
 
 
 @dataclass(frozen=True)
+class Given:
+    """A flag as it is given.
+
+    Attributes:
+        name: With its dashes.
+        value: What follows ``=``, else the next word; None where the words end before one.
+        joined: Whether the value is joined by ``=``. Only the flag itself knows whether it takes
+            the next word.
+        place: The element it stands in.
+    """
+
+    name: str
+    value: str | None
+    joined: bool
+    place: Path
+
+
+@dataclass(frozen=True)
 class _Word:
     text: str
     place: Path
@@ -41,18 +59,30 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     >>> uses(["sh", "-c", "exec vllm serve m --port=8001"], None, "--port")
     [FlagUse(value='8001', place=('command', 2))]
     """
-    found = []
-    for words in _commands(command or (), args or ()):
-        for position, word in enumerate(words):
-            name, equals, value = word.text.partition("=")
-            if name not in flags:
-                continue
-            if equals:
-                found.append(FlagUse(value, word.place))
-            else:
-                following = words[position + 1].text if position + 1 < len(words) else None
-                found.append(FlagUse(following, word.place))
+    found = [FlagUse(flag.value, flag.place) for flag in given(command, args) if flag.name in flags]
     return sorted(found, key=lambda use: use.place[0] != "args")
+
+
+def given(command: Sequence[str] | None, args: Sequence[str] | None) -> list[Given]:
+    """Every flag of what is run, in the order of the words; of two of a name the last counts."""
+    found = []
+    for run in _commands(command or (), args or ()):
+        for position, word in enumerate(run):
+            if not word.text.startswith("-"):
+                continue
+            name, equals, value = word.text.partition("=")
+            if equals:
+                found.append(Given(name, value, True, word.place))
+            else:
+                following = run[position + 1].text if position + 1 < len(run) else None
+                found.append(Given(name, following, False, word.place))
+    return found
+
+
+def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[tuple[str, Path]]:
+    """The words of what is run, a shell's script taken apart, and the element each stands in."""
+    found = _commands(command or (), args or ())
+    return [(word.text, word.place) for each in found for word in each]
 
 
 def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:

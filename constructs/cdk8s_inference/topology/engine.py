@@ -1,0 +1,213 @@
+"""A model server: vLLM or SGLang, read from what its container runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cdk8s_inference.releases.connector import ServingEngine
+from cdk8s_inference.topology.container import Container
+from cdk8s_inference.topology.located import Located
+
+_DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
+_IMAGES: Mapping[str, ServingEngine] = {
+    "vllm": "vllm",
+    "llm-d-cuda": "vllm",
+    "llm-d-xpu": "vllm",
+    "llm-d-cpu": "vllm",
+    "llm-d-aws": "vllm",
+    "llm-d-rocm": "vllm",
+    "llm-d-hpu": "vllm",
+    "llm-d-inference-sim": "vllm",
+    "sglang": "sglang",
+}
+
+
+def engine_kind(container: Container) -> ServingEngine | None:
+    """Which server a container runs; None for any other program.
+
+    What it runs says more than its image, which may be anybody's build.
+    """
+    texts = [word.value for word in container.words]
+    if any("sglang" in text and not text.startswith("-") for text in texts[:12]):
+        return "sglang"
+    if any(text == "vllm" or text.endswith("/vllm") or "vllm.entry" in text for text in texts):
+        return "vllm"
+    image = container.image_name.lower()
+    return next((kind for part, kind in _IMAGES.items() if part in image), None)
+
+
+@dataclass(frozen=True, eq=False)
+class KvTransfer:
+    """What a vLLM engine is told about handing over its KV cache.
+
+    Attributes:
+        connector: ``kv_connector``.
+        role: ``kv_role``.
+        failure_policy: ``kv_load_failure_policy``.
+        written: All of it.
+    """
+
+    connector: Located[str]
+    role: str
+    failure_policy: str
+    written: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A model server.
+
+    Numbers are None where a flag gives none that can be read, such as a shell variable whose
+    value only the pod knows.
+
+    Attributes:
+        container: Its container.
+        kind: Which server.
+    """
+
+    container: Container
+    kind: ServingEngine
+
+    def _number(self, default: int, *flags: str) -> Located[int] | None:
+        given = self.container.flag(*flags)
+        if given is None:
+            return self.container.here.of(default)
+        text = given.value
+        return given.of(int(text)) if text.isascii() and text.isdigit() else None
+
+    @cached_property
+    def unread(self) -> list[Located[str]]:
+        """Flags whose value cannot be read."""
+        numbers = (
+            (self.port, ("--port",)),
+            (self.tensor_parallel, _TENSOR_PARALLEL),
+            (self.pipeline_parallel, _PIPELINE_PARALLEL),
+            (self.data_parallel, _DATA_PARALLEL),
+            (self.block_size, ("--block-size", "--page-size")),
+        )
+        lost = (self.container.flag(*flags) for number, flags in numbers if number is None)
+        return [flag for flag in lost if flag is not None]
+
+    @cached_property
+    def port(self) -> Located[int] | None:
+        """Where it listens."""
+        return self._number(_DEFAULT_PORT[self.kind], "--port")
+
+    @cached_property
+    def tensor_parallel(self) -> Located[int] | None:
+        """Devices that share each layer."""
+        return self._number(1, *_TENSOR_PARALLEL)
+
+    @cached_property
+    def pipeline_parallel(self) -> Located[int] | None:
+        """Stages that the layers are divided into."""
+        return self._number(1, *_PIPELINE_PARALLEL)
+
+    @cached_property
+    def data_parallel(self) -> Located[int] | None:
+        """Ranks that each serve by themselves, over all pods of a gang."""
+        return self._number(1, *_DATA_PARALLEL)
+
+    @cached_property
+    def local_ranks(self) -> Located[int] | None:
+        """Ranks in one pod."""
+        if self.container.flag("--data-parallel-size-local") is None:
+            return self.data_parallel
+        return self._number(1, "--data-parallel-size-local")
+
+    @cached_property
+    def ports_per_rank(self) -> bool:
+        """Whether each local rank listens on a port of its own."""
+        return self.container.flag("--data-parallel-multi-port-external-lb") is not None
+
+    @cached_property
+    def ports(self) -> tuple[int, ...]:
+        """Every port it takes requests on; empty where they cannot be read."""
+        if self.port is None:
+            return ()
+        ranks = self.local_ranks if self.ports_per_rank else self.port.of(1)
+        return tuple(range(self.port.value, self.port.value + (ranks.value if ranks else 1)))
+
+    @cached_property
+    def nodes(self) -> Located[int] | None:
+        """Pods that it says it spans; None where it does not say."""
+        return self._number(1, "--nnodes") if self.container.flag("--nnodes") else None
+
+    @cached_property
+    def block_size(self) -> Located[int] | None:
+        """Tokens that its cache keeps together."""
+        default = 16 if self.kind == "vllm" else 1
+        return self._number(default, "--block-size", "--page-size")
+
+    @cached_property
+    def model(self) -> Located[str] | None:
+        """The model that it loads; None where that is not said in its flags."""
+        given = self.container.flag("--model", "--model-path")
+        if given is not None:
+            return given
+        words = self.container.words
+        for before, word in zip(words, words[1:], strict=False):
+            if before.value == "serve" and not word.value.startswith("-"):
+                return word
+        return None
+
+    @cached_property
+    def served_name(self) -> Located[str] | None:
+        """The name by which requests call the model."""
+        return self.container.flag("--served-model-name") or self.model
+
+    @cached_property
+    def transfer_flag(self) -> Located[str] | None:
+        """What hands the KV cache over: ``--kv-transfer-config``, or SGLang's backend."""
+        if self.kind == "sglang":
+            return self.container.flag("--disaggregation-mode")
+        return self.container.flag("--kv-transfer-config")
+
+    @cached_property
+    def transfer(self) -> KvTransfer | None:
+        """The KV transfer of vLLM; None where there is none, or it is no JSON object."""
+        flag = self.container.flag("--kv-transfer-config") if self.kind == "vllm" else None
+        if flag is None:
+            return None
+        try:
+            written = json.loads(flag.value)
+        except ValueError:
+            return None
+        if not isinstance(written, dict):
+            return None
+        return KvTransfer(
+            flag.of(str(written.get("kv_connector", ""))),
+            str(written.get("kv_role", "")),
+            str(written.get("kv_load_failure_policy", "fail")),
+            written,
+        )
+
+    @cached_property
+    def connectors(self) -> frozenset[str]:
+        """The transports it can use: those inside a MultiConnector too, or SGLang's backend."""
+        if self.kind == "sglang":
+            backend = self.container.flag("--disaggregation-transfer-backend")
+            return frozenset((backend.value if backend else "mooncake",))
+        if self.transfer is None:
+            return frozenset()
+        found = {self.transfer.connector.value}
+        extra = self.transfer.written.get("kv_connector_extra_config")
+        inner = extra.get("connectors") if isinstance(extra, dict) else None
+        for each in inner if isinstance(inner, list) else ():
+            if isinstance(each, dict):
+                found.add(str(each.get("kv_connector", "")))
+        return frozenset(found)
+
+    @cached_property
+    def mode(self) -> Located[str] | None:
+        """SGLang's ``--disaggregation-mode``."""
+        return self.container.flag("--disaggregation-mode") if self.kind == "sglang" else None
+
+
+_TENSOR_PARALLEL = ("--tensor-parallel-size", "-tp", "--tp", "--tp-size")
+_PIPELINE_PARALLEL = ("--pipeline-parallel-size", "-pp", "--pp", "--pp-size")
+_DATA_PARALLEL = ("--data-parallel-size", "-dp", "--dp", "--dp-size")

@@ -1,0 +1,142 @@
+"""Kubernetes objects as they were written, and values that know where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from cdk8s_inference.findings import Path, PathPart, Place, field_path
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.source import Document
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, eq=False)
+class KubeObject:
+    """One object of a document; a ``List`` holds several.
+
+    Attributes:
+        document: What it was read from.
+        root: Where it starts in the document.
+    """
+
+    document: Document
+    root: Cursor
+
+    @cached_property
+    def kind(self) -> str:
+        """Its kind; empty where that is missing."""
+        return self.root["kind"].text or ""
+
+    @cached_property
+    def group(self) -> str:
+        """Its API group; empty for the core group."""
+        return (self.root["apiVersion"].text or "").rpartition("/")[0]
+
+    @cached_property
+    def name(self) -> str:
+        """Its name; empty where that is missing."""
+        return self.root.at("metadata", "name").text or ""
+
+    @cached_property
+    def namespace(self) -> str:
+        """Its namespace; where none is written, the one that ``kubectl`` takes."""
+        return self.root.at("metadata", "namespace").text or "default"
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        return strings(self.root.at("metadata", "labels"))
+
+    @cached_property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations."""
+        return strings(self.root.at("metadata", "annotations"))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+    def at(self, *keys: PathPart) -> Cursor:
+        """A place in it."""
+        return self.root.at(*keys)
+
+    def located(self, cursor: Cursor, value: T) -> Located[T]:
+        """What is read at a place."""
+        return Located(value, self, cursor.path)
+
+    @property
+    def here(self) -> Located[str]:
+        """The object's name, as a place for what is about the whole of it."""
+        return self.located(self.at("metadata", "name"), self.name)
+
+    def text(self, cursor: Cursor) -> Located[str] | None:
+        """The string at a place, if there is one."""
+        return None if cursor.text is None else self.located(cursor, cursor.text)
+
+    def number(self, cursor: Cursor) -> Located[int] | None:
+        """The integer at a place, if there is one."""
+        value = cursor.value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self.located(cursor, value)
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Located(Generic[T]):
+    """A value, and where it was written or, for a default, where it would be.
+
+    Attributes:
+        value: The value.
+        object: The object that it is written in.
+        path: Its path in the object's document.
+    """
+
+    value: T
+    object: KubeObject
+    path: Path
+
+    @property
+    def place(self) -> Place:
+        """Where that is, for people."""
+        document = self.object.document
+        within = self.path[len(self.object.root.path) :]
+        line = document.line(self.path)
+        return Place(str(self.object), field_path(within), document.file, line)
+
+    def of(self, value: U) -> Located[U]:
+        """Another value that is read from the same place."""
+        return Located(value, self.object, self.path)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What could not be read, so that rules about it say nothing.
+
+    Attributes:
+        what: The place, and what stands there.
+        why: Why it could not be read.
+    """
+
+    what: Located[str]
+    why: str
+
+
+def strings(cursor: Cursor) -> dict[str, str]:
+    """The entries of a mapping of strings; others are left out."""
+    return {key: child.text for key, child in cursor.fields() if child.text is not None}
+
+
+def kube_objects(documents: Iterable[Document]) -> Iterator[KubeObject]:
+    """The Kubernetes objects of documents; the items of a ``List`` one by one."""
+    for document in documents:
+        root = Cursor(document.data)
+        if not isinstance(document.data, Mapping):
+            continue
+        if (root["kind"].text or "").endswith("List") and isinstance(root["items"].value, list):
+            yield from (KubeObject(document, item) for item in root["items"].items())
+        else:
+            yield KubeObject(document, root)

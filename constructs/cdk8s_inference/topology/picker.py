@@ -1,0 +1,102 @@
+"""The endpoint picker of a pool."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.program import RouterProgram
+
+if TYPE_CHECKING:
+    from cdk8s_inference.topology.workload import Pods
+
+
+@dataclass(frozen=True, eq=False)
+class Picker(RouterProgram):
+    """The endpoint picker.
+
+    Attributes:
+        pods: Its pods.
+        config_maps: The ConfigMaps of its namespace, by name.
+    """
+
+    pods: Pods = field(kw_only=True)
+    config_maps: dict[str, KubeObject] = field(kw_only=True)
+
+    @property
+    def object(self) -> KubeObject:
+        """The workload."""
+        return self.container.object
+
+    @cached_property
+    def pool_name(self) -> Located[str]:
+        """The pool that it picks from; empty with an endpoint selector."""
+        return self.flag("pool-name")
+
+    @cached_property
+    def pool_namespace(self) -> Located[str] | None:
+        """The pool's namespace; None where the pod alone knows."""
+        if "pool-namespace" in self.flags:
+            given = self.flags["pool-namespace"]
+            return None if "$" in given.value else given
+        variable = self.container.environment.get("NAMESPACE")
+        if variable is not None:
+            value = variable.value
+            if value is None and self.container.field_of("NAMESPACE") == "metadata.namespace":
+                value = self.object.namespace
+            return None if value is None else variable.of(value)
+        return self.container.here.of("default")
+
+    @cached_property
+    def port(self) -> Located[int] | None:
+        """Where the gateway asks for an endpoint."""
+        return self.number("grpc-port")
+
+    @cached_property
+    def ports(self) -> tuple[int, ...]:
+        """Every port it listens on."""
+        numbers = (self.number(name) for name in ("grpc-port", "grpc-health-port", "metrics-port"))
+        return tuple(number.value for number in numbers if number is not None)
+
+    @cached_property
+    def config_file(self) -> Located[str] | None:
+        """The file it is configured by, if by one."""
+        return self.flags.get("config-file")
+
+    @cached_property
+    def config_volume(self) -> tuple[Located[str], str] | None:
+        """The ConfigMap behind that file, and the key; None where another volume holds it."""
+        if self.config_file is None:
+            return None
+        path = posixpath.normpath(self.config_file.value)
+        mounts = list(self.container.at["volumeMounts"].items())
+        mounts.sort(key=lambda mount: -len(mount["mountPath"].text or ""))
+        for mount in mounts:
+            base = posixpath.normpath(mount["mountPath"].text or "/-")
+            sub = mount["subPath"].text
+            if path != base and not path.startswith(base.rstrip("/") + "/"):
+                continue
+            key = sub if sub and path == base else posixpath.relpath(path, base)
+            for volume in self.pods.at.at("spec", "volumes").items():
+                if volume["name"].text == mount["name"].text:
+                    name = self.object.text(volume.at("configMap", "name"))
+                    for item in volume.at("configMap", "items").items():
+                        if item["path"].text == key:
+                            key = item["key"].text or key
+                    return None if name is None else (name, key)
+            return None
+        return None
+
+    @cached_property
+    def config(self) -> Located[str] | None:
+        """The text of its configuration, where it was read."""
+        if "config-text" in self.flags:
+            return self.flags["config-text"]
+        if self.config_volume is None:
+            return None
+        name, key = self.config_volume
+        found = self.config_maps.get(name.value)
+        return None if found is None else found.text(found.at("data", key))

@@ -1,0 +1,163 @@
+"""An InferencePool: which pods are in it, and what picks from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.topology.located import KubeObject, Located, strings
+from cdk8s_inference.topology.picker import Picker
+from cdk8s_inference.topology.workload import Pods
+
+Role = Literal["prefill", "decode"]
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """A Service.
+
+    Attributes:
+        object: The object.
+        backends: The pods that it selects.
+    """
+
+    object: KubeObject
+    backends: tuple[Pods, ...]
+
+    @cached_property
+    def selector(self) -> Mapping[str, str]:
+        """The labels by which it selects pods."""
+        return strings(self.object.at("spec", "selector"))
+
+    @cached_property
+    def ports(self) -> dict[int, Located[int] | None]:
+        """Where each port leads; None for a name that no backend has."""
+        found: dict[int, Located[int] | None] = {}
+        for item in self.object.at("spec", "ports").items():
+            port = self.object.number(item["port"])
+            if port is None:
+                continue
+            target = self.object.number(item["targetPort"])
+            named = self.object.text(item["targetPort"])
+            if named is not None:
+                known = (
+                    container.port_named(named.value)
+                    for pods in self.backends
+                    for container in pods.staying
+                )
+                number = next((each for each in known if each is not None), None)
+                found[port.value] = None if number is None else named.of(number.value)
+            else:
+                found[port.value] = target or port
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """An InferencePool.
+
+    Attributes:
+        object: The object.
+        members: The pods that its selector matches, in its namespace.
+        picker: Its endpoint picker, where that was read.
+        service: The Service of its picker, where that was read.
+    """
+
+    object: KubeObject
+    members: tuple[Pods, ...]
+    picker: Picker | None
+    service: Service | None
+
+    @property
+    def here(self) -> Located[str]:
+        """Its name, as a place for what is about the whole of it."""
+        return self.object.here
+
+    @cached_property
+    def selector(self) -> Located[Mapping[str, str]]:
+        """The labels by which it selects pods."""
+        return selector(self.object)
+
+    @cached_property
+    def ports(self) -> list[Located[int]]:
+        """Where it expects its members to take requests."""
+        items = self.object.at("spec", "targetPorts").items()
+        numbers = (self.object.number(item["number"]) for item in items)
+        found = [number for number in numbers if number is not None]
+        old = self.object.number(self.object.at("spec", "targetPortNumber"))
+        return found or ([] if old is None else [old])
+
+    @cached_property
+    def picker_name(self) -> Located[str] | None:
+        """The Service of its picker, as written."""
+        spec = self.object.at("spec")
+        return self.object.text(spec.at("endpointPickerRef", "name")) or self.object.text(
+            spec.at("extensionRef", "name")
+        )
+
+    @cached_property
+    def picker_port(self) -> Located[int] | None:
+        """The port of that Service, as written."""
+        ref = self.object.at("spec", "endpointPickerRef")
+        return self.object.number(ref.at("port", "number"))
+
+    @cached_property
+    def release(self) -> RouterRelease:
+        """The release of its picker, or the newest."""
+        return ROUTER_NEWEST if self.picker is None else self.picker.reads
+
+    @cached_property
+    def running(self) -> tuple[Pods, ...]:
+        """The members that run an engine."""
+        return tuple(pods for pods in self.members if pods.engine is not None)
+
+    def of_role(self, role: Role) -> tuple[Pods, ...]:
+        """The members that the picker may choose for a role, as its role filters see them."""
+        kind = self.release.plugin(f"{role}-filter")
+        return tuple(
+            pods
+            for pods in self.members
+            if (
+                kind.accepts_unlabelled
+                if pods.role.value is None
+                else pods.role.value in (kind.accepts or ())
+            )
+        )
+
+    @cached_property
+    def prefill(self) -> tuple[Pods, ...]:
+        """The members that only prefill."""
+        decode = self.of_role("decode")
+        return tuple(pods for pods in self.of_role("prefill") if pods not in decode)
+
+    @cached_property
+    def decode(self) -> tuple[Pods, ...]:
+        """The members that decode."""
+        return self.of_role("decode")
+
+    @cached_property
+    def disaggregates(self) -> Located[str] | None:
+        """What says that prefill and decode are meant to be apart; None where nothing does."""
+        for pods in self.members:
+            if pods.role.value is not None:
+                return pods.role.of(f"label {pods.role.value!r}")
+            if pods.sidecar is not None:
+                return pods.sidecar.container.here.of("the pd-sidecar")
+            mode = pods.engine.mode if pods.engine else None
+            if mode is not None and mode.value in ("prefill", "decode"):
+                return mode.of(f"--disaggregation-mode {mode.value}")
+        config = self.picker.config if self.picker else None
+        if config is not None and "prefill-filter" in config.value:
+            return config.of("the picker's prefill-filter")
+        return None
+
+
+def selector(found: KubeObject) -> Located[Mapping[str, str]]:
+    """The labels by which a pool selects pods; its first version had them without matchLabels."""
+    at = found.at("spec", "selector")
+    labels = at["matchLabels"]
+    chosen = labels if labels.present else at
+    return found.located(chosen, strings(chosen))

@@ -1,0 +1,178 @@
+"""Workloads and the pods that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology.container import Container
+from cdk8s_inference.topology.engine import Engine, engine_kind
+from cdk8s_inference.topology.located import KubeObject, Located, strings
+from cdk8s_inference.topology.program import runs
+from cdk8s_inference.topology.sidecar import Sidecar
+
+Part = Literal["pod", "leader", "follower", "gang"]
+"""Which pods of a workload: its only ones; the first or the others of a gang; all of a gang."""
+
+ROLE_LABEL = "llm-d.ai/role"
+
+_POD_WORKLOADS = ("Deployment", "StatefulSet", "ReplicaSet", "DaemonSet")
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """Something that makes pods.
+
+    Attributes:
+        object: The object.
+        at: Where its spec is; a DisaggregatedSet has one for each role.
+        kind: ``Deployment``, ``LeaderWorkerSet`` and so on.
+        copies: How many copies of it run.
+        size: Pods of a copy; 1 unless it is a gang.
+    """
+
+    object: KubeObject
+    at: Cursor
+    kind: str
+    copies: Located[int]
+    size: Located[int]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.object.name
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return self.object.namespace
+
+
+@dataclass(frozen=True, eq=False)
+class Pods:
+    """Pods of one template.
+
+    Attributes:
+        workload: What makes them.
+        part: Which of its pods they are.
+        at: The template.
+    """
+
+    workload: Workload
+    part: Part
+    at: Cursor
+
+    @property
+    def object(self) -> KubeObject:
+        """The object that composes them."""
+        return self.workload.object
+
+    @property
+    def here(self) -> Located[str]:
+        """The workload's name, as a place for what is about all of it."""
+        return self.object.here
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Their labels."""
+        return strings(self.at.at("metadata", "labels"))
+
+    @cached_property
+    def annotations(self) -> Mapping[str, str]:
+        """Their annotations."""
+        return strings(self.at.at("metadata", "annotations"))
+
+    def label(self, key: str) -> Located[str | None]:
+        """A label, or where it would be."""
+        labels = self.at.at("metadata", "labels")
+        return self.object.located(labels[key], labels[key].text)
+
+    @cached_property
+    def role(self) -> Located[str | None]:
+        """The role that the picker sees."""
+        return self.label(ROLE_LABEL)
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """Their containers, native sidecars and init containers too."""
+        spec = self.at["spec"]
+        return (
+            *(Container(self.object, item) for item in spec["containers"].items()),
+            *(
+                Container(self.object, item, stays=item["restartPolicy"].text == "Always")
+                for item in spec["initContainers"].items()
+            ),
+        )
+
+    @cached_property
+    def staying(self) -> tuple[Container, ...]:
+        """The containers that run as long as the pod."""
+        return tuple(container for container in self.containers if container.stays)
+
+    @cached_property
+    def sidecar(self) -> Sidecar | None:
+        """The pd-sidecar, if there is one."""
+        for container in self.containers:
+            if engine_kind(container) is None and runs(container, "sidecar"):
+                return Sidecar(container, "sidecar")
+        return None
+
+    @cached_property
+    def engine(self) -> Engine | None:
+        """The model server, if there is one."""
+        for container in self.staying:
+            if self.sidecar is not None and container is self.sidecar.container:
+                continue
+            kind = engine_kind(container)
+            if kind is not None:
+                return Engine(container, kind)
+        return None
+
+    @cached_property
+    def picker_container(self) -> Container | None:
+        """The endpoint picker's container, if there is one."""
+        for container in self.staying:
+            if engine_kind(container) is None and runs(container, "picker"):
+                return container
+        return None
+
+    @cached_property
+    def ports(self) -> frozenset[int]:
+        """The ports that they declare."""
+        return frozenset(port.value for each in self.staying for port in each.ports)
+
+
+def workloads(objects: list[KubeObject]) -> Iterator[tuple[Workload, list[Pods]]]:
+    """The workloads among objects, and their pods."""
+    for found in objects:
+        if found.kind in _POD_WORKLOADS:
+            yield _plain(found)
+        elif found.kind == "LeaderWorkerSet":
+            yield _gang(found, found.at("spec"))
+        elif found.kind == "DisaggregatedSet":
+            for role in found.at("spec", "roles").items():
+                yield _gang(found, role["spec"])
+
+
+def _plain(found: KubeObject) -> tuple[Workload, list[Pods]]:
+    spec = found.at("spec")
+    workload = Workload(found, spec, found.kind, _count(found, spec["replicas"]), found.here.of(1))
+    return workload, [Pods(workload, "pod", spec["template"])]
+
+
+def _gang(found: KubeObject, spec: Cursor) -> tuple[Workload, list[Pods]]:
+    template = spec["leaderWorkerTemplate"]
+    size = _count(found, template["size"])
+    workload = Workload(found, spec, found.kind, _count(found, spec["replicas"]), size)
+    followers = template["workerTemplate"]
+    if not template["leaderTemplate"].present:
+        return workload, [Pods(workload, "gang" if size.value > 1 else "pod", followers)]
+    leader = Pods(workload, "leader", template["leaderTemplate"])
+    return workload, [leader, *([Pods(workload, "follower", followers)] if size.value > 1 else ())]
+
+
+def _count(found: KubeObject, at: Cursor) -> Located[int]:
+    return found.number(at) or found.located(at, 1)
