@@ -1,0 +1,25 @@
+"""Every rule over a topology, a file for each family; importing this registers them."""
+
+from cdk8s_inference.checks.rules import (
+    devices,
+    gateway,
+    picker,
+    pool,
+    rollout,
+    security,
+    sidecar,
+    wire,
+    workload,
+)
+
+__all__ = [
+    "devices",
+    "gateway",
+    "picker",
+    "pool",
+    "rollout",
+    "security",
+    "sidecar",
+    "wire",
+    "workload",
+]

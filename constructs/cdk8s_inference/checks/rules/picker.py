@@ -1,0 +1,541 @@
+"""The endpoint picker: whether it runs, is reached, and reads what it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.topology import KubeObject, Picker, Topology
+
+_ARGS = "spec.template.spec.containers[0].args"
+_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
+_PICKER = "Deployment/qwen-epp"
+
+
+@rule(
+    "T401",
+    "error",
+    "The pool's picker does not run",
+    prevents="The gateway asks nobody, and answers every request 500.",
+    source=_SEEN,
+    fix="run the picker, with a Service of the name that the pool gives",
+    example=breaks("disaggregated", _PICKER, "spec.replicas", 0),
+)
+def no_picker(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        name = pool.picker_name
+        if name is None:
+            continue
+        if pool.service is None and topology.services and topology.pickers:
+            found = ", ".join(service.object.name for service in topology.services)
+            yield Breach(
+                name,
+                f"Service {pool.object.namespace}/{name.value} is not among what was read: {found}",
+                topology.pickers[0].pods.here,
+            )
+        elif pool.picker is not None and pool.picker.pods.workload.copies.value == 0:
+            yield Breach(
+                pool.picker.pods.workload.copies, f"{pool.picker.object} has no copies", name
+            )
+
+
+@rule(
+    "T402",
+    "error",
+    "The picker speaks plain gRPC to a gateway that speaks TLS",
+    prevents="The gateway cannot ask the picker, and answers every request 500.",
+    source=f"{_SEEN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
+    fix="give --secure-serving=true, which is the default",
+    example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
+)
+def plain_picker(topology: Topology) -> Iterator[Breach]:
+    classes = {
+        each.at("spec", "gatewayClassName").text or "" for each in topology.of_kind("Gateway")
+    }
+    if any("agentgateway" in each for each in classes):
+        return
+    for pool in topology.pools:
+        picker = pool.picker
+        if picker is None or picker.switch("secure-serving").value:
+            continue
+        if len(picker.pods.staying) == 1:
+            yield Breach(
+                picker.switch("secure-serving"),
+                "the picker serves without TLS, and nothing says that the gateway does too",
+                pool.picker_name,
+            )
+
+
+@rule(
+    "T403",
+    "error",
+    "The picker's Service selects another pod",
+    prevents="The gateway asks nobody, and answers every request 500.",
+    source=_SEEN,
+    fix="let the Service select the picker's pods, and nothing else",
+    example=breaks("disaggregated", "Service/qwen-epp", "spec.selector.app", "qwen"),
+)
+def service_selects(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        service, picker = pool.service, pool.picker
+        if service is None or picker is None or not service.selector:
+            continue
+        if picker.pods not in service.backends:
+            at = service.object.located(service.object.at("spec", "selector"), None)
+            yield Breach(
+                at,
+                f"{dict(service.selector)} does not match {picker.object}, which has "
+                f"{dict(picker.pods.labels)}",
+                picker.pods.here,
+            )
+
+
+@rule(
+    "T404",
+    "error",
+    "The pool's port does not lead to the picker's",
+    prevents="The gateway cannot ask the picker, and answers every request 500.",
+    source=f"{_SEEN} The picker listens on 9002 unless --grpc-port says otherwise.",
+    fix="let endpointPickerRef.port be a port of the Service, and lead to --grpc-port",
+    example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].port", 9003),
+)
+def service_port(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        service, picker, asked = pool.service, pool.picker, pool.picker_port
+        if service is None or picker is None or picker.port is None or not service.backends:
+            continue
+        if asked is None:
+            if len(service.ports) == 1:
+                asked = pool.here.of(next(iter(service.ports)))
+            elif 9002 in service.ports:
+                asked = pool.here.of(9002)
+            else:
+                continue
+        if asked.value not in service.ports:
+            yield Breach(
+                asked,
+                f"{service.object} has no port {asked.value}; it has {sorted(service.ports)}",
+                service.object.here,
+            )
+            continue
+        target = service.ports[asked.value]
+        if target is None or target.value != picker.port.value:
+            leads = "no port" if target is None else str(target.value)
+            yield Breach(
+                target or service.object.here,
+                f"port {asked.value} leads to {leads}, but the picker listens on "
+                f"{picker.port.value}",
+                picker.port,
+            )
+
+
+@rule(
+    "T405",
+    "error",
+    "The picker picks from another pool",
+    prevents="It finds no pool, never gets ready, and every request fails.",
+    source="The picker's cache holds one pool of one namespace, in which its pods are too.",
+    fix="give --pool-name and --pool-namespace of the pool that names this picker",
+    example=breaks("disaggregated", _PICKER, f"{_ARGS}[0]", "--pool-name=quen"),
+)
+def other_pool(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        picker = pool.picker
+        if picker is None or "endpoint-selector" in picker.flags:
+            continue
+        if picker.pool_name.value != pool.object.name and "$" not in picker.pool_name.value:
+            yield Breach(
+                picker.pool_name,
+                f"the picker picks from {picker.pool_name.value!r}, but {pool.object} names it",
+                pool.picker_name,
+            )
+        namespace = picker.pool_namespace
+        if namespace is not None and namespace.value != pool.object.namespace:
+            yield Breach(
+                namespace,
+                f"the picker looks in namespace {namespace.value!r}, but {pool.object} names it",
+                pool.picker_name,
+            )
+
+
+@rule(
+    "T406",
+    "error",
+    "The picker's release does not know a flag",
+    prevents="The picker exits, and every request is answered 500.",
+    source="Every flag of each release, as run.",
+    fix="remove the flag, or write it as the release calls it",
+    example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--model-server-metrics-port=8000"),
+)
+def unknown_flag(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        release = picker.release
+        if release is None:
+            continue
+        for name, given in picker.flags.items():
+            if name not in ("h", "help") and not release.has_flag("picker", name):
+                known = release.flags("picker").get(name)
+                others = [r.version for r in ROUTER_RELEASES if r.has_flag("picker", name)]
+                hint = f"; {', '.join(others)} have it" if others else ""
+                yield Breach(
+                    given,
+                    f"router {release.version} takes no flag --{name}{hint}",
+                    picker.container.image,
+                    known.instead if known else None,
+                )
+
+
+@rule(
+    "T407",
+    "error",
+    "The picker may not read what it watches",
+    prevents="The process starts, answers 503 to every request, and exits after two minutes with "
+    "the name of a kind that is often not the forbidden one.",
+    source=f"{_SEEN} Rules for absent CRDs do no harm.",
+    fix="bind its ServiceAccount to a Role that allows list and watch of all of them",
+    example=breaks("disaggregated", "Role/qwen-epp", "rules[0].resources", ["services"]),
+)
+def may_not_read(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        needed = [each for each in picker.reads.picker.watches if each.api_group in _ALWAYS]
+        if picker.switch("ha-enable-leader-election").value:
+            needed += picker.reads.picker.leader_election
+        yield from _missing(topology, picker, needed)
+
+
+_ALWAYS = ("", "inference.networking.k8s.io")
+
+
+@rule(
+    "T418",
+    "warning",
+    "The picker may not read kinds that may be installed",
+    prevents="Once the CRD of such a kind is installed, it answers 503 to every request.",
+    source=f"{_SEEN} llm-d/llm-d-benchmark#740.",
+    fix="allow list and watch of them too: rules for absent CRDs do no harm",
+    example=breaks("disaggregated", "Role/qwen-epp", "rules[2].apiGroups", ["llm-d.ai"]),
+)
+def may_not_read_all(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        needed = [each for each in picker.reads.picker.watches if each.api_group not in _ALWAYS]
+        yield from _missing(topology, picker, needed)
+
+
+def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Breach]:
+    account = picker.pods.at.at("spec", "serviceAccountName")
+    name, namespace = account.text or "default", picker.object.namespace
+    kinds = ("Role", "RoleBinding", "ClusterRoleBinding")
+    beside = [
+        each
+        for each in topology.of_kind(*kinds)
+        if each.namespace == namespace or each.kind == "ClusterRoleBinding"
+    ]
+    granted = list(_granted(topology, namespace, name))
+    missing = [
+        f"{permission.api_group}/{resource}".lstrip("/")
+        for permission in needed
+        for resource in permission.resources
+        if resource != "events" and not _allowed(granted, permission, resource)
+    ]
+    # Without any role among what was read, permissions are given elsewhere.
+    if missing and beside:
+        yield Breach(
+            picker.object.located(account, name),
+            f"ServiceAccount {namespace}/{name} may not read {', '.join(missing)}",
+            (granted or beside)[0].here,
+        )
+
+
+def _granted(topology: Topology, namespace: str, account: str) -> Iterator[KubeObject]:
+    """The roles that are bound to an account."""
+    for binding in topology.of_kind("RoleBinding", "ClusterRoleBinding"):
+        for subject in binding.at("subjects").items():
+            where = subject["namespace"].text or binding.namespace
+            if subject["kind"].text != "ServiceAccount":
+                continue
+            if (subject["name"].text, where) != (account, namespace):
+                continue
+            kind = binding.at("roleRef", "kind").text or "Role"
+            name = binding.at("roleRef", "name").text
+            for role in topology.of_kind(kind):
+                if role.name == name and (kind == "ClusterRole" or role.namespace == namespace):
+                    yield role
+
+
+def _allowed(roles: list[KubeObject], needed: Permission, resource: str) -> bool:
+    for role in roles:
+        for granted in role.at("rules").items():
+            groups, resources = granted["apiGroups"].strings, granted["resources"].strings
+            verbs = granted["verbs"].strings
+            if (
+                (needed.api_group in groups or "*" in groups)
+                and (resource in resources or "*" in resources)
+                and ("*" in verbs or set(needed.verbs) <= set(verbs))
+            ):
+                return True
+    return False
+
+
+@rule(
+    "T408",
+    "error",
+    "The picker's configuration is not where it looks",
+    prevents="The picker does not start, and every request is answered 500.",
+    source="The picker reads --config-file once, at start.",
+    fix="mount the ConfigMap that holds the file, and give its path",
+    example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--config-file=/config/epp.yaml"),
+)
+def config_elsewhere(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        file = picker.config_file
+        if file is None:
+            continue
+        if "config-text" in picker.flags:
+            yield Breach(
+                file,
+                "--config-file and --config-text exclude each other",
+                picker.flags["config-text"],
+            )
+        elif picker.config_volume is not None:
+            name, key = picker.config_volume
+            found = picker.config_maps.get(name.value)
+            if found is not None and picker.config is None:
+                keys = [entry for entry, _ in found.at("data").fields()]
+                yield Breach(file, f"{found} has no {key!r}; it has {', '.join(keys)}", found.here)
+        elif not _mounted(picker, file.value):
+            yield Breach(file, f"nothing is mounted at {file.value!r}")
+
+
+def _mounted(picker: Picker, path: str) -> bool:
+    """Whether a volume of any kind is mounted there."""
+    mounts = (
+        mount["mountPath"].text or "-" for mount in picker.container.at["volumeMounts"].items()
+    )
+    return any(path == mount or path.startswith(mount.rstrip("/") + "/") for mount in mounts)
+
+
+@rule(
+    "T409",
+    "warning",
+    "The picker's configuration was not read",
+    prevents="What keeps it from starting, or from disaggregating, stays unseen until it runs.",
+    source="It is in an object that is not among what was read.",
+    fix="check the picker together with its ConfigMap, and correct the ConfigMap's name",
+    example=breaks("disaggregated", _PICKER, "spec.template.spec.volumes[0].configMap.name", "epp"),
+)
+def config_not_read(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        if picker.config_volume is not None:
+            name, _ = picker.config_volume
+            if name.value not in picker.config_maps:
+                yield Breach(name, f"ConfigMap {name.value!r} is not among what was read")
+
+
+@rule(
+    "T410",
+    "error",
+    "The picker has no configuration for roles",
+    prevents="Its built-in configuration has one profile: prefill pods serve users, and nothing "
+    "is disaggregated.",
+    source="Seen in the picker's sources; the same as a configuration of one profile, seen run.",
+    fix="give --config-file or --config-text",
+    example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--tracing=false"),
+)
+def no_config(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        picker = pool.picker
+        if picker is not None and not {"config-file", "config-text"} & picker.flags.keys():
+            yield Breach(
+                picker.container.here,
+                "neither --config-file nor --config-text is given",
+                pool.disaggregates,
+            )
+
+
+@rule(
+    "T411",
+    "warning",
+    "Several pickers pick at once",
+    prevents="Each knows only the requests and prefixes of its own: load and cache are misjudged.",
+    source="llm-d's operations guide: state is kept in the process.",
+    fix="give --ha-enable-leader-election, or run one",
+    example=breaks("disaggregated", _PICKER, "spec.replicas", 2),
+)
+def several_pickers(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        copies = picker.pods.workload.copies
+        if copies.value > 1 and not picker.switch("ha-enable-leader-election").value:
+            yield Breach(copies, f"{copies.value} pickers, and no leader among them")
+
+
+@rule(
+    "T412",
+    "warning",
+    "The picker's release is not known",
+    prevents="Flags and configurations change between releases; this one's cannot be checked.",
+    source="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    fix="name a release by its tag, or check the picker's configuration yourself",
+    example=Example(
+        "disaggregated",
+        (
+            Edit(
+                _PICKER,
+                "spec.template.spec.containers[0].image",
+                "ghcr.io/llm-d/llm-d-router-endpoint-picker:main",
+            ),
+        ),
+    ),
+)
+def unknown_release(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        if picker.release is None:
+            image = picker.container.image
+            yield Breach(image, f"{image.value!r} is of no release that is known here")
+
+
+@rule(
+    "T413",
+    "error",
+    "The picker is probed for a service that it does not have",
+    prevents="With leader election it answers SERVICE_UNKNOWN, and never gets ready.",
+    source=f"{_SEEN} Only liveness, readiness and the empty name are known then.",
+    fix="probe the services readiness and liveness",
+    example=Example(
+        "disaggregated",
+        (
+            Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
+            Edit(
+                _PICKER,
+                "spec.template.spec.containers[0].readinessProbe.grpc.service",
+                "inference-extension",
+            ),
+            Edit(
+                "Role/qwen-epp",
+                "rules[3]",
+                {
+                    "apiGroups": ["coordination.k8s.io"],
+                    "resources": ["leases"],
+                    "verbs": ["get", "create", "update"],
+                },
+            ),
+        ),
+    ),
+)
+def probe_service(topology: Topology) -> Iterator[Breach]:
+    known = ("", "liveness", "readiness", "envoy.service.ext_proc.v3.ExternalProcessor")
+    for picker in topology.pickers:
+        if not picker.switch("ha-enable-leader-election").value:
+            continue
+        for probe in picker.container.probes:
+            if probe.service is not None and probe.service.value not in known:
+                yield Breach(
+                    probe.service,
+                    f"{probe.kind} asks for service {probe.service.value!r}",
+                    picker.flag("ha-enable-leader-election"),
+                )
+
+
+@rule(
+    "T414",
+    "error",
+    "The picker has no token for the API server",
+    prevents="It cannot read its pool, and every request is answered 503.",
+    source=_SEEN,
+    fix="remove automountServiceAccountToken: false from the picker's pod",
+    example=breaks(
+        "disaggregated", _PICKER, "spec.template.spec.automountServiceAccountToken", False
+    ),
+)
+def no_token(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        pod = picker.pods.at["spec"]
+        own = pod["automountServiceAccountToken"]
+        name = pod["serviceAccountName"].text or "default"
+        account = topology.find("ServiceAccount", picker.object.namespace, name)
+        if own.value is False:
+            yield Breach(picker.object.located(own, False), "the pod mounts no token")
+        elif own.value is None and account is not None:
+            at = account.at("automountServiceAccountToken")
+            if at.value is False:
+                yield Breach(account.located(at, False), f"{account} mounts no token")
+
+
+@rule(
+    "T415",
+    "warning",
+    "The picker is killed while it drains",
+    prevents="Streams that it still serves are cut.",
+    source=f"{_SEEN} It stays for the whole of its drain after SIGTERM: 30 seconds by default.",
+    fix="set terminationGracePeriodSeconds above its --drain-timeout",
+    example=breaks(
+        "disaggregated", _PICKER, "spec.template.spec.terminationGracePeriodSeconds", 20
+    ),
+)
+def grace(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        at = picker.pods.at.at("spec", "terminationGracePeriodSeconds")
+        seconds = picker.object.number(at)
+        flag = picker.reads.picker.drain_flag
+        drain = picker.flag(flag) if flag else picker.container.here.of("")
+        match = re.fullmatch(r"(\d+)s", drain.value)
+        stays = int(match[1]) if match else picker.reads.picker.stop_seconds
+        if seconds is not None and seconds.value < stays:
+            yield Breach(
+                seconds, f"{seconds.value} seconds are less than the {stays} it drains", drain
+            )
+
+
+@rule(
+    "T416",
+    "warning",
+    "The picker does not know the engine's metrics",
+    prevents="It reads vLLM's names from another engine: load is unknown, and picks are ties.",
+    source="The picker's core-metrics-extractor; the label is the release's.",
+    fix="label the pods with the engine's name",
+    example=breaks(
+        "sglang",
+        "Deployment/decode",
+        "spec.template.metadata.labels[llm-d.ai/engine-type]",
+        REMOVED,
+    ),
+)
+def engine_type(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        if pool.picker is None:
+            continue
+        key = pool.picker.reads.picker.engine_label
+        old = "inference.networking.k8s.io/engine-type"
+        for pods in pool.running:
+            assert pods.engine is not None
+            label = pods.label(key)
+            value = label.value or pods.labels.get(old) or "vllm"
+            if value != pods.engine.kind:
+                yield Breach(
+                    label,
+                    f"label {key} is {value!r}, and the engine is {pods.engine.kind}",
+                    pods.engine.container.here,
+                )
+
+
+@rule(
+    "T417",
+    "warning",
+    "SGLang shows no metrics",
+    prevents="The picker knows no load of it, and its picks are ties.",
+    source="SGLang serves /metrics with --enable-metrics alone.",
+    fix="give SGLang --enable-metrics",
+    example=breaks(
+        "sglang", "Deployment/decode", "spec.template.spec.containers[0].args[5]", "--log-requests"
+    ),
+)
+def sglang_metrics(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for pods in pool.running:
+            engine = pods.engine
+            assert engine is not None
+            if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
+                yield Breach(engine.container.here, "--enable-metrics is not given", pool.here)

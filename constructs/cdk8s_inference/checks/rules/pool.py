@@ -1,0 +1,425 @@
+"""A pool, the roles of its pods, and the ports on which they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import Edit, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.findings import shown
+from cdk8s_inference.topology import Located, Pods, Pool, Topology
+
+_ENGINE = "spec.template.spec.containers[0]"
+_ROLE = "spec.template.metadata.labels[llm-d.ai/role]"
+_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
+
+
+def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
+    """Those that are to have a copy: none with 0, unless something scales them."""
+    scaled = {
+        (each.namespace, each.at("spec", "scaleTargetRef", "name").text)
+        for each in topology.of_kind("HorizontalPodAutoscaler", "ScaledObject")
+    }
+    return [
+        each
+        for each in pods
+        if each.workload.copies.value > 0 or (each.workload.namespace, each.workload.name) in scaled
+    ]
+
+
+@rule(
+    "T101",
+    "error",
+    "No pod of the pool decodes",
+    prevents="The picker's decode filter finds nobody, and every request is answered 429.",
+    source=_SEEN,
+    fix="label the decode pods llm-d.ai/role: decode, and give them a copy at least",
+    example=breaks("disaggregated", "Deployment/decode", "spec.replicas", 0),
+)
+def nobody_decodes(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        if pool.members and not _alive(pool.of_role("decode"), topology):
+            found = _roles(pool)
+            at = pool.of_role("decode")[0].workload.copies if pool.of_role("decode") else found
+            yield Breach(at, f"no pod of {pool.object} decodes; {_summary(pool)}", pool.selector)
+
+
+@rule(
+    "T102",
+    "error",
+    "No pod of the pool prefills",
+    prevents="Every request is prefilled where it is decoded, with status 200: decode-only.",
+    source=f"{_SEEN} llm-d/llm-d-router#2521.",
+    fix="label the prefill pods llm-d.ai/role: prefill, and give them a copy at least",
+    example=breaks("disaggregated", "Deployment/prefill", "spec.replicas", 0),
+)
+def nobody_prefills(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        if pool.members and not _alive(pool.of_role("prefill"), topology):
+            prefill = pool.of_role("prefill")
+            at = prefill[0].workload.copies if prefill else _roles(pool)
+            yield Breach(at, f"no pod of {pool.object} prefills; {_summary(pool)}", pool.selector)
+
+
+def _roles(pool: Pool) -> Located[str | None]:
+    """The role to doubt first: of pods that have no sidecar."""
+    suspect = next((each for each in pool.members if each.sidecar is None), pool.members[0])
+    return suspect.role
+
+
+def _summary(pool: Pool) -> str:
+    return "; ".join(
+        f"{each.object} has role {shown(each.role.value)} and {each.workload.copies.value} copies"
+        for each in pool.members
+    )
+
+
+@rule(
+    "T103",
+    "error",
+    "A pod decodes without the pd-sidecar",
+    prevents="The picker sends it users' requests, and nothing in it asks for prefill elsewhere: "
+    "they are served decode-only, or by prefill pods.",
+    source=_SEEN,
+    fix="add the pd-sidecar to decode pods; label pods that only prefill llm-d.ai/role: prefill",
+    example=breaks("disaggregated", "Deployment/prefill", _ROLE, "both"),
+)
+def decodes_without_sidecar(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        for pods in pool.of_role("decode"):
+            if pods.sidecar is None and pods.engine is not None:
+                yield Breach(
+                    pods.role,
+                    f"role {shown(pods.role.value)} lets {pods.object} decode, and it has no "
+                    "pd-sidecar",
+                    pool.disaggregates,
+                )
+
+
+@rule(
+    "T104",
+    "error",
+    "The role label has a value that no filter knows",
+    prevents="The picker passes the pod over: it never gets a request.",
+    source=_SEEN,
+    fix="write it in lower case: prefill, decode, prefill-decode or encode",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: more, namespace: llm}
+spec:
+  selector: {matchLabels: {app: more}}
+  template:
+    metadata:
+      labels: {app: more, model: qwen, llm-d.ai/role: Prefill}
+    spec:
+      containers:
+        - name: vllm
+          image: vllm/vllm-openai:v0.23.0
+          args: [--model=Qwen/Qwen3-32B]
+          readinessProbe:
+            httpGet: {path: /health, port: 8000}
+          resources: {limits: {nvidia.com/gpu: 1}}
+""",
+    ),
+)
+def unknown_role(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        filters = [
+            pool.release.plugin(f"{role}-filter").accepts or frozenset()
+            for role in ("prefill", "decode", "encode")
+        ]
+        for pods in pool.members:
+            role = pods.role.value
+            if role is not None and not any(role in accepted for accepted in filters):
+                known = ", ".join(sorted(frozenset().union(*filters)))
+                yield Breach(pods.role, f"role {role!r} is none of {known}", pool.selector)
+
+
+@rule(
+    "T105",
+    "error",
+    "The selector matches no pods",
+    prevents="The pool is empty, and every request is answered 503.",
+    source=_SEEN,
+    fix="select labels that the serving pods carry, in the pool's own namespace",
+    example=breaks("gang", "Service/kimi-http", "spec.selector", {"model": "kimmi"}),
+)
+def selects_nothing(topology: Topology) -> Iterator[Breach]:
+    taken = {pods for pool in topology.pools for pods in pool.members}
+    taken |= {pods for service in topology.services for pods in service.backends}
+    idle = [pods for pods in topology.serving if pods not in taken and pods.part != "follower"]
+    for pool in topology.pools:
+        wanted = dict(pool.selector.value)
+        if pool.members or not idle:
+            continue
+        same = next((p for p in idle if wanted.items() <= p.labels.items()), None)
+        other = same or idle[0]
+        where = f"pods of namespace {other.object.namespace!r}" if same else "no pods"
+        yield Breach(
+            pool.selector,
+            f"{wanted} matches {where}; {other.object} has {dict(other.labels)}",
+            other.here,
+        )
+    routed = {
+        (reference.namespace, reference.name.value)
+        for route in topology.routes
+        for reference in route.all_backends()
+        if reference.kind == "Service"
+    }
+    for service in topology.services:
+        key = (service.object.namespace, service.object.name)
+        if service.selector and not service.backends and key in routed and idle:
+            at = service.object.at("spec", "selector")
+            yield Breach(
+                service.object.located(at, service.selector),
+                f"{dict(service.selector)} matches no pods; {idle[0].object} has "
+                f"{dict(idle[0].labels)}",
+                idle[0].here,
+            )
+
+
+@rule(
+    "T106",
+    "error",
+    "The pool selects pods that take no requests",
+    prevents="A share of all requests goes to pods where nothing listens, and fails.",
+    source="llm-d/llm-d#2212. Followers of a gang compute for their leader, and serve nobody.",
+    fix="select a label that only serving pods have, not followers, and not the picker",
+    example=breaks(
+        "disaggregated", "Deployment/qwen-epp", "spec.template.metadata.labels.model", "qwen"
+    ),
+)
+def selects_followers(topology: Topology) -> Iterator[Breach]:
+    selecting = [(pool.object, pool.selector, pool.members) for pool in topology.pools]
+    for service in topology.services:
+        at = service.object.located(service.object.at("spec", "selector"), service.selector)
+        if any(pods.engine is not None for pods in service.backends):
+            selecting.append((service.object, at, service.backends))
+    for owner, at, members in selecting:
+        leads = any(pods.part == "leader" for pods in members)
+        for pods in members:
+            headless = owner.at("spec", "clusterIP").text == "None"
+            if pods.part == "follower" and (leads and not headless):
+                yield Breach(
+                    at, f"{dict(at.value)} matches the followers of {pods.object}", pods.here
+                )
+            elif (
+                pods.picker_container is not None
+                and pods.engine is None
+                and (owner.kind == "InferencePool")
+            ):
+                yield Breach(at, f"{dict(at.value)} matches the picker {pods.object}", pods.here)
+
+
+@rule(
+    "T107",
+    "warning",
+    "Serving pods with a role are in no pool",
+    prevents="The pods run, and get no requests.",
+    source="The picker looks for pods by the pool's selector alone.",
+    fix="give the pods the labels that the pool selects",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: more, namespace: llm}
+spec:
+  selector: {matchLabels: {app: more}}
+  template:
+    metadata:
+      labels: {app: more, model: quen, llm-d.ai/role: prefill}
+    spec:
+      containers:
+        - name: vllm
+          image: vllm/vllm-openai:v0.23.0
+          args: [--model=Qwen/Qwen3-32B]
+          readinessProbe:
+            httpGet: {path: /health, port: 8000}
+          resources: {limits: {nvidia.com/gpu: 1}}
+""",
+    ),
+)
+def in_no_pool(topology: Topology) -> Iterator[Breach]:
+    taken = {pods for pool in topology.pools for pods in pool.members}
+    for pods in topology.serving:
+        beside = [p for p in topology.pools if p.object.namespace == pods.object.namespace]
+        alone = pods not in taken and pods.part != "follower"
+        if alone and pods.role.value is not None and any(pool.members for pool in beside):
+            pool = next(pool for pool in beside if pool.members)
+            yield Breach(
+                pods.role,
+                f"{pods.object} has role {pods.role.value!r} and labels {dict(pods.labels)}, which "
+                "no pool selects",
+                pool.selector,
+            )
+
+
+@rule(
+    "T108",
+    "error",
+    "The pool's ports are too many, or twice the same",
+    prevents="The API server refuses the pool.",
+    source="InferencePool v1 takes 1 to 8 ports, each once; before v1.1.0 of its CRD only one.",
+    fix="give 1 to 8 different ports",
+    example=breaks(
+        "disaggregated",
+        "InferencePool/qwen",
+        "spec.targetPorts",
+        [{"number": 8000}, {"number": 8000}],
+    ),
+)
+def pool_ports(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        numbers = [port.value for port in pool.ports]
+        at = pool.object.located(pool.object.at("spec", "targetPorts"), numbers)
+        if not 1 <= len(numbers) <= 8 or len(set(numbers)) != len(numbers):
+            yield Breach(at, f"has {len(numbers)} ports: {numbers}")
+
+
+@rule(
+    "T109",
+    "error",
+    "The sidecar does not listen on the pool's port",
+    prevents="Requests are answered 503, or reach the engine beside the sidecar: decode-only.",
+    source=_SEEN,
+    fix="make the sidecar's --port the pool's targetPort, and the engine's --port another",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        "spec.template.spec.initContainers[0].args[0]",
+        "--port=9000",
+    ),
+)
+def sidecar_port(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for pods in pool.members:
+            sidecar, engine = pods.sidecar, pods.engine
+            if sidecar is None or sidecar.port is None:
+                continue
+            for port in pool.ports:
+                if port.value in sidecar.ports:
+                    continue
+                past = engine is not None and port.value in engine.ports
+                where = ", where the engine listens: it is bypassed" if past else ""
+                yield Breach(
+                    sidecar.port,
+                    f"the sidecar listens on {_range(sidecar.ports)}, but the pool sends requests "
+                    f"to {port.value}{where}",
+                    port,
+                )
+
+
+@rule(
+    "T110",
+    "error",
+    "The engine does not listen on the pool's port",
+    prevents="Prefill is called at the pool's port: the sidecar answers 502, or hides it by "
+    "decode-only (router v0.8.0).",
+    source=_SEEN,
+    fix="give the engine --port with the pool's targetPort",
+    example=Example(
+        "disaggregated",
+        (
+            Edit("Deployment/prefill", f"{_ENGINE}.args[1]", "--port=8001"),
+            Edit("Deployment/prefill", f"{_ENGINE}.ports[0].containerPort", 8001),
+        ),
+    ),
+)
+def engine_port(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for pods in pool.members:
+            engine = pods.engine
+            if pods.sidecar is not None or engine is None or engine.port is None:
+                continue
+            others = {
+                port.value
+                for container in pods.staying
+                if container is not engine.container
+                for port in container.ports
+            }
+            for port in pool.ports:
+                if port.value not in engine.ports and port.value not in others:
+                    yield Breach(
+                        engine.port,
+                        f"the engine listens on {_range(engine.ports)}, but the pool's port is "
+                        f"{port.value}",
+                        port,
+                    )
+
+
+def _range(ports: tuple[int, ...]) -> str:
+    return str(ports[0]) if len(ports) == 1 else f"{ports[0]} to {ports[-1]}"
+
+
+@rule(
+    "T111",
+    "warning",
+    "Every pod of a gang is in the pool",
+    prevents="Where only the first pod of a gang serves, the others' share of requests fails.",
+    source="LeaderWorkerSet without a leaderTemplate gives all pods the same labels.",
+    fix="write a leaderTemplate, and give its pods alone the label that is selected",
+    example=Example(
+        "gang",
+        (Edit("Service/kimi-http", "spec.selector", {"model": "kimi"}),),
+        """\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: more, namespace: llm}
+spec:
+  leaderWorkerTemplate:
+    size: 2
+    workerTemplate:
+      metadata:
+        labels: {model: kimi}
+      spec:
+        containers:
+          - name: vllm
+            image: vllm/vllm-openai:v0.23.0
+            args: [--model=moonshotai/Kimi-K2, --nnodes=2, --tensor-parallel-size=16]
+            readinessProbe:
+              httpGet: {path: /health, port: 8000}
+            resources: {limits: {nvidia.com/gpu: 8}}
+            volumeMounts: [{name: shm, mountPath: /dev/shm}]
+        volumes: [{name: shm, emptyDir: {medium: Memory}}]
+""",
+    ),
+)
+def whole_gang(topology: Topology) -> Iterator[Breach]:
+    members = {pods for pool in topology.pools for pods in pool.members}
+    members |= {pods for service in topology.services for pods in service.backends}
+    for pods in topology.serving:
+        engine = pods.engine
+        if pods.part != "gang" or engine is None or pods not in members:
+            continue
+        own = ("--data-parallel-hybrid-lb", "--data-parallel-external-lb")
+        if not engine.ports_per_rank and engine.container.flag(*own) is None:
+            yield Breach(
+                pods.workload.size,
+                f"all {pods.workload.size.value} pods of {pods.object} are selected, and nothing "
+                "says that each serves by itself",
+                engine.container.here,
+            )
+
+
+@rule(
+    "T112",
+    "warning",
+    "The pool fails open in words only",
+    prevents="With the picker down, every request fails, whatever failureMode says.",
+    source="Seen run with Envoy; envoyproxy/ai-gateway#2502, llm-d/llm-d-router#2051.",
+    fix="write FailClose, and run two pickers with leader election",
+    example=breaks(
+        "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "FailOpen"
+    ),
+)
+def fail_open(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
+        if mode is not None and mode.value == "FailOpen":
+            yield Breach(mode, "failureMode is FailOpen, which most gateways do not honor")

@@ -1,0 +1,72 @@
+"""What a serving pod may do beyond serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.topology import Topology
+
+_ENGINE = "spec.template.spec.containers[0]"
+
+
+@rule(
+    "T901",
+    "warning",
+    "A container is privileged",
+    prevents="Whoever breaks into the model server has the node.",
+    source="Devices come by claims or a device plugin; RDMA needs the capability IPC_LOCK alone.",
+    fix="remove privileged, and add the capabilities that are needed",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.securityContext.privileged", True
+    ),
+)
+def privileged(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        if pods.engine is None and pods.sidecar is None and pods.picker_container is None:
+            continue
+        for container in pods.containers:
+            at = container.at.at("securityContext", "privileged")
+            if at.value is True:
+                yield Breach(pods.object.located(at, True), f"container {container.name!r}")
+
+
+@rule(
+    "T902",
+    "warning",
+    "A claim asks for administrative access",
+    prevents="It shares devices with whoever has them, and the API server refuses it outside of "
+    "labelled namespaces.",
+    source="resource.k8s.io/v1: adminAccess is for monitoring.",
+    fix="remove adminAccess",
+    example=breaks(
+        "disaggregated",
+        "ResourceClaimTemplate/two-gpus",
+        "spec.spec.devices.requests[0].exactly.adminAccess",
+        True,
+    ),
+)
+def admin_access(topology: Topology) -> Iterator[Breach]:
+    for claim in topology.of_kind("ResourceClaim", "ResourceClaimTemplate"):
+        for place in claim.root["spec"].descendants():
+            if place.path[-1] == "adminAccess" and place.value is True:
+                yield Breach(claim.located(place, True), "adminAccess is true")
+
+
+@rule(
+    "T903",
+    "warning",
+    "Engines share the node's network",
+    prevents="Two engines of a node claim one side channel port, and one of them hands the "
+    "other's cache over, or none.",
+    source="vLLM's NIXL guide: the port is counted up by data-parallel rank alone.",
+    fix="remove hostNetwork, or keep two engines from one node",
+    example=breaks("disaggregated", "Deployment/prefill", "spec.template.spec.hostNetwork", True),
+)
+def host_network(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        for pods in pool.running:
+            at = pods.at.at("spec", "hostNetwork")
+            if at.value is True and not pods.at.at("spec", "affinity", "podAntiAffinity").present:
+                yield Breach(pods.object.located(at, True), "hostNetwork is true")

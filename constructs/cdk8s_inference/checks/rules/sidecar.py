@@ -1,0 +1,393 @@
+"""The pd-sidecar: its ports, its connector, its flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
+
+_ARGS = "spec.template.spec.initContainers[0].args"
+_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
+
+
+def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
+    for pods in topology.pods:
+        if pods.sidecar is not None and pods.engine is not None:
+            yield pods, pods.sidecar, pods.engine
+
+
+@rule(
+    "T201",
+    "error",
+    "The sidecar forwards to a port where no engine listens",
+    prevents="Every request is answered 503, long ones after they were prefilled.",
+    source=f"{_SEEN} The default moved from 8001 to 8200 in v0.10.0.",
+    fix="give the sidecar the engine's --port: --model-server-port, before v0.10.0 --vllm-port",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[1]", "--model-server-port=8200"),
+)
+def engine_port(topology: Topology) -> Iterator[Breach]:
+    for _, sidecar, engine in _pairs(topology):
+        port = sidecar.engine_port
+        if port is None or engine.port is None or port.value == engine.port.value:
+            continue
+        yield Breach(
+            port,
+            f"the sidecar forwards to {port.value}, but the engine listens on {engine.port.value}",
+            engine.port,
+        )
+
+
+@rule(
+    "T202",
+    "error",
+    "The sidecar and the engine listen on one port",
+    prevents="The second of them does not start, or requests go around the sidecar: 503.",
+    source=_SEEN,
+    fix="leave the pool's port to the sidecar, and give the engine another --port",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        f"{_ARGS}[4]",
+        "--data-parallel-size=2",
+    ),
+)
+def same_port(topology: Topology) -> Iterator[Breach]:
+    for _, sidecar, engine in _pairs(topology):
+        shared = set(sidecar.ports) & set(engine.ports)
+        if shared and engine.port is not None and sidecar.port is not None:
+            yield Breach(
+                engine.port,
+                f"the engine takes port {min(shared)}, and so does the sidecar",
+                sidecar.port,
+            )
+
+
+@rule(
+    "T203",
+    "error",
+    "The sidecar speaks TLS to a gateway that does not",
+    prevents="Every request is answered 400, and the picker cannot scrape the engine's metrics.",
+    source=f"{_SEEN} --secure-proxy is true unless it is given.",
+    fix="give --secure-proxy=false, or a BackendTLSPolicy for the pool",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[3]", "--secure-proxy=true"),
+)
+def secure_proxy(topology: Topology) -> Iterator[Breach]:
+    if topology.of_kind("BackendTLSPolicy", "DestinationRule"):
+        return
+    for pods, sidecar, _ in _pairs(topology):
+        secure = sidecar.switch("secure-proxy")
+        pool = next((pool for pool in topology.pools if pods in pool.members), None)
+        if secure.value and pool is not None and not _is_tls(pool.members):
+            yield Breach(
+                secure,
+                "the sidecar serves TLS, but gateway and picker speak plain HTTP to the pool",
+                pool.here,
+            )
+
+
+def _is_tls(members: tuple[Pods, ...]) -> bool:
+    """Whether the engines serve TLS themselves, so that the whole pool is meant to."""
+    flags = ("--ssl-certfile", "--ssl-keyfile")
+    return any(each.engine and each.engine.container.flag(*flags) for each in members)
+
+
+@rule(
+    "T204",
+    "error",
+    "The sidecar's release does not know a flag",
+    prevents="The sidecar exits with status 2, and its pod never becomes ready.",
+    source="Every flag of each release, as run; llm-d/llm-d-router#2054.",
+    fix="remove the flag, or write it as the release calls it",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--secure-serving=false"),
+)
+def unknown_flag(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        sidecar = pods.sidecar
+        if sidecar is None or sidecar.release is None:
+            continue
+        for name, given in sidecar.flags.items():
+            if name not in ("h", "help") and not sidecar.release.has_flag("sidecar", name):
+                known = sidecar.release.flags("sidecar").get(name)
+                others = [r.version for r in ROUTER_RELEASES if r.has_flag("sidecar", name)]
+                hint = f"; {', '.join(others)} have it" if others else ""
+                yield Breach(
+                    given,
+                    f"router {sidecar.release.version} has no flag --{name}{hint}",
+                    sidecar.container.image,
+                    known.instead if known else None,
+                )
+
+
+@rule(
+    "T205",
+    "error",
+    "The sidecar's release has no such connector",
+    prevents="The sidecar exits with status 0 right after it started; every request is answered "
+    "503.",
+    source=_SEEN,
+    fix="choose a connector of the release",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=nixl"),
+)
+def unknown_connector(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        sidecar = pods.sidecar
+        if sidecar is None or sidecar.reads.has_connector(sidecar.connector.value):
+            continue
+        known = ", ".join(each.name for each in sidecar.reads.sidecar.connectors)
+        yield Breach(
+            sidecar.connector,
+            f"connector {sidecar.connector.value!r} is not of router {sidecar.reads.version}, "
+            f"which has {known}",
+            sidecar.container.image,
+        )
+
+
+@rule(
+    "T206",
+    "error",
+    "The sidecar's connector is not the engine's transport",
+    prevents="Prefill and decode both run, with status 200, and no cache is handed over: decode "
+    "computes everything again.",
+    source=_SEEN,
+    fix="let --kv-connector, and the engines' own transport, name the same",
+    example=breaks(
+        "disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=shared-storage"
+    ),
+)
+def other_connector(topology: Topology) -> Iterator[Breach]:
+    for _, sidecar, engine in _pairs(topology):
+        name = sidecar.connector
+        if not sidecar.reads.has_connector(name.value):
+            continue
+        connector = sidecar.reads.sidecar_connector(name.value)
+        if connector.engine != engine.kind:
+            yield Breach(
+                name,
+                f"connector {name.value!r} speaks to {connector.engine}, and the engine is "
+                f"{engine.kind}",
+                engine.container.here,
+            )
+        elif engine.connectors and not engine.connectors & _accepted(connector.engine_connectors):
+            expected = ", ".join(connector.engine_connectors)
+            yield Breach(
+                name,
+                f"connector {name.value!r} needs {expected}, and the engine hands over by "
+                f"{', '.join(sorted(engine.connectors))}",
+                engine.transfer.connector if engine.transfer else engine.transfer_flag,
+            )
+
+
+def _accepted(names: tuple[str, ...]) -> frozenset[str]:
+    """NIXL comes under several names in vLLM, which are the same on the sidecar's side."""
+    nixl = {"NixlConnector", "NixlPullConnector", "NixlPushConnector"}
+    return frozenset(names) | (nixl if "NixlConnector" in names else set())
+
+
+@rule(
+    "T207",
+    "warning",
+    "The sidecar's release is not known",
+    prevents="Flags and connectors change between releases; this one's cannot be checked.",
+    source="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    fix="name a release by its tag, or check the sidecar's flags yourself",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        "spec.template.spec.initContainers[0].image",
+        "ghcr.io/llm-d/llm-d-router-disagg-sidecar:latest",
+    ),
+)
+def unknown_release(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        if pods.sidecar is not None and pods.sidecar.release is None:
+            image = pods.sidecar.container.image
+            yield Breach(image, f"{image.value!r} is of no release that is known here")
+
+
+@rule(
+    "T208",
+    "warning",
+    "Sidecar and picker are of different releases",
+    prevents="They go together: the headers that one writes, the other reads.",
+    source="llm-d releases them together; llm-d/llm-d-benchmark#862.",
+    fix="take both images from one release",
+    example=Example(
+        "disaggregated",
+        (
+            Edit(
+                "Deployment/decode",
+                "spec.template.spec.initContainers[0].image",
+                "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.9.0",
+            ),
+            Edit("Deployment/decode", f"{_ARGS}[1]", "--vllm-port=8001"),
+        ),
+    ),
+)
+def two_releases(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for pods in pool.members:
+            sidecar, picker = pods.sidecar, pool.picker
+            if sidecar is None or picker is None or None in (sidecar.release, picker.release):
+                continue
+            if sidecar.reads is not picker.reads:
+                yield Breach(
+                    sidecar.container.image,
+                    f"the sidecar is {sidecar.reads.version}, the picker {picker.reads.version}",
+                    picker.container.image,
+                )
+
+
+@rule(
+    "T209",
+    "error",
+    "The sidecar is an init container that must end",
+    prevents="The pod waits for the sidecar to end before it starts the engine: forever.",
+    source="Kubernetes: an init container stays beside the others with restartPolicy Always alone.",
+    fix="set restartPolicy: Always on it",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        "spec.template.spec.initContainers[0].restartPolicy",
+        "OnFailure",
+    ),
+)
+def must_end(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        if pods.sidecar is not None and not pods.sidecar.container.stays:
+            at = pods.sidecar.container.at["restartPolicy"]
+            yield Breach(
+                pods.object.located(at, at.text), "the sidecar is an init container that never ends"
+            )
+
+
+@rule(
+    "T210",
+    "warning",
+    "The sidecar stops before the engine",
+    prevents="On SIGTERM it exits within 30 ms and cuts every stream of its pod.",
+    source=_SEEN,
+    fix="make it a native sidecar (an init container with restartPolicy: Always), or let a preStop "
+    "hook wait",
+    example=Example(
+        "disaggregated",
+        (
+            Edit("Deployment/decode", "spec.template.spec.initContainers", REMOVED),
+            Edit(
+                "Deployment/decode",
+                "spec.template.spec.containers[1]",
+                {
+                    "name": "pd-sidecar",
+                    "image": "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.10.0",
+                    "args": [
+                        "--port=8000",
+                        "--model-server-port=8001",
+                        "--kv-connector=nixlv2",
+                        "--secure-proxy=false",
+                    ],
+                },
+            ),
+        ),
+    ),
+)
+def stops_first(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        sidecar = pods.sidecar
+        if sidecar is None or "initContainers" in sidecar.container.at.path:
+            continue
+        if not sidecar.container.at.at("lifecycle", "preStop").present:
+            yield Breach(
+                sidecar.container.here, "the sidecar is an ordinary container without preStop hook"
+            )
+
+
+@rule(
+    "T211",
+    "error",
+    "The sidecar expects TLS from a prefill engine without it",
+    prevents="Every prefill call fails, and is answered 502 or hidden by decode-only.",
+    source="The sidecar's --enable-tls=prefiller, and its older --prefiller-use-tls.",
+    fix="give the prefill engine --ssl-certfile and --ssl-keyfile, or remove the flag",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-tls=prefiller"),
+)
+def prefill_tls(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for decode in pool.decode:
+            sidecar = decode.sidecar
+            if sidecar is None:
+                continue
+            wanted = sidecar.flag("enable-tls")
+            if "prefiller" not in wanted.value.split(","):
+                wanted = sidecar.flag("prefiller-use-tls")
+                if wanted.value != "true":
+                    continue
+            for prefill in pool.prefill:
+                if prefill.engine and prefill.engine.container.flag("--ssl-certfile") is None:
+                    yield Breach(
+                        wanted,
+                        f"the sidecar calls prefill by TLS, but {prefill.object} serves plain HTTP",
+                        prefill.engine.container.here,
+                    )
+
+
+@rule(
+    "T212",
+    "error",
+    "The sidecar and the prefill engine name different bootstrap ports",
+    prevents="Decode asks for the cache where nobody listens, and the request hangs.",
+    source="SGLang: --disaggregation-bootstrap-port of prefill, SGLANG_BOOTSTRAP_PORT of the "
+    "sidecar; both 8998 by default.",
+    fix="set SGLANG_BOOTSTRAP_PORT on the sidecar to the prefill engine's port",
+    example=breaks(
+        "sglang",
+        "Deployment/prefill",
+        "spec.template.spec.containers[0].args[6]",
+        "--disaggregation-bootstrap-port=9998",
+    ),
+)
+def bootstrap_port(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for decode in pool.decode:
+            sidecar = decode.sidecar
+            if sidecar is None or sidecar.connector.value != "sglang":
+                continue
+            connector = sidecar.reads.sidecar_connector("sglang")
+            variable = sidecar.container.environment.get(connector.bootstrap_port_env or "")
+            expected = variable.value if variable else str(connector.bootstrap_port)
+            for prefill in pool.prefill:
+                if prefill.engine is None or prefill.engine.kind != "sglang":
+                    continue
+                given = prefill.engine.container.flag("--disaggregation-bootstrap-port")
+                listens = given.value if given else "8998"
+                if expected is not None and listens != expected:
+                    yield Breach(
+                        given or prefill.engine.container.here,
+                        f"prefill listens for bootstrap on {listens}, and the sidecar says "
+                        f"{expected}",
+                        variable or sidecar.container.here,
+                    )
+
+
+@rule(
+    "T213",
+    "error",
+    "The sidecar checks prefill targets against no pool",
+    prevents="With --enable-ssrf-protection and without a pool it does not start.",
+    source="The sidecar's allow list; seen in its sources.",
+    fix="give --inference-pool=NAMESPACE/NAME, and let the pod's account read pods and pools",
+    example=breaks(
+        "disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-ssrf-protection=true"
+    ),
+)
+def no_pool_to_check(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        sidecar = pods.sidecar
+        if sidecar is None or not sidecar.switch("enable-ssrf-protection").value:
+            continue
+        named = sidecar.flag("inference-pool", "inference-pool-name").value
+        if not named and "INFERENCE_POOL" not in sidecar.container.environment:
+            yield Breach(
+                sidecar.switch("enable-ssrf-protection"), "there is no --inference-pool to check by"
+            )

@@ -1,0 +1,383 @@
+"""Workloads: whether their pods are made, start, and say truly that they are ready."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
+from cdk8s_inference.topology import Container, KubeObject, Pods, Topology
+from cdk8s_inference.topology.located import strings
+
+_ENGINE = "spec.template.spec.containers[0]"
+
+
+@rule(
+    "T601",
+    "error",
+    "A probe asks a port where nothing listens",
+    prevents="The container never gets ready, or is restarted again and again.",
+    source="Kubernetes probes the pod's address at that port.",
+    fix="probe the port that the container listens on",
+    example=breaks(
+        "disaggregated", "Deployment/qwen-epp", f"{_ENGINE}.readinessProbe.grpc.port", 9004
+    ),
+)
+def probe_port(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        for container in pods.staying:
+            listening = _listening(pods, container)
+            for probe in container.probes:
+                if probe.port is None:
+                    if probe.written is not None and not probe.written.value.isdigit():
+                        yield Breach(
+                            probe.written,
+                            f"{probe.kind} asks port {probe.written.value!r}, a name that "
+                            f"container {container.name!r} does not declare",
+                        )
+                elif listening is not None and probe.port.value not in listening:
+                    yield Breach(
+                        probe.port,
+                        f"{probe.kind} of {container.name!r} asks port {probe.port.value}; "
+                        f"{', '.join(map(str, sorted(listening)))} are listened on",
+                    )
+
+
+def _listening(pods: Pods, container: Container) -> set[int] | None:
+    """The ports that a pod listens on; None for containers of which that is not known."""
+    known: set[int] = set()
+    own = False
+    for each in pods.staying:
+        ports: tuple[int, ...] | None = None
+        if pods.engine is not None and each is pods.engine.container:
+            ports = pods.engine.ports
+            supervisor = each.flag("--data-parallel-supervisor-port")
+            if supervisor is not None and supervisor.value.isdigit():
+                ports = (*ports, int(supervisor.value))
+        elif pods.sidecar is not None and each.at.path == pods.sidecar.container.at.path:
+            ports = pods.sidecar.ports
+        elif pods.picker_container is not None and each is pods.picker_container:
+            ports = _picker_ports(pods)
+        if each is container:
+            own = bool(ports)
+        known |= set(ports) if ports else {port.value for port in each.ports}
+    return known if own else None
+
+
+def _picker_ports(pods: Pods) -> tuple[int, ...]:
+    from cdk8s_inference.topology import Picker
+
+    assert pods.picker_container is not None
+    return Picker(pods.picker_container, "picker", pods=pods, config_maps={}).ports
+
+
+@rule(
+    "T602",
+    "error",
+    "A selector does not match its own pods",
+    prevents="The API server refuses the workload.",
+    source="Kubernetes: apps/v1 requires it.",
+    fix="let selector.matchLabels be labels of the pod template",
+    example=breaks("disaggregated", "Deployment/qwen-epp", "spec.selector.matchLabels.app", "epp"),
+)
+def selector(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        at = pods.object.at("spec", "selector", "matchLabels")
+        wanted = strings(at)
+        if (
+            wanted
+            and pods.workload.kind != "LeaderWorkerSet"
+            and not (wanted.items() <= pods.labels.items())
+        ):
+            yield Breach(
+                pods.object.located(at, wanted),
+                f"{wanted} does not match the template's labels {dict(pods.labels)}",
+            )
+
+
+@rule(
+    "T603",
+    "error",
+    "A gang's name is too long, or no name of a Service",
+    prevents="Its followers never start: the name of their revision does not fit a label.",
+    source="kubernetes-sigs/lws#410, #972; no admission check says so.",
+    fix=f"shorten it to {LEADER_WORKER_SET_LIMIT} characters, and start it with a letter",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.name", "kimi-k2-" * 7 + "serving"),
+)
+def gang_name(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        name = workload.name
+        if workload.kind == "LeaderWorkerSet" and (
+            len(name) > LEADER_WORKER_SET_LIMIT + 2
+            or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
+        ):
+            yield Breach(workload.object.here, f"{name!r} has {len(name)} characters")
+
+
+@rule(
+    "T604",
+    "error",
+    "A Service has the name of a gang",
+    prevents="The controller takes it for its own headless Service, and the leader's address "
+    "resolves to nothing.",
+    source="LeaderWorkerSet's controller_utils.go looks at the name alone.",
+    fix="rename the Service",
+    example=Example(
+        "gang",
+        (
+            Edit("Service/kimi-http", "metadata.name", "kimi"),
+            Edit("HTTPRoute/kimi", "spec.rules[0].backendRefs[0].name", "kimi"),
+        ),
+    ),
+)
+def service_of_gang(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        service = topology.find("Service", workload.namespace, workload.name)
+        if workload.kind != "LeaderWorkerSet" or service is None:
+            continue
+        if service.at("spec", "clusterIP").text != "None":
+            yield Breach(
+                service.here, f"{service} has the name of {workload.object}", workload.object.here
+            )
+
+
+@rule(
+    "T605",
+    "warning",
+    "Nothing asks whether an engine is ready",
+    prevents="The pod counts as ready while it loads weights, or after its server died, and gets "
+    "requests that fail, or are served decode-only.",
+    source="Seen run: a prefill process that is down in a ready pod; llm-d/llm-d#1176.",
+    fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
+)
+def not_asked(topology: Topology) -> Iterator[Breach]:
+    members = {pods for pool in topology.pools for pods in pool.members}
+    members |= {pods for service in topology.services for pods in service.backends}
+    for pods in topology.serving:
+        assert pods.engine is not None
+        container = pods.engine.container
+        if pods in members and not container.at["readinessProbe"].present:
+            yield Breach(container.here, f"container {container.name!r} has no readinessProbe")
+
+
+@rule(
+    "T606",
+    "warning",
+    "An engine's probe asks the sidecar",
+    prevents="The sidecar answers /health by itself, always with 200: the pod is ready with the "
+    "engine down.",
+    source="Seen run with router v0.8.0, v0.9.0 and v0.10.0.",
+    fix="probe the engine's own port, or /v1/models through the sidecar",
+    example=breaks(
+        "disaggregated", "Deployment/decode", f"{_ENGINE}.readinessProbe.httpGet.port", 8000
+    ),
+)
+def asks_sidecar(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        sidecar, engine = pods.sidecar, pods.engine
+        if sidecar is None or engine is None:
+            continue
+        for probe in engine.container.probes:
+            path = probe.path.value if probe.path else ""
+            if probe.port is None or path != sidecar.reads.sidecar.health_path:
+                continue
+            if probe.port.value in sidecar.ports and probe.port.value not in engine.ports:
+                yield Breach(
+                    probe.port, f"{probe.kind} asks the sidecar's {path}", sidecar.container.here
+                )
+
+
+@rule(
+    "T607",
+    "error",
+    "An engine counts other nodes than its gang has",
+    prevents="It waits for nodes that never come, or leaves some idle.",
+    source="vLLM's --nnodes; LeaderWorkerSet's size counts the leader.",
+    fix="let --nnodes be the gang's size",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "spec.leaderWorkerTemplate.size", 4),
+)
+def nodes(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        count = pods.engine.nodes if pods.engine else None
+        size = pods.workload.size
+        if count is not None and count.value != size.value:
+            yield Breach(
+                count, f"--nnodes is {count.value}, and the gang has {size.value} pods", size
+            )
+
+
+@rule(
+    "T608",
+    "error",
+    "A container mounts a volume that its pod does not have",
+    prevents="The API server refuses the pod.",
+    source="Kubernetes.",
+    fix="correct the name, or add the volume",
+    example=breaks(
+        "disaggregated", "Deployment/qwen-epp", "spec.template.spec.volumes[0].name", "configs"
+    ),
+)
+def volumes(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.pods:
+        claims = pods.workload.at["volumeClaimTemplates"]
+        names = {item["name"].text for item in pods.at.at("spec", "volumes").items()}
+        names |= {item.at("metadata", "name").text for item in claims.items()}
+        for container in pods.containers:
+            for mount in container.at["volumeMounts"].items():
+                if mount["name"].text not in names:
+                    yield Breach(
+                        pods.object.located(mount["name"], mount["name"].text),
+                        f"there is no volume {mount['name'].text!r}; there are "
+                        f"{', '.join(sorted(filter(None, names))) or 'none'}",
+                    )
+
+
+@rule(
+    "T609",
+    "warning",
+    "An engine is killed while it loads",
+    prevents="The liveness probe restarts it before the weights are loaded, again and again.",
+    source="kserve/kserve#5062; llm-d's guides allow an hour.",
+    fix="give it a startupProbe of at least ten minutes",
+    example=Example(
+        "disaggregated",
+        (
+            Edit(
+                "Deployment/prefill",
+                f"{_ENGINE}.livenessProbe",
+                {"httpGet": {"path": "/health", "port": "http"}},
+            ),
+            Edit("Deployment/prefill", f"{_ENGINE}.startupProbe", REMOVED),
+        ),
+    ),
+)
+def killed(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        assert pods.engine is not None
+        container = pods.engine.container
+        startup = container.at["startupProbe"]
+        probe = startup if startup.present else container.at["livenessProbe"]
+        if not probe.present:
+            continue
+        delay = _seconds(probe["initialDelaySeconds"].value, 0)
+        budget = delay + _seconds(probe["periodSeconds"].value, 10) * _seconds(
+            probe["failureThreshold"].value, 3
+        )
+        if budget < 600:
+            kind = "startupProbe" if startup.present else "livenessProbe"
+            yield Breach(pods.object.located(probe, None), f"{kind} ends it after {budget} seconds")
+
+
+def _seconds(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+@rule(
+    "T610",
+    "warning",
+    "Devices share too little memory",
+    prevents="NCCL and NIXL need /dev/shm, which is 64 MiB unless a volume is mounted: the engine "
+    "crashes, or copies slowly.",
+    source="vLLM's and llm-d's manifests.",
+    fix="mount an emptyDir with medium: Memory at /dev/shm",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.volumeMounts", []),
+)
+def shared_memory(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        engine = pods.engine
+        assert engine is not None
+        if engine.tensor_parallel is None or engine.tensor_parallel.value == 1:
+            continue
+        memory = {
+            volume["name"].text
+            for volume in pods.at.at("spec", "volumes").items()
+            if volume.at("emptyDir", "medium").text == "Memory"
+        }
+        mounted = {
+            mount["name"].text
+            for mount in engine.container.at["volumeMounts"].items()
+            if (mount["mountPath"].text or "").rstrip("/") == "/dev/shm"
+        }
+        if not memory & mounted and pods.at.at("spec", "hostIPC").value is not True:
+            yield Breach(
+                engine.container.here,
+                f"{engine.tensor_parallel.value} devices share the container's own /dev/shm",
+                engine.tensor_parallel,
+            )
+
+
+@rule(
+    "T611",
+    "error",
+    "Two objects have one name",
+    prevents="The one that is applied later stays, without a word.",
+    source="kubectl apply.",
+    fix="rename one of them, or keep one",
+    example=Example(
+        "disaggregated",
+        (),
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: qwen-epp, namespace: llm}\n",
+    ),
+)
+def one_name(topology: Topology) -> Iterator[Breach]:
+    found: dict[tuple[str, str, str, str], list[KubeObject]] = defaultdict(list)
+    for each in topology.objects:
+        if each.name and each.kind:
+            found[each.group, each.kind, each.namespace, each.name].append(each)
+    for first, *others in found.values():
+        for other in others:
+            # A file of two environments may hold an object twice; the same one does no harm.
+            if other.root.value != first.root.value or other.document.file == first.document.file:
+                yield Breach(other.here, f"{other} is written twice", first.here)
+
+
+_HEALTH = {
+    "vllm": (
+        "/health",
+        "/ping",
+        "/v1/models",
+        "/metrics",
+        "/load",
+        "/version",
+        "/readyz",
+        "/ready",
+    ),
+    "sglang": (
+        "/health",
+        "/health_generate",
+        "/v1/models",
+        "/metrics",
+        "/get_model_info",
+        "/model_info",
+        "/ping",
+    ),
+}
+
+
+@rule(
+    "T612",
+    "warning",
+    "A probe asks for a path that the engine does not serve",
+    prevents="The engine answers 404, and never gets ready.",
+    source="The routes of vLLM and SGLang.",
+    fix="probe /health or /v1/models",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe.httpGet.path", "/healthz"
+    ),
+)
+def probe_path(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        engine = pods.engine
+        assert engine is not None
+        known = _HEALTH[engine.kind]
+        for probe in engine.container.probes:
+            if probe.path is not None and probe.path.value.partition("?")[0] not in known:
+                yield Breach(
+                    probe.path,
+                    f"{probe.kind} asks for {probe.path.value!r}; {engine.kind} serves "
+                    f"{', '.join(known[:3])}",
+                )

@@ -1,0 +1,112 @@
+"""Waivers: rules that somebody decided not to follow, with a reason and for a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.labels import PREFIX
+from cdk8s_inference.topology import KubeObject
+
+ANNOTATION = f"{PREFIX}waive-"
+"""Starts an annotation's key; the code follows. Its value is the reason, and may end in a date:
+``cdk8s-inference/waive-T503: "short answers only; until 2027-03-31"``."""
+
+_VALUE = re.compile(r"(?P<reason>.*?)(?:;\s*until\s+(?P<until>\d{4}-\d{2}-\d{2}))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A rule that does not count.
+
+    Attributes:
+        code: The rule's code.
+        reason: Why; whoever reads it later must be able to judge it.
+        until: The last day on which it holds; None for good.
+        owner: The object whose annotation it is.
+    """
+
+    code: str
+    reason: str
+    until: date | None = None
+    owner: KubeObject | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError(f"waiver of {self.code} has no reason")
+
+    def covers(self, finding: Finding, objects: Iterable[KubeObject]) -> bool:
+        """Whether it is about a finding."""
+        return finding.code == self.code and (self.owner is None or self.owner in objects)
+
+
+def waivers_of(objects: Iterable[KubeObject]) -> tuple[list[Waiver], list[Finding]]:
+    """The waivers in annotations, and what is wrong with those that cannot be read."""
+    found, malformed = [], []
+    for owner in objects:
+        for key, value in owner.annotations.items():
+            if not key.startswith(ANNOTATION):
+                continue
+            match = _VALUE.fullmatch(value)
+            assert match is not None
+            try:
+                until = date.fromisoformat(match["until"]) if match["until"] else None
+                found.append(Waiver(key[len(ANNOTATION) :], match["reason"].strip(), until, owner))
+            except ValueError as error:
+                at = owner.located(owner.at("metadata", "annotations", key), value)
+                malformed.append(_about("T004", at.object, key, f"{value!r}: {error}"))
+    return found, malformed
+
+
+def waived(
+    found: Sequence[tuple[Finding, tuple[KubeObject, ...]]],
+    waivers: Sequence[Waiver],
+    today: date,
+) -> list[Finding]:
+    """The findings after waivers: what is waived becomes a note, and says why.
+
+    A waiver that nothing needs any longer is a warning, and so is one that has expired.
+    """
+    findings = []
+    used: set[int] = set()
+    for finding, objects in found:
+        for index, waiver in enumerate(waivers):
+            if finding.severity == "note" or not waiver.covers(finding, objects):
+                continue
+            used.add(index)
+            if waiver.until is None or today <= waiver.until:
+                until = f" until {waiver.until}" if waiver.until else ""
+                message = f"{finding.message} (waived{until}: {waiver.reason})"
+                finding = replace(finding, severity="note", message=message)
+                break
+        findings.append(finding)
+    for index, waiver in enumerate(waivers):
+        if index not in used:
+            findings.append(_of_waiver("T002", waiver, "waives nothing"))
+        elif waiver.until is not None and today > waiver.until:
+            findings.append(_of_waiver("T003", waiver, f"expired on {waiver.until}"))
+    return findings
+
+
+_FIXES = {
+    "T002": "remove it",
+    "T003": "mend what it waived, or decide anew",
+    "T004": 'write "REASON; until YYYY-MM-DD"',
+}
+
+
+def _of_waiver(code: str, waiver: Waiver, what: str) -> Finding:
+    message = f"the waiver of {waiver.code} {what}: {waiver.reason}"
+    if waiver.owner is None:
+        return Finding(code, "warning", "", message, _FIXES[code])
+    return _about(code, waiver.owner, f"{ANNOTATION}{waiver.code}", message)
+
+
+def _about(code: str, owner: KubeObject, key: str, message: str) -> Finding:
+    place = owner.located(owner.at("metadata", "annotations", key), None).place
+    return Finding(
+        code, "warning", place.path, message, _FIXES[code], place.file, place.line, place.object
+    )
