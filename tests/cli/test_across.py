@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cdk8s_inference.cli.across import across
-from cdk8s_inference.cli.inputs import inputs, load
+from cdk8s_inference.cli.files import inputs
+from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from tests.cli.console import named, save

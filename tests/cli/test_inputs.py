@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cdk8s_inference.cli.inputs import Input, inputs, load
+from cdk8s_inference.cli.files import Input, inputs
+from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from tests.cli.console import named, save

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk8s_inference.cli.inputs import Input, Loaded
+from cdk8s_inference.cli.files import Input
+from cdk8s_inference.cli.inputs import Loaded
 from cdk8s_inference.cli.output import file_names, to_stdout, write
 from cdk8s_inference.spec.document import Deployment
 from cdk8s_inference.spec.source import Document

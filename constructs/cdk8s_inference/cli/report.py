@@ -33,7 +33,7 @@ def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> 
         _echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
         return
     for finding in findings:
-        _echo(_colored(finding))
+        _echo(styled(finding, str(printable(finding))))
     closing = ": ".join(part for part in (counts(findings), outcome) if part)
     if closing:
         _echo(_printable(closing))
@@ -50,17 +50,23 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _colored(finding: Finding) -> str:
+def styled(finding: Finding, text: str) -> str:
+    """A finding's text with its severity and code in color."""
     label = f"{finding.severity}[{finding.code}]"
-    printable = replace(
+    before, _, after = text.partition(label)
+    return before + click.style(label, fg=_COLORS[finding.severity], bold=True) + after
+
+
+def printable(finding: Finding) -> Finding:
+    """The finding in characters that a terminal shows as they are."""
+    return replace(
         finding,
         path=_printable(finding.path),
         message=_printable(finding.message),
         fix=_printable(finding.fix),
         file=None if finding.file is None else _printable(finding.file),
+        object=None if finding.object is None else _printable(finding.object),
     )
-    before, _, after = str(printable).partition(label)
-    return before + click.style(label, fg=_COLORS[finding.severity], bold=True) + after
 
 
 def _printable(text: str) -> str:

@@ -1,57 +1,237 @@
-"""From valid deployments to manifests."""
+"""``cdk8s-inference synth``: its options, and what it does with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
 
-from cdk8s_inference.cli.inputs import Loaded, LoadedStack
-from cdk8s_inference.platform import Platform
-from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Delivery, Flux, K3s, Plain
+import click
 
-DELIVERIES: Mapping[str, Delivery] = {
-    "flux": Flux(),
-    "argocd": ArgoCD(),
-    "crossplane": Crossplane(),
-    "k3s": K3s(),
-    "plain": Plain(),
-}
+from cdk8s_inference.cli.across import across
+from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
+from cdk8s_inference.cli.files import inputs
+from cdk8s_inference.cli.inputs import load
+from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
+from cdk8s_inference.cli.report import FORMATS, Format, plural, report
+from cdk8s_inference.findings import errors
+from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
+from cdk8s_inference.stack.delivery.plain import CannotRender
+
+EXIT_INVALID_INPUT = 1
+EXIT_READER_GONE = 141
+"""As a shell reports a program that SIGPIPE ended."""
+
+_DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
-def compose(loaded: Sequence[Loaded], platform: Platform) -> list[str]:
-    """The manifests of each deployment, as one YAML text.
+class Failure(click.ClickException):
+    """What is wrong is neither the input nor the usage: a full disk, a missing program."""
 
-    Raises:
-        OSError: Node.js does not start.
-    """
-    # Starting cdk8s starts Node.js, which a wrong input must not wait for.
-    from cdk8s import App
+    exit_code = 2
 
-    from cdk8s_inference.deployment import ModelDeployment
+    def __init__(self, what: str, error: OSError) -> None:
+        where = f": {error.filename}" if error.filename else ""
+        super().__init__(f"{what}: {error.strerror or error}{where}")
 
-    texts = []
-    for item in loaded:
-        # An App each: two documents may describe one deployment on two clusters.
-        app = App()
-        ModelDeployment.from_checked(
-            app, item.deployment.name, item.deployment, item.findings, platform
+
+def _output(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
+    if value == "":  # As of a variable that is not set. Path would take it for this folder.
+        raise click.BadParameter("names no folder; . is the current one")
+    return None if value is None else Path(value)
+
+
+def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _LABEL.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is no namespace: use up to 63 lower case letters, digits and '-'"
         )
-        texts.append(app.synth_yaml())
-    return texts
+    return value
 
 
-def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:
-    """The manifests of a serving stack's three parts, in the order to apply them.
+def _gateway(_: click.Context, __: click.Parameter, value: str) -> Gateway:
+    namespace, slash, name = value.partition("/")
+    if not (slash and _LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)):
+        raise click.BadParameter(
+            f"{value!r} is not NAMESPACE/NAME, such as {_DEFAULT_GATEWAY}, with names of objects"
+        )
+    return Gateway(namespace, name)
 
-    Raises:
-        OSError: Node.js does not start.
-        CannotRender: The charts cannot be rendered here.
+
+def _node_pool(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _LABEL_VALUE.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is no label value: use up to 63 letters, digits, '-', '_' and '.', edged "
+            "by letters or digits"
+        )
+    return value
+
+
+def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    classes: dict[str, str] = {}
+    for value in values:
+        request, equals, device_class = value.partition("=")
+        if not (equals and _LABEL.fullmatch(request) and _SUBDOMAIN.fullmatch(device_class)):
+            raise click.BadParameter(
+                f"{value!r} is not REQUEST=CLASS, such as gpu={DEFAULT_DEVICE_CLASS}, with names "
+                "of a device request and a DeviceClass"
+            )
+        if classes.setdefault(request, device_class) != device_class:
+            raise click.BadParameter(
+                f"request {request!r} has two classes: {classes[request]} and {device_class}"
+            )
+    return classes
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    callback=_output,
+    help="Write a file for each deployment, three for a stack, into this folder. Other files "
+    "there stay, also those of earlier runs.",
+)
+@click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
+@click.option(
+    "-n",
+    "--namespace",
+    callback=_namespace,
+    help="Namespace of every object.  [default: the document's]",
+)
+@click.option(
+    "--gateway",
+    metavar="NAMESPACE/NAME",
+    default=_DEFAULT_GATEWAY,
+    show_default=True,
+    callback=_gateway,
+    help="Gateway that the HTTPRoutes attach to, and that a ServingStack composes.",
+)
+@click.option(
+    "--node-pool",
+    metavar="POOL",
+    callback=_node_pool,
+    help="Pin every engine pod to nodes labelled modelplane.ai/pool=POOL.",
+)
+@click.option(
+    "--device-class",
+    "device_classes",
+    metavar="REQUEST=CLASS",
+    multiple=True,
+    callback=_device_classes,
+    help="DeviceClass of a device request; give it once for each.  "
+    f"[default: {DEFAULT_DEVICE_CLASS} for all]",
+)
+@click.option(
+    "--unified",
+    "unified_mode",
+    type=click.Choice(get_args(UnifiedMode)),
+    default="service",
+    show_default=True,
+    help="What fronts a Unified deployment.",
+)
+@click.option(
+    "--router-release",
+    "router",
+    type=click.Choice([release.version for release in ROUTER_RELEASES]),
+    default=ROUTER_NEWEST.version,
+    show_default=True,
+    help="Release of the llm-d router whose endpoint picker and pd-sidecar run.",
+)
+@click.option(
+    "--delivery",
+    type=click.Choice(tuple(DELIVERIES)),
+    default="flux",
+    show_default=True,
+    help="What installs the charts of a ServingStack.",
+)
+@click.option(
+    "--allow-untested",
+    is_flag=True,
+    help="Compose a ServingStack whose releases are not known to work together.",
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How findings are written, to standard error.",
+)
+def synth(
+    files: tuple[str, ...],
+    output: Path | None,
+    stdout: bool,
+    namespace: str | None,
+    gateway: Gateway,
+    node_pool: str | None,
+    device_classes: dict[str, str],
+    unified_mode: UnifiedMode,
+    router: str,
+    delivery: str,
+    allow_untested: bool,
+    format: Format,
+) -> None:
+    """Turn ModelDeployment and ServingStack documents into manifests to apply.
+
+    Each FILE holds one or more documents, in YAML or JSON; - is standard input. All findings of
+    all documents are reported; nothing is written unless all of them are good.
+
+    Exit status: 0 written, 1 the input is wrong, 2 wrong usage, or a machine that cannot do it.
     """
-    from cdk8s import App, Yaml
-
-    from cdk8s_inference.stack.serving_stack import ServingStack
-
-    composed = ServingStack.from_props(
-        App(), stack.name, stack.props, stack.findings, delivery=delivery
+    if stdout == (output is not None):
+        raise click.UsageError("Give either --output DIR or --stdout.")
+    platform = Platform(
+        gateway=gateway,
+        node_pool=node_pool,
+        device_classes=device_classes,
+        unified_mode=unified_mode,
+        router=router_release(router),
     )
-    charts = (composed.foundation, composed.components, composed)
-    return [Yaml.stringify(*chart.to_json()) for chart in charts]
+    loaded, stacks, findings = load(
+        inputs(files), platform, namespace, allow_untested=allow_untested
+    )
+    if errors(findings):
+        report(findings, format, "nothing written")
+        sys.exit(EXIT_INVALID_INPUT)
+    findings += across(loaded, platform)
+    try:
+        parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
+        texts = compose(loaded, platform)
+    except CannotRender as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise Failure("Cannot start Node.js", error) from None
+    outcome = None
+    try:
+        if output is None:
+            to_stdout([*(text for part in parts for text in part), *texts])
+        else:
+            manifests = dict(zip(file_names(loaded), texts, strict=True))
+            for names, part in zip(stack_file_names(stacks), parts, strict=True):
+                manifests |= zip(names, part, strict=True)
+            write(manifests, output)
+            outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
+    except BrokenPipeError:
+        sys.exit(EXIT_READER_GONE)
+    except OSError as error:
+        target = "standard output" if output is None else f"{str(output)!r}, nothing changed there"
+        raise Failure(f"Cannot write to {target}", error) from None
+    report(findings, format, outcome)
+
+
+def _composed(stacks: int, deployments: int) -> str:
+    """What was composed, such as ``1 serving stack and 2 deployments``."""
+    counted = ((stacks, "serving stack"), (deployments, "deployment"))
+    return " and ".join(plural(count, noun) for count, noun in counted if count)

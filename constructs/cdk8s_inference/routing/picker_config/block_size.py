@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cdk8s_inference.spec.flags import uses
-from cdk8s_inference.spec.model_deployment import Engine
+
+if TYPE_CHECKING:
+    from cdk8s_inference.spec.model_deployment import Engine
 
 VLLM_BLOCK_TOKENS = 16
 """vLLM's block on CUDA where ``--block-size`` is not given."""

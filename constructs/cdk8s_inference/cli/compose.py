@@ -1,0 +1,57 @@
+"""From valid deployments to manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cdk8s_inference.cli.inputs import Loaded, LoadedStack
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Delivery, Flux, K3s, Plain
+
+DELIVERIES: Mapping[str, Delivery] = {
+    "flux": Flux(),
+    "argocd": ArgoCD(),
+    "crossplane": Crossplane(),
+    "k3s": K3s(),
+    "plain": Plain(),
+}
+
+
+def compose(loaded: Sequence[Loaded], platform: Platform) -> list[str]:
+    """The manifests of each deployment, as one YAML text.
+
+    Raises:
+        OSError: Node.js does not start.
+    """
+    # Starting cdk8s starts Node.js, which a wrong input must not wait for.
+    from cdk8s import App
+
+    from cdk8s_inference.deployment import ModelDeployment
+
+    texts = []
+    for item in loaded:
+        # An App each: two documents may describe one deployment on two clusters.
+        app = App()
+        ModelDeployment.from_checked(
+            app, item.deployment.name, item.deployment, item.findings, platform
+        )
+        texts.append(app.synth_yaml())
+    return texts
+
+
+def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:
+    """The manifests of a serving stack's three parts, in the order to apply them.
+
+    Raises:
+        OSError: Node.js does not start.
+        CannotRender: The charts cannot be rendered here.
+    """
+    from cdk8s import App, Yaml
+
+    from cdk8s_inference.stack.serving_stack import ServingStack
+
+    composed = ServingStack.from_props(
+        App(), stack.name, stack.props, stack.findings, delivery=delivery
+    )
+    charts = (composed.foundation, composed.components, composed)
+    return [Yaml.stringify(*chart.to_json()) for chart in charts]

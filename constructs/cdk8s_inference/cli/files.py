@@ -1,0 +1,71 @@
+"""The files that a command line names, and standard input."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.spec.source import MAX_BYTES
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file, or standard input.
+
+    Attributes:
+        argument: How the command line names it; ``-`` is standard input.
+    """
+
+    argument: str
+
+    @property
+    def name(self) -> str:
+        """What findings call it."""
+        return "<stdin>" if self.argument == STDIN else self.argument
+
+    @property
+    def stem(self) -> str:
+        """Its name without folder and suffixes, as part of a file name of any file system."""
+        name = "stdin" if self.argument == STDIN else os.path.basename(self.argument)
+        return re.sub(r"[^a-z0-9_-]+", "-", name.lower().split(".")[0])[:64] or "document"
+
+    def content(self) -> bytes:
+        """Its bytes, one more than is allowed at most.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if self.argument != STDIN:
+            with open(self.argument, "rb") as file:
+                return file.read(MAX_BYTES + 1)
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+
+
+def inputs(arguments: Sequence[str]) -> list[Input]:
+    """The inputs that a command line names. A file that it names twice is read once."""
+    unique: dict[str, Input] = {}
+    for argument in arguments:
+        key = argument if argument == STDIN else os.path.realpath(argument)
+        unique.setdefault(key, Input(argument))
+    return list(unique.values())
+
+
+def unreadable(source: Input, error: OSError) -> Finding:
+    """Why an input cannot be read."""
+    if isinstance(error, IsADirectoryError):
+        fix = f"give the files in it: {os.path.join(source.argument, '*')}"
+    elif isinstance(error, FileNotFoundError):
+        fix = "name a file that exists"
+    else:
+        fix = "name a file that you may read"
+    reason = error.strerror or str(error)
+    return Finding("D001", "error", "", f"cannot be read: {reason}", fix, source.name)

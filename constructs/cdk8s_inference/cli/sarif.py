@@ -1,0 +1,93 @@
+"""Findings as SARIF 2.1.0, which code hosts show beside a change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+
+from cdk8s_inference.checks.explanation import explanation
+from cdk8s_inference.findings import Finding
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(findings: Sequence[Finding]) -> str:
+    """The findings as one SARIF log."""
+    codes = sorted({finding.code for finding in findings})
+    driver = {
+        "name": "cdk8s-inference",
+        "version": version("cdk8s-inference"),
+        "rules": [_rule(code) for code in codes],
+    }
+    results = [_result(finding, codes.index(finding.code)) for finding in findings]
+    log = {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(log, indent=2)
+
+
+def _rule(code: str) -> dict[str, Any]:
+    found = explanation(code)
+    rule: dict[str, Any] = {"id": code}
+    if found is not None:
+        rule["shortDescription"] = {"text": found.title}
+        if found.prevents:
+            rule["fullDescription"] = {"text": found.prevents}
+    return rule
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": {"text": f"{_where(finding)}{finding.message}. To mend it: {finding.fix}."},
+    }
+    result["locations"] = _locations(finding.file, finding.line)
+    if finding.related is not None:
+        related = _locations(finding.related.file, finding.related.line)
+        for location in related:
+            location["message"] = {"text": f"{finding.related.object} {finding.related.path}"}
+        if related:
+            result["relatedLocations"] = related
+    return result
+
+
+def _where(finding: Finding) -> str:
+    parts = " ".join(part for part in (finding.object, finding.path) if part)
+    return f"{parts}: " if parts else ""
+
+
+def _locations(file: str | None, line: int | None) -> list[dict[str, Any]]:
+    if file is None:
+        return []
+    physical: dict[str, Any] = {"artifactLocation": {"uri": PurePath(file).as_posix()}}
+    if line is not None:
+        physical["region"] = {"startLine": line}
+    return [{"physicalLocation": physical}]
+
+
+def github(findings: Iterable[Finding]) -> str:
+    """The findings as annotations of a GitHub workflow, one a line."""
+    return "\n".join(_annotation(finding) for finding in findings)
+
+
+def _annotation(finding: Finding) -> str:
+    level = {"error": "error", "warning": "warning", "note": "notice"}[finding.severity]
+    properties = {"file": finding.file, "line": finding.line, "title": finding.code}
+    given = ",".join(
+        f"{key}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for key, value in properties.items()
+        if value is not None
+    )
+    text = _escaped(f"{_where(finding)}{finding.message}. To mend it: {finding.fix}.")
+    return f"::{level} {given}::{text}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
