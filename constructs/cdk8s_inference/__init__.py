@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
+    from cdk8s_inference.picker_options import PickerOptions
     from cdk8s_inference.platform import Gateway, Platform, Probes
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -63,6 +64,7 @@ _HOMES = {
     "ModelReplica": "cdk8s_inference.deployment",
     "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
+    "PickerOptions": "cdk8s_inference.picker_options",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
@@ -98,6 +100,7 @@ __all__ = [
     "ModelReplica",
     "NotInReleaseError",
     "PickerConfig",
+    "PickerOptions",
     "Platform",
     "Plugin",
     "PodAddition",
