@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.picker_options import PickerOptions
-    from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
@@ -37,12 +37,9 @@ if TYPE_CHECKING:
         UnifiedConfig,
     )
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.spec.model_deployment import (
-        DeviceRequest,
-        Engine,
-        EnvVar,
-        Member,
-    )
+    from cdk8s_inference.sidecar_options import SidecarOptions
+    from cdk8s_inference.spec.engine import Engine, Member
+    from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
 
 _HOMES = {
     "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
@@ -52,14 +49,14 @@ _HOMES = {
     "DisaggRouting": "cdk8s_inference.routing.disagg",
     "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
-    "Engine": "cdk8s_inference.spec.model_deployment",
+    "Engine": "cdk8s_inference.spec.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
     "Gateway": "cdk8s_inference.platform",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
-    "Member": "cdk8s_inference.spec.model_deployment",
+    "Member": "cdk8s_inference.spec.engine",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "NotInReleaseError": "cdk8s_inference.releases",
@@ -74,6 +71,8 @@ _HOMES = {
     "Profile": "cdk8s_inference.routing.picker_config",
     "RawPickerConfig": "cdk8s_inference.routing.picker_config",
     "RouterRelease": "cdk8s_inference.releases",
+    "Shutdown": "cdk8s_inference.platform",
+    "SidecarOptions": "cdk8s_inference.sidecar_options",
     "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
     "router_release": "cdk8s_inference.releases",
@@ -110,6 +109,8 @@ __all__ = [
     "Profile",
     "RawPickerConfig",
     "RouterRelease",
+    "Shutdown",
+    "SidecarOptions",
     "UnifiedConfig",
     "UnifiedRouting",
     "router_release",

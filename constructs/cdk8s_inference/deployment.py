@@ -23,17 +23,18 @@ from cdk8s_inference.spec.model_deployment import (
     Engine,
     ModelCacheRef,
     ModelDeploymentSpec,
-    Phase,
     ReplicaMetadata,
     ReplicaSpec,
     ReplicaTemplate,
     Serving,
     ServingMode,
+    Stage,
 )
 from cdk8s_inference.spec.source import MAX_BYTES, Document, read
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
+    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class ModelReplica(Construct):
@@ -60,19 +61,22 @@ class ModelReplica(Construct):
         model_cache: str | None = None,
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
+        _checked: bool = False,
     ) -> None:
         """Composes the replica.
 
         Args:
             name: Name of its Service or pool and its route; the engines' names start with it.
             namespace: Where everything goes.
-            engines: What to run, each under its own name; for PrefillDecode one engine of each
-                phase.
+            engines: What to run, each under its own name; for PrefillDecode at least one of
+                phase Prefill and one of phase Decode.
             serving_mode: How requests reach the engines.
             model_cache: Model cache that every engine mounts.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of every object.
+            picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices.
 
         Raises:
@@ -98,11 +102,16 @@ class ModelReplica(Construct):
             )
             for engine in engines
         }
-        self.phases: dict[str, Phase] = {
-            engine.name: engine.phase for engine in engines if engine.phase
+        self.phases: dict[str, Stage] = {
+            engine.name: engine.stage for engine in engines if engine.stage
         }
         self.routing = self._route(
-            namespace=namespace, part_of=part_of, object_labels=object_labels, platform=platform
+            namespace=namespace,
+            part_of=part_of,
+            object_labels=object_labels,
+            config=picker_config,
+            platform=platform,
+            checked=_checked,
         )
 
     def _route(
@@ -111,7 +120,9 @@ class ModelReplica(Construct):
         namespace: str,
         part_of: str | None,
         object_labels: Mapping[str, str] | None,
+        config: PickerConfig | None,
         platform: Platform | None,
+        checked: bool,
     ) -> UnifiedRouting | DisaggRouting:
         if self.serving_mode == "Unified":
             return UnifiedRouting(
@@ -120,6 +131,7 @@ class ModelReplica(Construct):
                 engines=list(self.engines.values()),
                 name=self.name,
                 namespace=namespace,
+                config=config,
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
@@ -127,17 +139,20 @@ class ModelReplica(Construct):
         # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
         from cdk8s_inference.routing.disagg import DisaggRouting
 
-        by_phase = {group.engine.phase: group for group in self.engines.values()}
+        groups = self.engines.values()
         return DisaggRouting(
             self,
             "routing",
-            prefill=by_phase["Prefill"],
-            decode=by_phase["Decode"],
+            prefill=[group for group in groups if group.engine.stage == "Prefill"],
+            decode=[group for group in groups if group.engine.stage == "Decode"],
+            encode=[group for group in groups if group.engine.stage == "Encode"],
             name=self.name,
             namespace=namespace,
+            config=config,
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,
+            _checked=checked,
         )
 
 
@@ -162,6 +177,7 @@ class ModelDeployment(Chart):
         replicas: int = 1,
         model_cache: str | None = None,
         labels: Mapping[str, str] | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         _checked: Sequence[Finding] | None = None,
     ) -> None:
@@ -170,11 +186,12 @@ class ModelDeployment(Chart):
         Args:
             name: The deployment's name: a DNS label that starts with a letter.
             namespace: Where its objects go.
-            engines: 1 to 8 engines; for PrefillDecode one Prefill and one Decode.
+            engines: 1 to 8 engines; for PrefillDecode at least one Prefill and one Decode.
             serving_mode: ``Unified`` (default) or ``PrefillDecode``.
             replicas: Complete serving instances, 1 (default) to 10.
             model_cache: Name of the model cache that engines mount at /mnt/models.
             labels: Further labels of every object.
+            picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices; the default suits a cluster with a gateway
                 ``modelplane-system/inference-gateway`` and NVIDIA's DRA driver.
 
@@ -206,7 +223,9 @@ class ModelDeployment(Chart):
                 model_cache=model_cache,
                 part_of=name,
                 object_labels=labels,
+                picker_config=picker_config,
                 platform=platform,
+                _checked=True,
             )
             for index in range(replicas)
         ]
@@ -345,9 +364,13 @@ def _require_fit(replica: str, engines: Sequence[Engine], mode: ServingMode) -> 
     engine_names = [engine.name for engine in engines]
     if len(set(engine_names)) != len(engine_names):
         raise ValueError(f"{replica}: each engine needs a name of its own, found {engine_names}")
-    phases = {engine.name: engine.phase for engine in engines}
-    if mode == "PrefillDecode" and sorted(map(str, phases.values())) != ["Decode", "Prefill"]:
-        raise ValueError(f"{replica}: PrefillDecode needs one engine of each phase, found {phases}")
+    phases = {engine.name: engine.stage for engine in engines}
+    missing = {"Prefill", "Decode"} - {*phases.values()}
+    if mode == "PrefillDecode" and (missing or None in phases.values()):
+        raise ValueError(
+            f"{replica}: PrefillDecode needs a phase on each engine, Prefill on one at least and "
+            f"Decode on one, found {phases}"
+        )
 
 
 def _spec(

@@ -162,7 +162,7 @@ class EndpointPicker(Construct):
                 api_version=f"{_RBAC}/v1",
                 kind="ClusterRole",
                 metadata=self._cluster_metadata(part),
-                body={"rules": [_rule(permission) for permission in permissions]},
+                body={"rules": [permission.rule() for permission in permissions]},
             )
         cluster_manifest(
             self,
@@ -328,16 +328,6 @@ class EndpointPicker(Construct):
         if experimental and release.experimental_flag is not None:
             flags[release.experimental_flag] = True
         return flags
-
-
-def _rule(permission: Permission) -> dict[str, list[str]]:
-    if permission.urls:
-        return {"nonResourceURLs": [*permission.urls], "verbs": [*permission.verbs]}
-    return {
-        "apiGroups": [permission.api_group],
-        "resources": [*permission.resources],
-        "verbs": [*permission.verbs],
-    }
 
 
 def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:

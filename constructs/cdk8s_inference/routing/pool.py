@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
@@ -25,7 +25,7 @@ def picked_pool(
     *,
     name: str,
     namespace: str,
-    port: int,
+    ports: Sequence[int],
     config: PickerConfig,
     part_of: str | None,
     object_labels: Mapping[str, str] | None,
@@ -60,7 +60,7 @@ def picked_pool(
         ),
         spec=api.InferencePoolSpec(
             selector=api.InferencePoolSpecSelector(match_labels={labels.SERVES: name}),
-            target_ports=[api.InferencePoolSpecTargetPorts(number=port)],
+            target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
             endpoint_picker_ref=endpoint_picker,
         ),
     )

@@ -14,9 +14,15 @@ from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.route import SERVICE_PORT, http_route, route_path
+from cdk8s_inference.spec.connector import engine_runtime
+from cdk8s_inference.spec.document import engine_cursor
+from cdk8s_inference.spec.runtime import Runtime
+
+_ENGINE_LABELS: Mapping[Runtime, str] = {"sglang": "sglang", "trtllm": "trtllm-serve"}
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class UnifiedRouting(Construct):
@@ -39,6 +45,7 @@ class UnifiedRouting(Construct):
         engines: Sequence[EngineGroup],
         name: str,
         namespace: str,
+        config: PickerConfig | None = None,
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
@@ -49,6 +56,8 @@ class UnifiedRouting(Construct):
             engines: The engines; all listen on the same port.
             name: Name of the Service or pool, and of the route.
             namespace: The engines' namespace; with the name it makes the route's path.
+            config: What a picker is configured to do; by default it prefers pods that know the
+                prefix. Nothing reads it where a Service fronts the engines.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of the objects.
             platform: The platform's choices: the gateway, and what fronts the engines.
@@ -59,21 +68,48 @@ class UnifiedRouting(Construct):
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
-        ports = {engine.name: engine.port for engine in engines}
-        if len(set(ports.values())) != 1:
-            raise ValueError(f"{name}: the engines must listen on one port, found {ports}")
+        platform = platform or Platform()
+        listening = {engine.name: engine.ports for engine in engines}
+        if len(set(listening.values())) != 1:
+            found = {
+                engine: ports[0] if len(ports) == 1 else ports
+                for engine, ports in listening.items()
+            }
+            raise ValueError(f"{name}: the engines must listen on one port, found {found}")
+        ports = engines[0].ports
+        if platform.unified_mode == "service" and len(ports) > 1:
+            raise ValueError(
+                f"{name}: a Service leads to one port, and the engines listen on {ports}; set "
+                'Platform(unified_mode="picker")'
+            )
+        if config is not None and platform.unified_mode == "service":
+            raise ValueError(
+                f"{name}: a Service fronts the engines, and a picker's configuration is given; set "
+                'Platform(unified_mode="picker"), or leave it out'
+            )
+        if config is not None and config.verdict(platform.router).disaggregated:
+            raise ValueError(
+                f"{name}: the picker's configuration is for prefill and decode pods, and these "
+                "pods do whole requests; give a UnifiedConfig"
+            )
         super().__init__(scope, id)
-        add_together([(engine, PodAddition(labels={labels.SERVES: name})) for engine in engines])
+        add_together(
+            [
+                (
+                    engine,
+                    PodAddition(labels={labels.SERVES: name, **_engine_label(engine, platform)}),
+                )
+                for engine in engines
+            ]
+        )
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name)
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
-        platform = platform or Platform()
         own_labels = labels.of_routing(name, part_of, object_labels)
-        port = engines[0].port
         if platform.unified_mode == "service":
-            backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": port}
+            backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": ports[0]}
             self.backend = manifest(
                 self,
                 "service",
@@ -93,8 +129,8 @@ class UnifiedRouting(Construct):
                 self,
                 name=name,
                 namespace=namespace,
-                port=port,
-                config=UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
+                ports=ports,
+                config=config or UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
@@ -108,3 +144,12 @@ class UnifiedRouting(Construct):
             gateway=platform.gateway,
             backend="Service" if platform.unified_mode == "service" else "InferencePool",
         )
+
+
+def _engine_label(engine: EngineGroup, platform: Platform) -> dict[str, str]:
+    """Tells a picker whose metrics an engine has: it takes a pod without the label for vLLM's."""
+    kind = engine_runtime(engine_cursor(engine.engine))
+    name = _ENGINE_LABELS.get(kind) if kind else None
+    if platform.unified_mode == "service" or name is None:
+        return {}
+    return {platform.router.picker.engine_label: name}

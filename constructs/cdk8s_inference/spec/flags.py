@@ -55,6 +55,11 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     return sorted(found, key=lambda use: use.place[0] != "args")
 
 
+def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[str]:
+    """Everything that is run, as words; of a ``sh -c`` script each of its own."""
+    return [word.text for found in _commands(command or (), args or ()) for word in found]
+
+
 def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
     """What is run, as words: the whole of it, or each command of a shell's script."""
     elements = [
