@@ -28,7 +28,8 @@ from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
 from cdk8s_inference.routing.sidecar_account import sidecar_account
 from cdk8s_inference.spec.connector import Handover, handover
 from cdk8s_inference.spec.document import engine_cursor
-from cdk8s_inference.spec.model_deployment import EnvVar, Stage
+from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.model_deployment import Engine, EnvVar, Stage
 from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
 from cdk8s_inference.spec.shapes import pool_shape
 
@@ -40,7 +41,7 @@ _SIDE_CHANNEL = (
 )
 _NIXL = "nixlv2"
 
-Engines = EngineGroup | Sequence[EngineGroup]
+EngineGroups = EngineGroup | Sequence[EngineGroup]
 
 
 class DisaggRouting(Construct):
@@ -65,9 +66,9 @@ class DisaggRouting(Construct):
         scope: Construct,
         id: str,
         *,
-        prefill: Engines,
-        decode: Engines,
-        encode: Engines = (),
+        prefill: EngineGroups,
+        decode: EngineGroups,
+        encode: EngineGroups = (),
         name: str,
         namespace: str,
         config: PickerConfig | None = None,
@@ -81,7 +82,7 @@ class DisaggRouting(Construct):
         Args:
             prefill: One engine or several that listen on port 8000, where sidecars call them.
             decode: One or several that listen on another port than 8000, which sidecars take.
-            encode: Engines that encode images, video and audio, on port 8000; none by default.
+            encode: EngineGroups that encode images, video and audio, on port 8000; none by default.
             name: Name of the pool and the route.
             namespace: The engines' namespace; with the name it makes the route's path.
             config: What the picker is configured to do; by default it prefers pods that know
@@ -109,7 +110,7 @@ class DisaggRouting(Construct):
             "Decode": _listed(decode),
         }
         _require_fit(name, stages)
-        agreed, self_findings = _agreed(stages, platform, warn=not _checked)
+        agreed, known = _agreed(stages, platform, warn=not _checked)
         ranks = len(stages["Decode"][0].ports)
         if config is None:
             config = _default_config(stages, agreed)
@@ -119,7 +120,7 @@ class DisaggRouting(Construct):
         self.namespace = namespace
         self.path = route_path(namespace, name)
         self.handover = agreed
-        self.findings = self_findings
+        self.findings = known
         own_labels = labels.of_routing(name, part_of, object_labels)
         account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
         add_together(
@@ -154,7 +155,7 @@ class DisaggRouting(Construct):
         )
 
 
-def _listed(engines: Engines) -> list[EngineGroup]:
+def _listed(engines: EngineGroups) -> list[EngineGroup]:
     return [engines] if isinstance(engines, EngineGroup) else list(engines)
 
 
@@ -273,6 +274,7 @@ def _addition(
             ranks=len(group.ports),
             encoder_connector=encoder if encoded else None,
             guarded_pool=f"{routing.namespace}/{routing.name}" if account else None,
+            guarded_engine=_wants_key(group.engine),
             # Past the engine's drain, and within the pod's grace period.
             wait_seconds=None
             if native
@@ -285,4 +287,12 @@ def _addition(
         containers=() if native else proxy,
         volumes=[TOKEN_VOLUME] if account else (),
         service_account=account,
+    )
+
+
+def _wants_key(engine: Engine) -> bool:
+    container = engine.serving_member.container
+    names = {variable.name for variable in container.env or ()}
+    return bool(uses(container.command, container.args, "--api-key", "--api_key")) or (
+        "VLLM_API_KEY" in names
     )

@@ -35,6 +35,9 @@ TOKEN_VOLUME: dict[str, Any] = {
 }
 """What Kubernetes mounts of a ServiceAccount, for the sidecar alone: no engine needs it."""
 
+_OPEN_PATH = "/metrics"
+"""Answered by the engine too, also to those without its API key."""
+
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -47,6 +50,7 @@ def sidecar(
     encoder_connector: str | None = None,
     guarded_pool: str | None = None,
     wait_seconds: int | None = None,
+    guarded_engine: bool = False,
 ) -> dict[str, Any]:
     """The sidecar's container.
 
@@ -63,6 +67,7 @@ def sidecar(
             call any address.
         wait_seconds: How long it serves on when it is asked to stop. A native sidecar is asked
             only when the engine has ended, and needs no wait.
+        guarded_engine: Whether the engine wants a key from whoever asks for its models.
 
     Raises:
         NotInReleaseError: The release has no such encoder connector.
@@ -97,7 +102,7 @@ def sidecar(
         "image": release.sidecar.image,
         "args": release.arguments("sidecar", flags),
         "ports": container_ports("sidecar", rank_ports(SERVING_PORT, ranks)),
-        "readinessProbe": _readiness(release),
+        "readinessProbe": _readiness(_OPEN_PATH if guarded_engine else release.sidecar.engine_path),
         # No limits: a sidecar that is killed for memory cuts every stream of its pod.
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "securityContext": {
@@ -117,7 +122,7 @@ def sidecar(
     return container
 
 
-def _readiness(release: RouterRelease) -> dict[str, Any]:
+def _readiness(path: str) -> dict[str, Any]:
     """Whether requests reach the engine, by a path that the engine answers through the sidecar.
 
     Its own /health is 200 with the engine dead (seen run). There is no startup probe: the engine
@@ -125,7 +130,7 @@ def _readiness(release: RouterRelease) -> dict[str, Any]:
     no liveness probe: a restart of the sidecar does not heal the engine, and cuts its streams.
     """
     return {
-        "httpGet": {"path": release.sidecar.engine_path, "port": SERVING_PORT},
+        "httpGet": {"path": path, "port": SERVING_PORT},
         "periodSeconds": 10,
         "timeoutSeconds": 5,
     }
