@@ -30,7 +30,7 @@ from cdk8s_inference import (
     UnifiedConfig,
 )
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
-from cdk8s_inference.spec.model_deployment import EnvVar
+from cdk8s_inference.spec.model_deployment import EnvVar, Phase
 from tests.kit.synth import of_kind, synthesized, the
 from tests.spec.builders import NIXL
 
@@ -43,15 +43,16 @@ SGLANG = ("--disaggregation-transfer-backend=nixl", "--disaggregation-bootstrap-
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 
 
+def engine(phase: Phase, port: int, args: list[str], **fields: Any) -> Engine:
+    said = [f"--port={port}", *args]
+    name = phase.lower()
+    return Engine.standalone(name, phase=phase, image="i", devices=[GPU], args=said, **fields)
+
+
 def engines(prefill: list[str], decode: list[str], **fields: Any) -> list[Engine]:
     return [
-        Engine.standalone(
-            name, phase=phase, image="i", devices=[GPU], args=[f"--port={port}", *args], **fields
-        )
-        for name, phase, port, args in (
-            ("prefill", "Prefill", 8000, prefill),
-            ("decode", "Decode", 8001, decode),
-        )
+        engine("Prefill", 8000, prefill, **fields),
+        engine("Decode", 8001, decode, **fields),
     ]
 
 
@@ -136,9 +137,9 @@ def test_mooncake_has_a_bootstrap_port_and_no_side_channel() -> None:
 def test_the_users_flags_stay_as_they_are() -> None:
     for said in (vllm(), sglang()):
         objects = composed(said)
-        for engine in said:
-            container = template(objects, engine.name)["spec"]["containers"][0]
-            assert container["args"] == engine.members[0].container.args
+        for each in said:
+            container = template(objects, each.name)["spec"]["containers"][0]
+            assert container["args"] == each.members[0].container.args
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_what_engines_disagree_on_is_refused_and_leaves_nothing() -> None:
 
 def by_hand(prefill: list[str], decode: list[str]) -> DisaggRouting:
     chart = Chart(App(), "chart", namespace="ml-team")
-    groups = [EngineGroup(chart, engine.name, engine=engine) for engine in engines(prefill, decode)]
+    groups = [EngineGroup(chart, each.name, engine=each) for each in engines(prefill, decode)]
     return DisaggRouting(
         chart, "route", prefill=groups[0], decode=groups[1], name="to", namespace="ml-team"
     )
