@@ -1,8 +1,17 @@
-"""The app to copy: two deployments in typed Python, and one read from a document."""
+"""The app to copy: a serving stack, two deployments in typed Python, one read from a document."""
 
 from pathlib import Path
 
-from cdk8s_inference import App, DeviceRequest, Engine, EnvVar, ModelDeployment, Platform
+from cdk8s_inference import (
+    App,
+    DeviceRequest,
+    Engine,
+    EnvVar,
+    Flux,
+    ModelDeployment,
+    Platform,
+    ServingStack,
+)
 
 HERE = Path(__file__).parent
 IMAGE = "vllm/vllm-openai:v0.23.0"
@@ -16,8 +25,11 @@ def gpus(count: int) -> DeviceRequest:
     return DeviceRequest.of("gpu", f'{memory}.compareTo(quantity("70Gi")) >= 0', count=count)
 
 
-platform = Platform(node_pool="h100")
 app = App()
+
+# What a cluster needs first: CRDs, controllers, the gateway. Flux installs the charts.
+stack = ServingStack(app, "stack", delivery=Flux(), kubernetes="1.34")
+platform = Platform(gateway=stack.gateway, node_pool="h100")
 
 # One engine, prefill and decode together, two complete replicas of it.
 ModelDeployment(

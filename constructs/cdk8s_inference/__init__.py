@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.picker_options import PickerOptions
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
+    from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.picker_config import (
@@ -40,28 +41,45 @@ if TYPE_CHECKING:
     from cdk8s_inference.sidecar_options import SidecarOptions
     from cdk8s_inference.spec.engine import Engine, Member
     from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
+    from cdk8s_inference.stack.component import Component, HelmChart
+    from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
+    from cdk8s_inference.stack.listener import Listener
+    from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
+    from cdk8s_inference.stack.serving_stack import ServingStack
 
 _HOMES = {
     "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
     "App": "cdk8s",
     "ApproximatePrefix": "cdk8s_inference.routing.picker_config",
+    "ArgoCD": "cdk8s_inference.stack.delivery",
+    "Component": "cdk8s_inference.stack.component",
+    "Crossplane": "cdk8s_inference.stack.delivery",
+    "DevicePlugin": "cdk8s_inference.stack.options",
     "DeviceRequest": "cdk8s_inference.spec.model_deployment",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
     "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
+    "DraDriver": "cdk8s_inference.stack.options",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
     "Engine": "cdk8s_inference.spec.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
+    "Flux": "cdk8s_inference.stack.delivery",
     "Gateway": "cdk8s_inference.platform",
+    "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
+    "Issuer": "cdk8s_inference.stack.options",
+    "K3s": "cdk8s_inference.stack.delivery",
+    "Listener": "cdk8s_inference.stack.listener",
     "Member": "cdk8s_inference.spec.engine",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
+    "Monitoring": "cdk8s_inference.stack.options",
     "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
     "PickerOptions": "cdk8s_inference.picker_options",
+    "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
@@ -71,8 +89,10 @@ _HOMES = {
     "Profile": "cdk8s_inference.routing.picker_config",
     "RawPickerConfig": "cdk8s_inference.routing.picker_config",
     "RouterRelease": "cdk8s_inference.releases",
+    "ServingStack": "cdk8s_inference.stack.serving_stack",
     "Shutdown": "cdk8s_inference.platform",
     "SidecarOptions": "cdk8s_inference.sidecar_options",
+    "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
     "router_release": "cdk8s_inference.releases",
@@ -83,23 +103,35 @@ __all__ = [
     "AlwaysDisaggregate",
     "App",
     "ApproximatePrefix",
+    "ArgoCD",
+    "Component",
+    "Crossplane",
+    "DevicePlugin",
     "DeviceRequest",
     "DisaggRouting",
     "DisaggregatedConfig",
+    "DraDriver",
     "EndpointPicker",
     "Engine",
     "EngineGroup",
     "EnvVar",
     "Finding",
+    "Flux",
     "Gateway",
+    "HelmChart",
     "InferenceWarning",
     "InvalidInput",
+    "Issuer",
+    "K3s",
+    "Listener",
     "Member",
     "ModelDeployment",
     "ModelReplica",
+    "Monitoring",
     "NotInReleaseError",
     "PickerConfig",
     "PickerOptions",
+    "Plain",
     "Platform",
     "Plugin",
     "PodAddition",
@@ -109,8 +141,10 @@ __all__ = [
     "Profile",
     "RawPickerConfig",
     "RouterRelease",
+    "ServingStack",
     "Shutdown",
     "SidecarOptions",
+    "StackVersions",
     "UnifiedConfig",
     "UnifiedRouting",
     "router_release",

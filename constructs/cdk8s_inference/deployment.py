@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -30,7 +29,7 @@ from cdk8s_inference.spec.model_deployment import (
     ServingMode,
     Stage,
 )
-from cdk8s_inference.spec.source import MAX_BYTES, Document, read
+from cdk8s_inference.spec.source import Document, single
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -212,6 +211,9 @@ class ModelDeployment(Chart):
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         _names_of_app.setdefault(scope.node.root, {}).update(claims)
         self.findings = tuple(_checked)
+        stack = platform.gateway.stack
+        if stack is not None and stack.node.root is self.node.root:
+            self.node.add_dependency(stack)
         self.replicas = [
             ModelReplica(
                 self,
@@ -252,23 +254,7 @@ class ModelDeployment(Chart):
             OSError: The file cannot be read.
             ValueError: As for typed values.
         """
-        file = os.fspath(path)
-        with Path(path).open("rb") as content:
-            documents, findings = read(content.read(MAX_BYTES + 1), file)
-        if len(documents) != 1 and not findings:
-            findings = [
-                Finding(
-                    "D012",
-                    "error",
-                    "",
-                    f"holds {len(documents)} documents",
-                    "give a file with one; cdk8s-inference synth takes many",
-                    file,
-                )
-            ]
-        if findings:
-            raise InvalidInput(findings)
-        return cls._from(scope, id, documents[0], namespace, platform)
+        return cls._from(scope, id, single(path), namespace, platform)
 
     @classmethod
     def from_document(

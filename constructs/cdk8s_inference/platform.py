@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
@@ -39,10 +39,14 @@ class Gateway:
     Attributes:
         namespace: Its namespace; its listeners must allow routes from the workloads' one.
         name: Its name.
+        section_name: The one listener to attach to; None for all that take HTTP.
+        stack: The :class:`ServingStack` that composes it; a deployment then comes after that.
     """
 
     namespace: DnsLabel = "modelplane-system"
     name: ObjectName = "inference-gateway"
+    section_name: ObjectName | None = None
+    stack: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -14,7 +14,7 @@ def findings(
     *paths: Path, platform: Platform | None = None, namespace: str | None = None
 ) -> list[Finding]:
     platform = platform or Platform()
-    loaded, problems = load(inputs([str(path) for path in paths]), platform, namespace)
+    loaded, _, problems = load(inputs([str(path) for path in paths]), platform, namespace)
     assert not [problem for problem in problems if problem.severity == "error"]
     return across(loaded, platform)
 

@@ -13,12 +13,12 @@ from tests.spec.builders import ABSENT, edited
 
 
 def loaded(*paths: Path, namespace: str | None = None) -> tuple[list[str], list[Finding]]:
-    valid, findings = load(inputs([str(path) for path in paths]), Platform(), namespace)
+    valid, _, findings = load(inputs([str(path) for path in paths]), Platform(), namespace)
     return [item.name for item in valid], findings
 
 
 def unreadable(argument: str) -> Finding:
-    valid, [finding] = load(inputs([argument]), Platform(), None)
+    valid, _, [finding] = load(inputs([argument]), Platform(), None)
     assert not valid
     assert (finding.code, finding.severity) == ("D001", "error")
     return finding
@@ -96,7 +96,7 @@ def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file without an end")
 def test_a_file_without_an_end() -> None:
-    [finding] = load(inputs(["/dev/zero"]), Platform(), None)[1]
+    [finding] = load(inputs(["/dev/zero"]), Platform(), None)[2]
     assert finding.code == "D002"
 
 

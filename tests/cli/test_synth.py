@@ -25,7 +25,7 @@ def test_the_same_as_the_construct_writes(tmp_path: Path, mode: UnifiedMode) -> 
     ]
     platform = Platform(unified_mode=mode)
     file = save(tmp_path / "all.yaml", *documents)
-    loaded, _ = load(inputs([str(file)]), platform, None)
+    loaded, _, _ = load(inputs([str(file)]), platform, None)
     expected = []
     for document in documents:
         app = App()
@@ -37,7 +37,7 @@ def test_the_same_as_the_construct_writes(tmp_path: Path, mode: UnifiedMode) -> 
 def test_deployments_of_one_name_do_not_meet(tmp_path: Path) -> None:
     """Each has an app of its own: in one app their names would be refused."""
     file = save(tmp_path / "twice.yaml", builders.unified(), builders.unified())
-    loaded, _ = load(inputs([str(file)]), Platform(), None)
+    loaded, _, _ = load(inputs([str(file)]), Platform(), None)
     first, second = compose(loaded, Platform())
     assert first == second
     app = App()

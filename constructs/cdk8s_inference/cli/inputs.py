@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.document import Deployment, check
+from cdk8s_inference.spec.serving_stack import is_serving_stack
 from cdk8s_inference.spec.source import MAX_BYTES, Document, read
+from cdk8s_inference.stack.document import read_stack
+from cdk8s_inference.stack.props import StackProps
 
 STDIN = "-"
 
@@ -74,6 +77,23 @@ class Loaded:
         return f"{self.deployment.namespace}/{self.deployment.name}"
 
 
+@dataclass(frozen=True)
+class LoadedStack:
+    """A valid serving stack and where it came from.
+
+    Attributes:
+        name: The document's name.
+        props: What the stack is made from.
+        findings: What was found in its document.
+        source: The document's file.
+    """
+
+    name: str
+    props: StackProps
+    findings: Sequence[Finding]
+    source: Input
+
+
 def inputs(arguments: Sequence[str]) -> list[Input]:
     """The inputs that a command line names. A file that it names twice is read once."""
     unique: dict[str, Input] = {}
@@ -84,10 +104,15 @@ def inputs(arguments: Sequence[str]) -> list[Input]:
 
 
 def load(
-    sources: Sequence[Input], platform: Platform, namespace: str | None
-) -> tuple[list[Loaded], list[Finding]]:
-    """Every valid deployment of the inputs, and every finding of all of them."""
+    sources: Sequence[Input],
+    platform: Platform,
+    namespace: str | None,
+    *,
+    allow_untested: bool = False,
+) -> tuple[list[Loaded], list[LoadedStack], list[Finding]]:
+    """Every valid deployment and stack of the inputs, and every finding of all of them."""
     loaded: list[Loaded] = []
+    stacks: list[LoadedStack] = []
     findings: list[Finding] = []
     for source in sources:
         try:
@@ -98,11 +123,19 @@ def load(
         documents, problems = read(content, source.name)
         findings += problems
         for document in documents:
-            deployment, found = check(document, platform, namespace=namespace)
+            if is_serving_stack(document):
+                props, found = read_stack(
+                    document, gateway=platform.gateway, allow_untested=allow_untested
+                )
+                if props is not None:
+                    name = document.data["metadata"]["name"]
+                    stacks.append(LoadedStack(name, props, found, source))
+            else:
+                deployment, found = check(document, platform, namespace=namespace)
+                if deployment is not None:
+                    loaded.append(Loaded(deployment, found, document, source))
             findings += found
-            if deployment is not None:
-                loaded.append(Loaded(deployment, found, document, source))
-    return loaded, findings
+    return loaded, stacks, findings
 
 
 def _unreadable(source: Input, error: OSError) -> Finding:

@@ -12,12 +12,13 @@ import click
 
 from cdk8s_inference.cli.across import across
 from cdk8s_inference.cli.inputs import inputs, load
-from cdk8s_inference.cli.output import file_names, to_stdout, write
+from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
-from cdk8s_inference.cli.synth import compose
+from cdk8s_inference.cli.synth import DELIVERIES, compose, compose_stack
 from cdk8s_inference.findings import errors
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
+from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
 EXIT_READER_GONE = 141
@@ -104,8 +105,8 @@ def main() -> None:
     metavar="DIR",
     type=click.Path(file_okay=False),
     callback=_output,
-    help="Write a file for each deployment into this folder. Other files there stay, also those "
-    "of earlier runs.",
+    help="Write a file for each deployment, three for a stack, into this folder. Other files "
+    "there stay, also those of earlier runs.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
 @click.option(
@@ -120,7 +121,7 @@ def main() -> None:
     default=_DEFAULT_GATEWAY,
     show_default=True,
     callback=_gateway,
-    help="Gateway that the HTTPRoutes attach to.",
+    help="Gateway that the HTTPRoutes attach to, and that a ServingStack composes.",
 )
 @click.option(
     "--node-pool",
@@ -154,6 +155,18 @@ def main() -> None:
     help="Release of the llm-d router whose endpoint picker and pd-sidecar run.",
 )
 @click.option(
+    "--delivery",
+    type=click.Choice(tuple(DELIVERIES)),
+    default="flux",
+    show_default=True,
+    help="What installs the charts of a ServingStack.",
+)
+@click.option(
+    "--allow-untested",
+    is_flag=True,
+    help="Compose a ServingStack whose releases are not known to work together.",
+)
+@click.option(
     "--format",
     "format",
     type=click.Choice(FORMATS),
@@ -171,9 +184,11 @@ def synth(
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
     router: str,
+    delivery: str,
+    allow_untested: bool,
     format: Format,
 ) -> None:
-    """Turn ModelDeployment documents into manifests to apply.
+    """Turn ModelDeployment and ServingStack documents into manifests to apply.
 
     Each FILE holds one or more documents, in YAML or JSON; - is standard input. All findings of
     all documents are reported; nothing is written unless all of them are good.
@@ -189,25 +204,39 @@ def synth(
         unified_mode=unified_mode,
         router=router_release(router),
     )
-    loaded, findings = load(inputs(files), platform, namespace)
+    loaded, stacks, findings = load(
+        inputs(files), platform, namespace, allow_untested=allow_untested
+    )
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
     findings += across(loaded, platform)
     try:
+        parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
         texts = compose(loaded, platform)
+    except CannotRender as error:
+        raise click.UsageError(str(error)) from None
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
     outcome = None
     try:
         if output is None:
-            to_stdout(texts)
+            to_stdout([*(text for part in parts for text in part), *texts])
         else:
-            write(dict(zip(file_names(loaded), texts, strict=True)), output)
-            outcome = f"{plural(len(texts), 'deployment')} written to {output}"
+            manifests = dict(zip(file_names(loaded), texts, strict=True))
+            for names, part in zip(stack_file_names(stacks), parts, strict=True):
+                manifests |= zip(names, part, strict=True)
+            write(manifests, output)
+            outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     except BrokenPipeError:
         sys.exit(EXIT_READER_GONE)
     except OSError as error:
         target = "standard output" if output is None else f"{str(output)!r}, nothing changed there"
         raise Failure(f"Cannot write to {target}", error) from None
     report(findings, format, outcome)
+
+
+def _composed(stacks: int, deployments: int) -> str:
+    """What was composed, such as ``1 serving stack and 2 deployments``."""
+    counted = ((stacks, "serving stack"), (deployments, "deployment"))
+    return " and ".join(plural(count, noun) for count, noun in counted if count)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from cdk8s_inference.cli.inputs import Loaded
+from cdk8s_inference.cli.inputs import Loaded, LoadedStack
 
 SUFFIX = ".k8s.yaml"
 
@@ -23,10 +23,29 @@ def file_names(loaded: Sequence[Loaded]) -> list[str]:
     Where several deployments share these, the name of the file that each came from is added,
     and a number where that is not enough.
     """
-    names = _distinguished(
+    return _unique(
         [f"{item.deployment.namespace}.{item.deployment.name}" for item in loaded],
         [item.source.stem for item in loaded],
     )
+
+
+STACK_PARTS = ("foundation", "components", "gateway")
+
+
+def stack_file_names(stacks: Sequence[LoadedStack]) -> list[list[str]]:
+    """The file names of each stack's parts.
+
+    They sort before those of deployments, and in the order of the parts, since ``kubectl``
+    applies a folder's files by name.
+    """
+    bases = _unique([stack.name for stack in stacks], [stack.source.stem for stack in stacks])
+    return [
+        [f"{index:04}-{part}.{base}" for index, part in enumerate(STACK_PARTS)] for base in bases
+    ]
+
+
+def _unique(names: Sequence[str], stems: Sequence[str]) -> list[str]:
+    names = _distinguished(names, stems)
     seen: Counter[str] = Counter()
     numbers = []
     for name in names:

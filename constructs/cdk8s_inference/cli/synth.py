@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from cdk8s_inference.cli.inputs import Loaded
+from cdk8s_inference.cli.inputs import Loaded, LoadedStack
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Delivery, Flux, K3s, Plain
+
+DELIVERIES: Mapping[str, Delivery] = {
+    "flux": Flux(),
+    "argocd": ArgoCD(),
+    "crossplane": Crossplane(),
+    "k3s": K3s(),
+    "plain": Plain(),
+}
 
 
 def compose(loaded: Sequence[Loaded], platform: Platform) -> list[str]:
@@ -28,3 +37,21 @@ def compose(loaded: Sequence[Loaded], platform: Platform) -> list[str]:
         )
         texts.append(app.synth_yaml())
     return texts
+
+
+def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:
+    """The manifests of a serving stack's three parts, in the order to apply them.
+
+    Raises:
+        OSError: Node.js does not start.
+        CannotRender: The charts cannot be rendered here.
+    """
+    from cdk8s import App, Yaml
+
+    from cdk8s_inference.stack.serving_stack import ServingStack
+
+    composed = ServingStack.from_props(
+        App(), stack.name, stack.props, stack.findings, delivery=delivery
+    )
+    charts = (composed.foundation, composed.components, composed)
+    return [Yaml.stringify(*chart.to_json()) for chart in charts]

@@ -60,6 +60,7 @@ def http_route(
         kind="Gateway",
         namespace=gateway.namespace,
         name=gateway.name,
+        section_name=gateway.section_name,
     )
     return api.HttpRoute(
         scope,

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -70,11 +70,8 @@ def check(
         )
         return None, [*document.findings, document.locate(finding, ())]
     root = Cursor(document.data)
-    if foreign := list(_foreign(root)):
-        return None, [
-            *document.findings,
-            *(document.locate(finding, path) for finding, path in foreign),
-        ]
+    if other_api := list(foreign(root, API_VERSION, KIND)):
+        return None, [*document.findings, *(document.locate(*each) for each in other_api)]
     under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present
     model = EnginesUnderSpecDocument if under_spec else ModelDeploymentDocument
     placed: list[rules.Placed] = []
@@ -82,7 +79,7 @@ def check(
     try:
         value = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as problem:
-        placed += _structure(problem, model)
+        placed += structure(problem, model)
     if namespace is not None:
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
@@ -156,14 +153,14 @@ def _plain(value: Model) -> dict[str, Any]:
     return value.model_dump(exclude_none=True, serialize_as_any=True)
 
 
-def _foreign(root: Cursor) -> Iterator[rules.Placed]:
+def foreign(root: Cursor, api_version: str, kind: str) -> Iterator[rules.Placed]:
     """A document of another API gets one finding, not one for each of its fields."""
-    for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for key, expected in (("apiVersion", api_version), ("kind", kind)):
         found = root[key]
         if found.value != expected:
             written = f"{key} is {shown(found.value)}" if found.present else f"{key} is missing"
             yield (
-                Finding("D010", "error", key, written, f"this takes {KIND}s of {API_VERSION}"),
+                Finding("D010", "error", key, written, f"this takes {kind}s of {api_version}"),
                 found.path,
             )
 
@@ -249,12 +246,14 @@ _TYPES = {
 }
 
 
-def _structure(problem: ValidationError, model: type[Model]) -> list[rules.Placed]:
+def structure(problem: ValidationError, model: type[Model]) -> list[rules.Placed]:
+    """A finding for each place where a document is not of its model's shape, within bounds."""
+    (kind,) = get_args(model.model_fields["kind"].annotation)
     found = problem.errors(include_url=False)
     placed = [_structural(error, model) for error in found[:_MOST_FINDINGS]]
     if (more := len(found) - _MOST_FINDINGS) > 0:
         message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
-        fix = "is this a ModelDeployment? If so, correct what is listed first"
+        fix = f"is this a {kind}? If so, correct what is listed first"
         placed.append((Finding("D002", "error", "", message, fix), ()))
     return placed
 

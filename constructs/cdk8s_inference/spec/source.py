@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.findings import Finding, Path, PathPart, field_path
+from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, field_path
 
 MAX_BYTES = 8 * 1024 * 1024
 """Bytes of one file. An API server takes no object over 3 MiB; a file may hold many."""
@@ -70,6 +71,32 @@ def read(content: bytes, file: str | None = None) -> tuple[list[Document], list[
         return list(_documents(content, file)), []
     except _Unreadable as problem:
         return [], [problem.finding.at(file, problem.line)]
+
+
+def single(path: str | os.PathLike[str]) -> Document:
+    """The one document of a file.
+
+    Raises:
+        InvalidInput: It is not readable as documents, or holds another number of them.
+        OSError: The file cannot be read.
+    """
+    file = os.fspath(path)
+    with open(file, "rb") as stream:
+        documents, findings = read(stream.read(MAX_BYTES + 1), file)
+    if len(documents) != 1 and not findings:
+        findings = [
+            Finding(
+                "D012",
+                "error",
+                "",
+                f"holds {len(documents)} documents",
+                "give a file with one; cdk8s-inference synth takes many",
+                file,
+            )
+        ]
+    if findings:
+        raise InvalidInput(findings)
+    return documents[0]
 
 
 class _Unreadable(Exception):

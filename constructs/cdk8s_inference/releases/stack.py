@@ -1,0 +1,274 @@
+"""Releases of the serving stack's parts, and which of them work together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+Part = str
+"""A field of :class:`StackVersions`, or ``kubernetes``."""
+
+
+@dataclass(frozen=True)
+class StackVersions:
+    """The release of each part of a serving stack, as the chart or the project writes it.
+
+    Attributes:
+        gateway_api: Gateway API's CRDs, standard channel.
+        inference_extension: Gateway API Inference Extension's CRDs: InferencePool.
+        envoy_gateway: Envoy Gateway's chart and CRDs.
+        ai_gateway: Envoy AI Gateway's two charts.
+        leader_worker_set: LeaderWorkerSet's chart and CRDs.
+        cert_manager: cert-manager's chart.
+        prometheus: The kube-prometheus-stack chart.
+        node_feature_discovery: Node Feature Discovery's chart.
+        nvidia_dra_driver: The chart of NVIDIA's DRA driver for GPUs.
+        nvidia_device_plugin: The chart of NVIDIA's device plugin.
+    """
+
+    gateway_api: str
+    inference_extension: str
+    envoy_gateway: str
+    ai_gateway: str
+    leader_worker_set: str
+    cert_manager: str
+    prometheus: str
+    node_feature_discovery: str
+    nvidia_dra_driver: str
+    nvidia_device_plugin: str
+
+
+STACK_2026_08 = StackVersions(
+    gateway_api="v1.5.1",
+    inference_extension="v1.6.0",
+    envoy_gateway="v1.8.3",
+    ai_gateway="v1.1.0",
+    leader_worker_set="v0.10.0",
+    cert_manager="v1.21.1",
+    prometheus="88.5.3",
+    node_feature_discovery="0.19.0",
+    nvidia_dra_driver="0.4.1",
+    nvidia_device_plugin="0.20.0",
+)
+"""August 2026. Envoy Gateway 1.9 is out, but Envoy AI Gateway 1.1 is built on 1.8."""
+
+STACK_MODELPLANE = StackVersions(
+    gateway_api="v1.5.1",
+    inference_extension="v1.0.1",
+    envoy_gateway="v1.8.1",
+    ai_gateway="v0.7.0",
+    leader_worker_set="v0.8.0",
+    cert_manager="v1.17.1",
+    prometheus="72.6.2",
+    node_feature_discovery="0.18.3",
+    nvidia_dra_driver="0.4.0",
+    nvidia_device_plugin="0.20.0",
+)
+"""What Modelplane installs, from pull request #142 to v0.3.1, and its document's defaults. It
+installs no device plugin."""
+
+STACK_NEWEST = STACK_2026_08
+
+STACKS: Mapping[str, StackVersions] = {
+    "STACK_2026_08": STACK_2026_08,
+    "STACK_MODELPLANE": STACK_MODELPLANE,
+}
+"""The sets that are known to work, by name."""
+
+KNOWN: Mapping[Part, tuple[str, ...]] = {
+    "gateway_api": ("v1.5.1", "v1.6.1"),
+    "inference_extension": ("v1.0.1", "v1.6.0"),
+    "envoy_gateway": ("v1.8.1", "v1.8.3", "v1.9.0"),
+    "ai_gateway": ("v0.7.0", "v1.0.0", "v1.1.0"),
+    "leader_worker_set": ("v0.8.0", "v0.10.0"),
+}
+"""Releases of the parts that have to fit: their CRDs and values are known here."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Releases from ``first`` on, up to and with ``last``, whose ``1.8`` covers every 1.8.x."""
+
+    first: str
+    last: str | None = None
+
+    def __contains__(self, version: str) -> bool:
+        numbers = number(version)
+        if numbers < number(self.first):
+            return False
+        last = number(self.last) if self.last else None
+        return last is None or numbers[: len(last)] <= last
+
+    def __str__(self) -> str:
+        return f"{self.first} or newer" if self.last is None else f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What the releases of a part need of others.
+
+    Attributes:
+        part: The part.
+        span: Its releases.
+        needs: The releases of other parts that it works with.
+        source: Where this is stated.
+    """
+
+    part: Part
+    span: Span
+    needs: Mapping[Part, Span]
+    source: str
+
+
+_AI_GATEWAY = "https://aigateway.envoyproxy.io/docs/compatibility"
+_ENVOY_GATEWAY = "https://gateway.envoyproxy.io/news/releases/matrix/"
+
+MATRIX = (
+    Fit(
+        "ai_gateway",
+        Span("1.0", "1.1"),
+        {
+            "envoy_gateway": Span("1.8.1", "1.8"),
+            "gateway_api": Span("1.5", "1.5"),
+            "inference_extension": Span("1.0"),
+            "kubernetes": Span("1.32"),
+        },
+        # The page has no row for 1.1; its go.mod has Envoy Gateway 1.8.1 and Gateway API 1.5.1.
+        _AI_GATEWAY,
+    ),
+    Fit(
+        "ai_gateway",
+        Span("0.7", "0.7"),
+        {
+            "envoy_gateway": Span("1.8", "1.8"),
+            "gateway_api": Span("1.5", "1.5"),
+            "inference_extension": Span("1.0"),
+            "kubernetes": Span("1.32"),
+        },
+        _AI_GATEWAY,
+    ),
+    Fit(
+        "envoy_gateway",
+        Span("1.9", "1.9"),
+        {"gateway_api": Span("1.6.1", "1.6"), "kubernetes": Span("1.33", "1.36")},
+        _ENVOY_GATEWAY,
+    ),
+    Fit(
+        "envoy_gateway",
+        Span("1.8", "1.8"),
+        {"gateway_api": Span("1.5.1", "1.5"), "kubernetes": Span("1.32", "1.35")},
+        _ENVOY_GATEWAY,
+    ),
+    Fit(
+        "nvidia_dra_driver",
+        Span("0.4"),
+        # Engines claim devices by resource.k8s.io/v1.
+        {"kubernetes": Span("1.34")},
+        "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a combination is not a known one.
+
+    Attributes:
+        part: The part whose release is wrong.
+        message: What is wrong, with the releases that disagree.
+        fix: What to take instead.
+    """
+
+    part: Part
+    message: str
+    fix: str
+
+
+def misfits(
+    versions: StackVersions, parts: frozenset[Part], kubernetes: str | None = None
+) -> list[Misfit]:
+    """Why some of a combination's parts do not fit together; none if they do.
+
+    Args:
+        versions: The combination.
+        parts: The parts that are installed; the releases of others do not matter.
+        kubernetes: The cluster's release, where it is known.
+    """
+    chosen = {part: version for part, version in asdict(versions).items() if part in parts}
+    if kubernetes is not None:
+        chosen["kubernetes"] = kubernetes
+    return [*_malformed(chosen), *_unknown(chosen), *_apart(chosen, versions)]
+
+
+def nearest(part: Part, version: str) -> str:
+    """The known release that is most like another: of its minor release, else of an older one."""
+    known = sorted(KNOWN[part], key=number)
+    same_minor = [release for release in known if number(release)[:2] == number(version)[:2]]
+    older = [release for release in known if number(release) <= number(version)]
+    return (same_minor or older or known[:1])[-1]
+
+
+_VERSION = re.compile(r"v?(\d+(?:\.\d+){0,3})(?:[-+].*)?")
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A release's numbers, empty where it has none.
+
+    >>> number("v1.8.3"), number("1.34.1-gke.100"), number("latest")
+    ((1, 8, 3), (1, 34, 1), ())
+    """
+    match = _VERSION.fullmatch(version)
+    return tuple(int(part) for part in match[1].split(".")) if match else ()
+
+
+def _malformed(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+    for part, version in chosen.items():
+        if not number(version):
+            yield Misfit(part, f"{version!r} is no release", "write one, such as v1.8.3")
+
+
+def _unknown(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+    for part, known in KNOWN.items():
+        version = chosen.get(part)
+        if version is not None and number(version) and not _is_known(version, known):
+            releases = ", ".join(known)
+            yield Misfit(
+                part,
+                f"{part} {version} is not known; known are {releases}",
+                f"take {nearest(part, version)}",
+            )
+
+
+def _is_known(version: str, known: tuple[str, ...]) -> bool:
+    return number(version) in {number(release) for release in known}
+
+
+def _apart(chosen: Mapping[Part, str], versions: StackVersions) -> Iterator[Misfit]:
+    for fit in MATRIX:
+        mine = chosen.get(fit.part)
+        if mine is None or mine not in fit.span:
+            continue
+        for part, span in fit.needs.items():
+            theirs = chosen.get(part)
+            if theirs is not None and number(theirs) and theirs not in span:
+                yield Misfit(
+                    part,
+                    f"{fit.part} {mine} needs {part} {span}, not {theirs} ({fit.source})",
+                    _closest_sets(versions),
+                )
+
+
+def _closest_sets(versions: StackVersions) -> str:
+    """The known sets, the one that differs in the fewest releases first."""
+    asked = asdict(versions)
+
+    def differences(known: StackVersions) -> int:
+        return sum(asked[part] != version for part, version in asdict(known).items())
+
+    sets = sorted(STACKS.items(), key=lambda item: differences(item[1]))
+    texts = [
+        f"{name} ({', '.join(f'{part} {getattr(known, part)}' for part in KNOWN)})"
+        for name, known in sets
+    ]
+    return f"known to work together: {'; '.join(texts)}"

@@ -1,0 +1,86 @@
+"""Flux: a HelmRelease and a source for each chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
+from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
+
+
+@dataclass(frozen=True)
+class Flux(Delivery):
+    """Delivery by Flux's helm-controller; a release waits until those it depends on are ready.
+
+    Attributes:
+        namespace: Where the HelmReleases and sources go.
+        interval: How often Flux looks at them.
+        timeout: How long one installation may take.
+    """
+
+    namespace: str = "flux-system"
+    interval: str = "1h"
+    timeout: str = "10m"
+
+    def deliver(self, plan: Plan) -> Delivered:
+        """A HelmRelease for each chart, with ``dependsOn``."""
+        components = [component for stage in plan.stages for component in stage]
+        releases = {component.name for component in components if component.chart}
+        objects: list[Manifest] = []
+        for component in components:
+            objects += component.manifests
+            if component.chart:
+                objects += self._release(component, component.chart, releases)
+        return Delivered(plan.foundation, objects, plan.gateway)
+
+    def _release(
+        self, component: Component, chart: HelmChart, releases: set[str]
+    ) -> Iterator[Manifest]:
+        metadata = {"name": component.name, "namespace": self.namespace}
+        if chart.is_oci:
+            yield {
+                "apiVersion": "source.toolkit.fluxcd.io/v1",
+                "kind": "OCIRepository",
+                "metadata": metadata,
+                "spec": {
+                    "interval": self.interval,
+                    "url": chart.url,
+                    "ref": {"tag": chart.version},
+                    "layerSelector": {
+                        "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                        "operation": "copy",
+                    },
+                },
+            }
+            reference = {"kind": "OCIRepository", "name": component.name}
+            source: dict[str, object] = {"chartRef": reference}
+        else:
+            yield {
+                "apiVersion": "source.toolkit.fluxcd.io/v1",
+                "kind": "HelmRepository",
+                "metadata": metadata,
+                "spec": {"interval": self.interval, "url": chart.repository},
+            }
+            repository = {"kind": "HelmRepository", "name": component.name}
+            spec = {"chart": chart.name, "version": chart.version, "sourceRef": repository}
+            source = {"chart": {"spec": spec}}
+        crds = "CreateReplace" if component.brings_own_crds else "Skip"
+        after = [{"name": name} for name in component.after if name in releases]
+        yield {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": metadata,
+            "spec": {
+                "interval": self.interval,
+                "timeout": self.timeout,
+                "releaseName": component.name,
+                "targetNamespace": component.namespace,
+                "storageNamespace": component.namespace,
+                **source,
+                **({"dependsOn": after} if after else {}),
+                "install": {"crds": crds, "remediation": {"retries": -1}},
+                "upgrade": {"crds": crds, "remediation": {"retries": 3}},
+                **({"values": component.values} if component.values else {}),
+            },
+        }

@@ -1,0 +1,144 @@
+"""Plain: the charts rendered at synth, as objects for ``kubectl apply``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cdk8s_inference.stack.component import Component, HelmChart, Manifest
+from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
+
+_HOOK = "helm.sh/hook"
+_HOOK_WEIGHT = "helm.sh/hook-weight"
+
+
+class CannotRender(RuntimeError):
+    """A chart cannot be rendered at synth; the message says what that needs."""
+
+
+@dataclass(frozen=True)
+class Plain(Delivery):
+    """Delivery without a tool in the cluster: what Helm renders at synth is applied as it is.
+
+    Synth needs the ``helm`` command, version 3.8 or newer, and the charts' repositories. Order is
+    that of the files. Nothing waits, and nothing is pruned.
+
+    Attributes:
+        helm: The ``helm`` command.
+        kubernetes: Kubernetes release to render for; None for the one that Helm assumes.
+    """
+
+    helm: str = "helm"
+    kubernetes: str | None = None
+
+    def deliver(self, plan: Plan) -> Delivered:
+        """The charts' objects; their CRDs join the stack's own.
+
+        Raises:
+            CannotRender: There is no ``helm`` command, or it cannot render a chart; says why.
+        """
+        crds: list[Manifest] = []
+        others: list[Manifest] = []
+        for component in (component for stage in plan.stages for component in stage):
+            others += component.manifests
+            if component.chart:
+                for manifest in self._render(component, component.chart):
+                    is_crd = manifest["kind"] == "CustomResourceDefinition"
+                    (crds if is_crd else others).append(manifest)
+        return Delivered([*plan.foundation, *crds], others, plan.gateway)
+
+    def _render(self, component: Component, chart: HelmChart) -> list[Manifest]:
+        helm = shutil.which(self.helm)
+        if helm is None:
+            raise CannotRender(
+                f"Plain delivery renders {chart.name} with the command {self.helm!r}, which is not "
+                "installed here; install Helm (https://helm.sh/docs/intro/install/), or choose a "
+                "delivery that renders in the cluster: Flux, ArgoCD, Crossplane or K3s"
+            )
+        from cdk8s import App, Helm, Testing
+        from cdk8s import Chart as Cdk8sChart
+
+        scratch = Cdk8sChart(App(), "scratch")
+        try:
+            Helm(
+                scratch,
+                component.name,
+                chart=chart.url if chart.is_oci else chart.name,
+                repo=None if chart.is_oci else chart.repository,
+                version=chart.version,
+                namespace=component.namespace,
+                release_name=component.name,
+                values=dict(component.values),
+                helm_executable=helm,
+                helm_flags=self._flags(component),
+            )
+        except RuntimeError as error:
+            raise CannotRender(
+                f"Plain delivery cannot render {chart.name} {chart.version} from "
+                f"{chart.repository}; it needs the network, or a chart repository that can be "
+                f"reached from here: {_reason(error)}"
+            ) from error
+        return list(_in_order(Testing.synth(scratch), component))
+
+    def _flags(self, component: Component) -> list[str]:
+        flags = ["--include-crds"] if component.brings_own_crds else []
+        return [*flags, "--kube-version", self.kubernetes] if self.kubernetes else flags
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).removeprefix("@jsii/kernel.RuntimeError: ").removeprefix("Error: ").strip()
+
+
+def _in_order(manifests: list[dict[str, Any]], component: Component) -> Iterator[Manifest]:
+    """A chart's objects: what runs before an installation, the chart, what runs after it.
+
+    What Helm runs only when it deletes, rolls back or tests a release is left out: applied like
+    the rest, a clean-up job would run at once.
+    """
+    parts: dict[str, list[dict[str, Any]]] = {"pre-install": [], "": [], "post-install": []}
+    for manifest in manifests:
+        hooks = _annotations(manifest).get(_HOOK, "").replace(" ", "").split(",")
+        part = next((name for name in parts if name in hooks), None)
+        if part is not None:
+            parts[part].append(_in_namespace(manifest, component))
+    for part, members in parts.items():
+        yield from sorted(members, key=_weight) if part else members
+
+
+def _annotations(manifest: Manifest) -> dict[str, str]:
+    return manifest["metadata"].get("annotations") or {}
+
+
+def _weight(manifest: Manifest) -> int:
+    return int(_annotations(manifest).get(_HOOK_WEIGHT, "0"))
+
+
+_CLUSTER_KINDS = frozenset(
+    {
+        "APIService",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "GatewayClass",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "PersistentVolume",
+        "PodSecurityPolicy",
+        "PriorityClass",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+    }
+)
+
+
+def _in_namespace(manifest: dict[str, Any], component: Component) -> dict[str, Any]:
+    """With the namespace that Helm would put it into: many charts leave it to the release."""
+    if manifest["kind"] in _CLUSTER_KINDS or "namespace" in manifest["metadata"]:
+        return manifest
+    metadata = {**manifest["metadata"], "namespace": component.namespace}
+    return {**manifest, "metadata": metadata}

@@ -1,0 +1,84 @@
+"""From a ServingStack document to a stack's props, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cdk8s_inference.findings import Finding, Path, errors, field_path
+from cdk8s_inference.platform import Gateway
+from cdk8s_inference.releases.stack import STACK_MODELPLANE
+from cdk8s_inference.spec.serving_stack import ServingStackDocument, check_stack
+from cdk8s_inference.spec.source import Document
+from cdk8s_inference.stack.listener import Listener
+from cdk8s_inference.stack.options import DraDriver
+from cdk8s_inference.stack.props import StackProps
+from cdk8s_inference.stack.rules import violations
+
+
+def read_stack(
+    document: Document, *, gateway: Gateway | None = None, allow_untested: bool = False
+) -> tuple[StackProps | None, list[Finding]]:
+    """The props that a document describes, None where it has errors, and all findings.
+
+    Args:
+        document: What was read.
+        gateway: Namespace and name of its Gateway, which the document does not say.
+        allow_untested: A combination of releases that is not known to work is a warning only.
+    """
+    value, findings = check_stack(document)
+    if value is None:
+        return None, findings
+    props = _props(value, gateway or Gateway(), allow_untested)
+    for finding, argument in violations(props):
+        path = _path(argument)
+        placed = replace(finding, path=field_path(path), fix=_fix(finding))
+        findings.append(document.locate(placed, path))
+    findings.sort(key=lambda finding: (finding.line or 0, finding.path, finding.code))
+    return (None if errors(findings) else props), findings
+
+
+def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: bool) -> StackProps:
+    spec = document.spec
+    listeners = [
+        Listener(listener.name, listener.port, listener.protocol)
+        for listener in spec.gateway.listeners or ()
+    ]
+    return StackProps(
+        # The document says nothing of the others.
+        versions=replace(STACK_MODELPLANE, **spec.versions.model_dump(by_alias=False)),
+        gateway=gateway,
+        gateway_class=spec.gateway.class_name,
+        listeners=listeners or (Listener.http(),),
+        devices=DraDriver(spec.nvidia_driver_root),
+        allow_untested=allow_untested,
+    )
+
+
+def _path(argument: Path) -> Path:
+    """Where the document says what an argument of :class:`ServingStack` says."""
+    first, *rest = argument
+    if first == "versions":
+        alias = _VERSION_FIELDS.get(str(rest[0]))
+        return ("spec", "versions", alias) if alias else ("spec", "versions")
+    if first == "gateway_class":
+        return ("spec", "gateway", "className")
+    if first == "listeners":
+        return ("spec", "gateway", "listeners", *rest)
+    if first == "devices":
+        return ("spec", "nvidiaDriverRoot")
+    return ("spec",)
+
+
+def _fix(finding: Finding) -> str:
+    return finding.fix.replace("; or set allow_untested", "; or give --allow-untested")
+
+
+_VERSION_FIELDS = {
+    "gateway_api": "gatewayApi",
+    "cert_manager": "certManager",
+    "envoy_gateway": "envoyGateway",
+    "prometheus": "prometheus",
+    "leader_worker_set": "leaderWorkerSet",
+    "node_feature_discovery": "nodeFeatureDiscovery",
+    "nvidia_dra_driver": "nvidiaDraDriver",
+}

@@ -1,0 +1,85 @@
+"""StackProps: everything that a serving stack is made from, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from cdk8s_inference.platform import Gateway
+from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
+from cdk8s_inference.stack.component import Component, merge
+from cdk8s_inference.stack.listener import Listener
+from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
+
+ComponentName = Literal[
+    "gateway-api",
+    "inference-extension",
+    "cert-manager",
+    "lws",
+    "ai-gateway-crds",
+    "ai-gateway",
+    "envoy-gateway",
+    "kube-prometheus-stack",
+    "node-feature-discovery",
+    "dra-driver-nvidia-gpu",
+    "nvidia-device-plugin",
+]
+COMPONENT_NAMES: tuple[ComponentName, ...] = get_args(ComponentName)
+
+NAMESPACES: Mapping[ComponentName, str] = {
+    "cert-manager": "cert-manager",
+    "lws": "lws-system",
+    "ai-gateway-crds": "envoy-ai-gateway-system",
+    "ai-gateway": "envoy-ai-gateway-system",
+    "envoy-gateway": "envoy-gateway-system",
+    "kube-prometheus-stack": "monitoring",
+    "node-feature-discovery": "node-feature-discovery",
+    "dra-driver-nvidia-gpu": "dra-driver-nvidia-gpu",
+    "nvidia-device-plugin": "nvidia-device-plugin",
+}
+"""Where the components with charts go, as their projects' own instructions have it."""
+
+
+@dataclass(frozen=True)
+class StackProps:
+    """What :class:`ServingStack` takes, but for the tool that delivers it; see there."""
+
+    versions: StackVersions = STACK_NEWEST
+    gateway: Gateway = Gateway()
+    gateway_class: str = "envoy"
+    listeners: Sequence[Listener] = (Listener.http(),)
+    issuer: Issuer | None = None
+    devices: DraDriver | DevicePlugin | None = DraDriver()
+    monitoring: Monitoring | None = Monitoring()
+    present: Collection[ComponentName] = ()
+    without: Collection[ComponentName] = ()
+    namespaces: Mapping[ComponentName, str] = field(default_factory=dict)
+    values: Mapping[ComponentName, Mapping[str, Any]] = field(default_factory=dict)
+    extra: Sequence[Component] = ()
+    kubernetes: str | None = None
+    allow_untested: bool = False
+
+    @property
+    def installed(self) -> tuple[ComponentName, ...]:
+        """Names of the components of the catalog that the stack installs."""
+        out = {*self.present, *self.without}
+        if self.monitoring is None:
+            out.add("kube-prometheus-stack")
+        if not isinstance(self.devices, DraDriver):
+            out.add("dra-driver-nvidia-gpu")
+        if not isinstance(self.devices, DevicePlugin):
+            out.add("nvidia-device-plugin")
+        return tuple(name for name in COMPONENT_NAMES if name not in out)
+
+    def has(self, component: ComponentName) -> bool:
+        """Whether the cluster will have a component, from the stack or from elsewhere."""
+        return component in self.present or component in self.installed
+
+    def namespace(self, component: ComponentName) -> str:
+        """The namespace of a component that has a chart."""
+        return self.namespaces.get(component, NAMESPACES[component])
+
+    def merged(self, component: ComponentName, own: Mapping[str, Any]) -> dict[str, Any]:
+        """A component's own values with the user's over them."""
+        return merge(own, self.values.get(component, {}))

@@ -1,0 +1,271 @@
+"""What a serving stack must keep: one function a rule, each with its code."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from cdk8s_inference.findings import Finding, Path, Severity, field_path
+from cdk8s_inference.releases.stack import misfits
+from cdk8s_inference.stack.catalog import NEEDS, PARTS
+from cdk8s_inference.stack.component import stages
+from cdk8s_inference.stack.options import DevicePlugin, DraDriver
+from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentName, StackProps
+
+Placed = tuple[Finding, Path]
+"""A finding, and the argument of :class:`ServingStack` that it is about."""
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}\Z)(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+_RELEASE_NAME_LIMIT = 53
+
+
+def violations(props: StackProps) -> list[Placed]:
+    """Every finding about the props, in the order of the rules."""
+    return [
+        *_unknown_components(props),
+        *_left_out_and_present(props),
+        *_missing_needs(props),
+        *_untested_combination(props),
+        *_extra_components(props),
+        *_listeners(props),
+        *_names(props),
+        *_driver_root(props),
+    ]
+
+
+def _error(code: str, path: Path, message: str, fix: str, severity: Severity = "error") -> Placed:
+    return Finding(code, severity, field_path(path), message, fix), path
+
+
+def _unknown_components(props: StackProps) -> Iterator[Placed]:
+    with_charts = [name for name in COMPONENT_NAMES if name in NAMESPACES]
+    arguments: Mapping[str, tuple[Iterable[ComponentName], Sequence[ComponentName]]] = {
+        "present": (props.present, COMPONENT_NAMES),
+        "without": (props.without, COMPONENT_NAMES),
+        "namespaces": (props.namespaces, with_charts),
+        "values": (props.values, with_charts),
+    }
+    for argument, (names, known) in arguments.items():
+        for name in names:
+            if name not in known:
+                yield _error(
+                    "S101",
+                    (argument, name),
+                    f"{name!r} is no component that this takes",
+                    f"write one of {', '.join(known)}",
+                )
+    for name in props.values:
+        if name in NAMESPACES and not props.has(name):
+            yield _error(
+                "S101",
+                ("values", name),
+                f"{name} gets values, but is not in the stack",
+                "remove the values, or what leaves the component out",
+            )
+
+
+def _left_out_and_present(props: StackProps) -> Iterator[Placed]:
+    for name in props.present:
+        if name in props.without:
+            yield _error(
+                "S102",
+                ("without", name),
+                f"{name} is both present and left out",
+                "write it in present if the cluster has it, else in without",
+            )
+
+
+def _missing_needs(props: StackProps) -> Iterator[Placed]:
+    gateway: list[tuple[str, ComponentName]] = [
+        ("the gateway", "gateway-api"),
+        ("the gateway", "envoy-gateway"),
+    ]
+    # A component that the cluster has was installed with what it needs, but for the gateway's.
+    others = [(name, need) for name in props.installed for need in NEEDS.get(name, ())]
+    for who, need in [*gateway, *others]:
+        if not props.has(need):
+            yield _error(
+                "S103",
+                ("without", need),
+                f"{who} does not work without {need}, which is neither installed nor present",
+                f"install {need}, or write it in present if the cluster has it",
+            )
+
+
+def _untested_combination(props: StackProps) -> Iterator[Placed]:
+    parts = frozenset(PARTS[name] for name in props.installed)
+    for misfit in misfits(props.versions, parts, props.kubernetes):
+        path: Path = ("kubernetes",) if misfit.part == "kubernetes" else ("versions", misfit.part)
+        yield _error(
+            "S104",
+            path,
+            misfit.message,
+            misfit.fix if props.allow_untested else f"{misfit.fix}; or set allow_untested",
+            "warning" if props.allow_untested else "error",
+        )
+
+
+def _extra_components(props: StackProps) -> Iterator[Placed]:
+    known = {*COMPONENT_NAMES, *(component.name for component in props.extra)}
+    counts = Counter(component.name for component in props.extra)
+    for index, component in enumerate(props.extra):
+        path: Path = ("extra", index)
+        if component.name in COMPONENT_NAMES or counts[component.name] > 1:
+            yield _error(
+                "S105",
+                (*path, "name"),
+                f"a component {component.name} is there already",
+                "choose another name; a component of the stack's own takes values and versions",
+            )
+        if not _LABEL.fullmatch(component.name) or len(component.name) > _RELEASE_NAME_LIMIT:
+            yield _error(
+                "S105",
+                (*path, "name"),
+                f"{component.name!r} cannot name a Helm release",
+                f"use lower case letters, digits and '-', at most {_RELEASE_NAME_LIMIT}",
+            )
+        if component.chart is not None and component.namespace is None:
+            yield _error(
+                "S105", (*path, "namespace"), "a chart needs a namespace", "name the namespace"
+            )
+        for name in component.after:
+            if name not in known:
+                yield _error(
+                    "S105",
+                    (*path, "after"),
+                    f"{component.name} comes after {name}, which is no component",
+                    f"write one of {', '.join(sorted(known))}",
+                )
+    if max(counts.values(), default=0) <= 1:
+        try:
+            stages(props.extra)
+        except ValueError as error:
+            yield _error("S105", ("extra",), str(error), "break the circle")
+
+
+def _listeners(props: StackProps) -> Iterator[Placed]:
+    if not props.listeners:
+        yield _error("S106", ("listeners",), "there is none", "add one, such as Listener.http()")
+    names = Counter(listener.name for listener in props.listeners)
+    places = Counter((_family(lst.protocol), lst.port, lst.hostname) for lst in props.listeners)
+    for index, listener in enumerate(props.listeners):
+        path: Path = ("listeners", index)
+        if not _SUBDOMAIN.fullmatch(listener.name):
+            yield _error(
+                "S106",
+                (*path, "name"),
+                f"{listener.name!r} is malformed",
+                "use lower case letters, digits, '-' and '.', edged by letters or digits",
+            )
+        if names[listener.name] > 1:
+            yield _error(
+                "S106",
+                (*path, "name"),
+                f"two listeners are called {listener.name!r}",
+                "give each a name of its own",
+            )
+        if not 1 <= listener.port <= 65535:
+            yield _error(
+                "S106", (*path, "port"), f"{listener.port} is no port", "use one of 1 to 65535"
+            )
+        if places[_family(listener.protocol), listener.port, listener.hostname] > 1:
+            yield _error(
+                "S106",
+                (*path, "port"),
+                f"two listeners take port {listener.port} for the same host",
+                "give each a port or a hostname of its own",
+            )
+        if listener.hostname is not None and not _HOSTNAME.fullmatch(listener.hostname):
+            yield _error(
+                "S106",
+                (*path, "hostname"),
+                f"{listener.hostname!r} is no host name",
+                "write a DNS name; the first label may be *",
+            )
+        if listener.hostname is not None and listener.protocol == "TCP":
+            yield _error(
+                "S106", (*path, "hostname"), "TCP has no host", "remove it, or use HTTP or TLS"
+            )
+        yield from _certificate(props, index)
+
+
+def _family(protocol: str) -> str:
+    """Gateway API lets HTTP and HTTPS share no port, but TLS and HTTPS one by host."""
+    return "TLS" if protocol in ("HTTPS", "TLS") else protocol
+
+
+def _certificate(props: StackProps, index: int) -> Iterator[Placed]:
+    listener = props.listeners[index]
+    path: Path = ("listeners", index)
+    if listener.protocol == "HTTPS" and listener.certificate is None:
+        yield _error(
+            "S106",
+            (*path, "certificate"),
+            "HTTPS needs a certificate",
+            "name the Secret that has it, or that the issuer writes it into",
+        )
+    if listener.certificate is not None and listener.protocol in ("HTTP", "TCP"):
+        yield _error(
+            "S106",
+            (*path, "certificate"),
+            f"{listener.protocol} has no certificate",
+            "remove it, or use HTTPS or TLS",
+        )
+    if listener.certificate is not None and not _SUBDOMAIN.fullmatch(listener.certificate):
+        yield _error(
+            "S106",
+            (*path, "certificate"),
+            f"{listener.certificate!r} is no Secret's name",
+            "use lower case letters, digits, '-' and '.', edged by letters or digits",
+        )
+    if props.issuer and listener.certificate is not None and listener.hostname is None:
+        yield _error(
+            "S106",
+            (*path, "hostname"),
+            f"{props.issuer.kind} {props.issuer.name} issues certificates for host names, "
+            f"and listener {listener.name} has none",
+            "name the host",
+        )
+    if props.issuer and listener.certificate is not None and not props.has("cert-manager"):
+        yield _error(
+            "S103",
+            ("issuer",),
+            "an issuer needs cert-manager, which is neither installed nor present",
+            "install it, or write it in present if the cluster has it",
+        )
+
+
+def _names(props: StackProps) -> Iterator[Placed]:
+    for component, namespace in props.namespaces.items():
+        if not _LABEL.fullmatch(namespace):
+            yield _error(
+                "S107",
+                ("namespaces", component),
+                f"{namespace!r} is no namespace's name",
+                "use at most 63 lower case letters, digits and '-', edged by letters or digits",
+            )
+    if not _SUBDOMAIN.fullmatch(props.gateway_class):
+        yield _error(
+            "S107",
+            ("gateway_class",),
+            f"{props.gateway_class!r} is malformed",
+            "use lower case letters, digits, '-' and '.', edged by letters or digits",
+        )
+
+
+def _driver_root(props: StackProps) -> Iterator[Placed]:
+    devices = props.devices
+    if isinstance(devices, (DraDriver, DevicePlugin)) and not devices.driver_root.startswith("/"):
+        yield _error(
+            "S108",
+            ("devices", "driver_root"),
+            f"{devices.driver_root!r} is no absolute path",
+            "start it with /",
+        )

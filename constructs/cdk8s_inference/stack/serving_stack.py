@@ -1,0 +1,276 @@
+"""ServingStack: what a cluster needs before models can be served on it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from cdk8s import ApiObjectMetadata, Chart
+from constructs import Construct, IConstruct
+
+from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
+from cdk8s_inference.manifest import manifest
+from cdk8s_inference.platform import Gateway
+from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
+from cdk8s_inference.spec.source import Document, single
+from cdk8s_inference.stack.component import Component, Manifest
+from cdk8s_inference.stack.delivery import Delivered, Delivery, Flux
+from cdk8s_inference.stack.document import read_stack
+from cdk8s_inference.stack.listener import Listener
+from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
+from cdk8s_inference.stack.plan import plan
+from cdk8s_inference.stack.props import ComponentName, StackProps
+from cdk8s_inference.stack.rules import violations
+
+
+class ServingStack(Chart):
+    """The serving substrate of a cluster: CRDs, controllers, GPUs, monitoring and the gateway.
+
+    It is three charts, and so three files: CRDs and namespaces, then what installs the
+    controllers, then the gateway. A deployment whose platform takes this stack's gateway comes
+    after them.
+
+    Attributes:
+        foundation: The chart of the CRDs and namespaces.
+        components: The chart of what installs the controllers.
+        gateway: The gateway, for :class:`Platform`.
+        findings: What is worth knowing about the stack, though it can be composed. Warnings
+            among them are also raised as :class:`InferenceWarning`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        versions: StackVersions = STACK_NEWEST,
+        delivery: Delivery | None = None,
+        gateway: Gateway | None = None,
+        gateway_class: str = "envoy",
+        listeners: Sequence[Listener] = (Listener.http(),),
+        issuer: Issuer | None = None,
+        devices: DraDriver | DevicePlugin | None = DraDriver(),
+        monitoring: Monitoring | None = Monitoring(),
+        present: Collection[ComponentName] = (),
+        without: Collection[ComponentName] = (),
+        namespaces: Mapping[ComponentName, str] | None = None,
+        values: Mapping[ComponentName, Mapping[str, Any]] | None = None,
+        extra: Sequence[Component] = (),
+        kubernetes: str | None = None,
+        allow_untested: bool = False,
+        _checked: Sequence[Finding] | None = None,
+    ) -> None:
+        """Composes the stack; see also :meth:`from_file`.
+
+        Args:
+            versions: The release of each part; ``dataclasses.replace`` pins one.
+            delivery: The tool that installs the charts; default :class:`Flux`.
+            gateway: Namespace and name of the Gateway.
+            gateway_class: Name of the GatewayClass, and of its EnvoyProxy.
+            listeners: Where the gateway takes connections; default HTTP on port 80.
+            issuer: Has cert-manager issue the listeners' certificates.
+            devices: What serves GPUs; None where the cluster does that itself.
+            monitoring: Prometheus; None for none.
+            present: Components that the cluster has: they are not installed, and counted on.
+            without: Components that neither the stack nor the cluster has.
+            namespaces: Other namespaces than the usual, by component.
+            values: Values over those that the stack sets, by component, merged as Helm does.
+            extra: Further components.
+            kubernetes: The cluster's release, such as ``1.34``: the versions must suit it.
+            allow_untested: Composes a combination of releases that is not known to work, with a
+                warning. A release whose CRDs are not known gets those of the nearest that is.
+
+        Raises:
+            InvalidInput: The stack breaks a rule; says all that it breaks.
+            RuntimeError: :class:`Plain` delivery cannot render a chart.
+        """
+        props = StackProps(
+            versions=versions,
+            gateway=gateway or Gateway(),
+            gateway_class=gateway_class,
+            listeners=listeners,
+            issuer=issuer,
+            devices=devices,
+            monitoring=monitoring,
+            present=present,
+            without=without,
+            namespaces=namespaces or {},
+            values=values or {},
+            extra=extra,
+            kubernetes=kubernetes,
+            allow_untested=allow_untested,
+        )
+        if _checked is None:
+            _checked = [finding for finding, _ in violations(props)]
+            if errors(_checked):
+                raise InvalidInput(_checked)
+            _warn(_checked)
+        self.findings = tuple(_checked)
+        delivered = (delivery or Flux()).deliver(plan(props))
+        foundation = _unclaimed(scope.node.root, delivered)
+        super().__init__(scope, id, disable_resource_name_hashes=True)
+        taken = _objects_of_app.setdefault(self.node.root, {})
+        taken.update((_key(manifest), self.node.path) for manifest in _in_order(delivered))
+        # kubectl looks up the kinds of all it is given before it applies any of it, so CRDs need
+        # a file of their own. cdk8s numbers the files of charts that depend on each other.
+        self.foundation = Chart(self, "foundation", disable_resource_name_hashes=True)
+        self.components = Chart(self, "components", disable_resource_name_hashes=True)
+        self.components.node.add_dependency(self.foundation)
+        _emit(self.foundation, foundation)
+        _emit(self.components, delivered.components)
+        _emit(self, delivered.gateway)
+        self.gateway = replace(props.gateway, stack=self)
+
+    @classmethod
+    def from_file(
+        cls,
+        scope: Construct,
+        id: str,
+        path: str | os.PathLike[str],
+        *,
+        delivery: Delivery | None = None,
+        allow_untested: bool = False,
+    ) -> ServingStack:
+        """Composes the one ServingStack document of a YAML or JSON file.
+
+        Releases that the document does not name are those of :data:`STACK_MODELPLANE`.
+
+        Args:
+            path: The file.
+            delivery: The tool that installs the charts; default :class:`Flux`.
+            allow_untested: Composes a combination of releases that is not known to work.
+
+        Raises:
+            InvalidInput: The file is no such document; says all that is wrong, with lines.
+            OSError: The file cannot be read.
+        """
+        return cls._from(scope, id, single(path), delivery, allow_untested)
+
+    @classmethod
+    def from_document(
+        cls,
+        scope: Construct,
+        id: str,
+        document: Mapping[str, Any],
+        *,
+        delivery: Delivery | None = None,
+        allow_untested: bool = False,
+    ) -> ServingStack:
+        """Composes a ServingStack document given as plain data; see :meth:`from_file`.
+
+        Raises:
+            InvalidInput: It is no such document; says all that is wrong.
+        """
+        return cls._from(scope, id, Document(document), delivery, allow_untested)
+
+    @classmethod
+    def _from(
+        cls,
+        scope: Construct,
+        id: str,
+        document: Document,
+        delivery: Delivery | None,
+        allow_untested: bool,
+    ) -> ServingStack:
+        props, findings = read_stack(document, allow_untested=allow_untested)
+        if props is None:
+            raise InvalidInput(findings)
+        _warn(findings)
+        return cls.from_props(scope, id, props, findings, delivery=delivery)
+
+    @classmethod
+    def from_props(
+        cls,
+        scope: Construct,
+        id: str,
+        props: StackProps,
+        findings: Sequence[Finding],
+        *,
+        delivery: Delivery | None = None,
+    ) -> ServingStack:
+        """Composes what :func:`cdk8s_inference.stack.document.read_stack` returned."""
+        return cls(scope, id, delivery=delivery, _checked=findings, **vars(props))
+
+
+_Key = tuple[str, str, str, str]
+"""API group, kind, namespace and name."""
+
+_objects_of_app: WeakKeyDictionary[IConstruct, dict[_Key, str]] = WeakKeyDictionary()
+
+
+def _unclaimed(app: IConstruct, delivered: Delivered) -> list[Manifest]:
+    """The foundation without the namespaces that another stack of the app composes.
+
+    Raises:
+        InvalidInput: Two objects are one: of two that are applied, the later one stays.
+    """
+    taken = _objects_of_app.get(app, {})
+    counts = Counter(map(_key, _in_order(delivered)))
+    findings = [
+        Finding(
+            "S109",
+            "error",
+            "",
+            f"{_shown(key)} is composed twice",
+            "remove one, or rename it",
+        )
+        for key, count in counts.items()
+        if count > 1
+    ]
+    clashes = [key for key in counts if key in taken]
+    refused = [key for key in clashes if key[1] != "Namespace"]
+    if refused:
+        # The gateway's are the last, and what a person knows by name.
+        some = ", ".join(map(_shown, refused[:-4:-1]))
+        more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
+        findings.append(
+            Finding(
+                "S109",
+                "error",
+                "",
+                f"stack {taken[refused[-1]]} of this app composes {some}{more} already",
+                "give each cluster its App; a second gateway for one cluster needs another name "
+                "and class, and the components in present",
+            )
+        )
+    if findings:
+        raise InvalidInput(findings)
+    return [manifest for manifest in delivered.foundation if _key(manifest) not in clashes]
+
+
+def _in_order(delivered: Delivered) -> list[Manifest]:
+    return [*delivered.foundation, *delivered.components, *delivered.gateway]
+
+
+def _key(manifest: Manifest) -> _Key:
+    group = manifest["apiVersion"].rpartition("/")[0]
+    metadata = manifest["metadata"]
+    return group, manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _shown(key: _Key) -> str:
+    _, kind, namespace, name = key
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def _emit(chart: Chart, manifests: Sequence[Manifest]) -> None:
+    for item in manifests:
+        manifest(
+            chart,
+            ":".join(_key(item)),
+            api_version=item["apiVersion"],
+            kind=item["kind"],
+            metadata=ApiObjectMetadata(name=item["metadata"]["name"]),
+            body={key: value for key, value in item.items() if key not in ("apiVersion", "kind")},
+        )
+
+
+def _warn(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.severity == "warning":
+            warnings.warn(str(finding), InferenceWarning, stacklevel=3)

@@ -1,0 +1,122 @@
+"""What each tool is given: valid in its own API, and the same charts and values in all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from syrupy.assertion import SnapshotAssertion
+
+from cdk8s_inference import DraDriver, Plain
+from cdk8s_inference.stack.component import stages
+from cdk8s_inference.stack.delivery import Delivered, Delivery
+from cdk8s_inference.stack.plan import plan
+from tests.kit.schemas import SHARED
+from tests.kit.synth import validated
+from tests.stack.tools import DELIVERIES, GKE, STACKS, fake_helm, releases, target
+from tests.test_snapshots import YamlFile
+
+CHART = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: RELEASE
+data:
+  rendered: by helm
+"""
+
+needs_schemas = pytest.mark.skipif(SHARED is None, reason="the shared schemas are absent")
+
+
+def everything(found: Delivered) -> list[dict[str, Any]]:
+    objects = [*found.foundation, *found.components, *found.gateway]
+    plain: list[dict[str, Any]] = json.loads(json.dumps(objects))
+    return plain
+
+
+def elided(value: Any) -> Any:
+    """With a CRD's body as its digest: it is the same in every tool, and very long."""
+    if isinstance(value, dict):
+        if value.get("kind") == "CustomResourceDefinition":
+            body = json.dumps(value["spec"], sort_keys=True).encode()
+            return {**value, "spec": f"sha256:{hashlib.sha256(body).hexdigest()}"}
+        return {key: elided(child) for key, child in value.items()}
+    return [elided(child) for child in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("delivery", [*DELIVERIES, "plain"])
+@pytest.mark.parametrize("stack", STACKS)
+def test_written(stack: str, delivery: str, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    helm = fake_helm(tmp_path, CHART)
+    tool = {**DELIVERIES, "plain": Plain(helm=str(helm))}[delivery]
+    objects = everything(tool.deliver(plan(STACKS[stack])))
+    text = yaml.safe_dump_all(map(elided, objects), sort_keys=False, width=100)
+    assert text == snapshot(extension_class=YamlFile)
+
+
+@needs_schemas
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_object_is_valid(stack: str, delivery: str) -> None:
+    props = replace(STACKS[stack], devices=DraDriver(GKE))
+    objects = everything(DELIVERIES[delivery].deliver(plan(props)))
+    wrapped = [json.loads(json.dumps(target(entry))) for entry in objects]
+    validated(objects)
+    validated([entry for entry in wrapped if entry not in objects])
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("delivery", DELIVERIES.values(), ids=DELIVERIES)
+def test_every_chart_is_delivered_as_planned(stack: str, delivery: Delivery) -> None:
+    planned = plan(STACKS[stack])
+    found = {release.name: release for release in releases(everything(delivery.deliver(planned)))}
+    components = {c.name: c for stage in planned.stages for c in stage if c.chart}
+    assert found.keys() == components.keys()
+    for name, component in components.items():
+        release = found[name]
+        assert release.namespace == component.namespace
+        assert release.values == component.values
+        assert component.chart is not None
+        assert not release.chart or release.chart.endswith(component.chart.name)
+        assert not release.version or release.version == component.chart.version
+
+
+@pytest.mark.parametrize("delivery", ["flux", "argocd", "crossplane", "crossplane-v1"])
+def test_the_charts_leave_alone_the_crds_that_are_ours(delivery: str) -> None:
+    objects = everything(DELIVERIES[delivery].deliver(plan(STACKS["default"])))
+    ours = {release.name for release in releases(objects) if not release.own_crds}
+    assert ours == {"envoy-gateway", "lws"}
+
+
+def test_oci_charts_by_tool() -> None:
+    """Each tool writes a registry's address in its own way."""
+    planned = plan(STACKS["default"])
+
+    def one(delivery: str, kind: str, name: str) -> Any:
+        objects = everything(DELIVERIES[delivery].deliver(planned))
+        return next(
+            entry["spec"]
+            for entry in objects
+            if entry["kind"] == kind and entry["metadata"]["name"].endswith(name)
+        )
+
+    assert one("flux", "OCIRepository", "lws")["url"] == "oci://registry.k8s.io/lws/charts/lws"
+    assert one("argocd", "Application", "lws")["source"]["repoURL"] == "registry.k8s.io/lws/charts"
+    assert one("k3s", "HelmChart", "lws")["chart"] == "oci://registry.k8s.io/lws/charts/lws"
+    chart = one("crossplane", "Release", "lws")["forProvider"]["chart"]
+    assert chart == {
+        "repository": "oci://registry.k8s.io/lws/charts",
+        "name": "lws",
+        "version": "v0.10.0",
+    }
+
+
+def test_stages_are_those_of_the_needs() -> None:
+    planned = plan(STACKS["default"])
+    flat = [component for stage in planned.stages for component in stage]
+    assert stages(flat) == planned.stages
