@@ -134,6 +134,17 @@ def test_mooncake_has_a_bootstrap_port_and_no_side_channel() -> None:
     assert "env" not in template(objects, "prefill")["spec"]["containers"][0]
 
 
+def test_the_side_channel_leaves_the_events_port_alone() -> None:
+    """vLLM publishes KV cache events on 5557 by default: two sockets cannot be bound to it."""
+    events = '--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}'
+    for said, names in (
+        (vllm(), ["VLLM_NIXL_SIDE_CHANNEL_HOST", "VLLM_NIXL_SIDE_CHANNEL_PORT"]),
+        (vllm(events), ["VLLM_NIXL_SIDE_CHANNEL_HOST"]),
+    ):
+        env = template(composed(said), "prefill")["spec"]["containers"][0]["env"]
+        assert [variable["name"] for variable in env] == names
+
+
 def test_the_users_flags_stay_as_they_are() -> None:
     for said in (vllm(), sglang()):
         objects = composed(said)

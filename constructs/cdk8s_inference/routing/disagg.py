@@ -33,13 +33,11 @@ from cdk8s_inference.spec.model_deployment import Engine, EnvVar, Stage
 from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
 from cdk8s_inference.spec.shapes import pool_shape
 
-_SIDE_CHANNEL = (
-    # vLLM's default is localhost: the handshake then fails, and decode silently computes the
-    # prefill again (vllm-project/vllm#27083).
-    EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP"),
-    EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557"),
-)
 _NIXL = "nixlv2"
+# vLLM's default is localhost: the handshake then fails, and decode silently computes the prefill
+# again (vllm-project/vllm#27083).
+_SIDE_CHANNEL_HOST = EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP")
+_SIDE_CHANNEL_PORT = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557")
 
 EngineGroups = EngineGroup | Sequence[EngineGroup]
 
@@ -261,7 +259,8 @@ def _addition(
     if connector.engine != "vllm":
         # Without it the picker looks for vLLM's metrics, finds none, and ranks by chance.
         roles[release.picker.engine_label] = connector.engine
-    common = PodAddition(labels=roles, default_env=_SIDE_CHANNEL if connector.name == _NIXL else ())
+    side_channel = _side_channel(group.engine) if connector.name == _NIXL else ()
+    common = PodAddition(labels=roles, default_env=side_channel)
     if stage != "Decode":
         return common
     encoder = platform.sidecar.encoder_connector or release.sidecar.encoder_connectors[0]
@@ -296,3 +295,12 @@ def _wants_key(engine: Engine) -> bool:
     return bool(uses(container.command, container.args, "--api-key", "--api_key")) or (
         "VLLM_API_KEY" in names
     )
+
+
+def _side_channel(engine: Engine) -> Sequence[EnvVar]:
+    container = engine.serving_member.container
+    if uses(container.command, container.args, "--kv-events-config", "--kv_events_config"):
+        # vLLM publishes its events on 5557 unless told otherwise, and its own default for the
+        # side channel is another port.
+        return [_SIDE_CHANNEL_HOST]
+    return [_SIDE_CHANNEL_HOST, _SIDE_CHANNEL_PORT]
