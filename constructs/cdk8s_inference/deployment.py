@@ -16,6 +16,7 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
 from cdk8s_inference.objects import ObjectKey, taken
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.picker_fit import misfits
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.spec.document import Deployment, check, check_spec
 from cdk8s_inference.spec.model_deployment import (
@@ -206,6 +207,10 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
+        if picker_config is not None and (
+            unfit := misfits(picker_config, engines, serving_mode, platform)
+        ):
+            raise InvalidInput(unfit)
         keys = taken(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
@@ -240,6 +245,7 @@ class ModelDeployment(Chart):
         path: str | os.PathLike[str],
         *,
         namespace: str | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
         """Composes the one ModelDeployment document of a YAML or JSON file.
@@ -247,6 +253,7 @@ class ModelDeployment(Chart):
         Args:
             path: The file.
             namespace: Where its objects go; default the document's, else ``default``.
+            picker_config: As for typed values.
             platform: The platform's choices.
 
         Raises:
@@ -254,7 +261,7 @@ class ModelDeployment(Chart):
             OSError: The file cannot be read.
             ValueError: As for typed values.
         """
-        return cls._from(scope, id, single(path), namespace, platform)
+        return cls._from(scope, id, single(path), namespace, picker_config, platform)
 
     @classmethod
     def from_document(
@@ -264,6 +271,7 @@ class ModelDeployment(Chart):
         document: Mapping[str, Any],
         *,
         namespace: str | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
         """Composes a ModelDeployment document given as plain data.
@@ -271,13 +279,14 @@ class ModelDeployment(Chart):
         Args:
             document: The document, with its fields in camelCase.
             namespace: Where its objects go; default the document's, else ``default``.
+            picker_config: As for typed values.
             platform: The platform's choices.
 
         Raises:
             InvalidInput: It is no such document; says all that is wrong.
             ValueError: As for typed values.
         """
-        return cls._from(scope, id, Document(document), namespace, platform)
+        return cls._from(scope, id, Document(document), namespace, picker_config, platform)
 
     @classmethod
     def _from(
@@ -286,13 +295,16 @@ class ModelDeployment(Chart):
         id: str,
         document: Document,
         namespace: str | None,
+        picker_config: PickerConfig | None,
         platform: Platform | None,
     ) -> ModelDeployment:
         deployment, findings = check(document, platform, namespace=namespace)
         if deployment is None:
             raise InvalidInput(findings)
         _warn(findings)
-        return cls.from_checked(scope, id, deployment, findings, platform)
+        return cls.from_checked(
+            scope, id, deployment, findings, platform, picker_config=picker_config
+        )
 
     @classmethod
     def from_checked(
@@ -302,6 +314,8 @@ class ModelDeployment(Chart):
         deployment: Deployment,
         findings: Sequence[Finding],
         platform: Platform | None = None,
+        *,
+        picker_config: PickerConfig | None = None,
     ) -> ModelDeployment:
         """Composes a deployment that :func:`cdk8s_inference.spec.document.check` returned."""
         template = deployment.spec.template
@@ -316,6 +330,7 @@ class ModelDeployment(Chart):
             replicas=deployment.spec.replicas,
             model_cache=cache.name if cache else None,
             labels=template.metadata.labels if template.metadata else None,
+            picker_config=picker_config,
             platform=platform,
             _checked=findings,
         )

@@ -32,7 +32,7 @@ from cdk8s_inference import (
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.spec.model_deployment import EnvVar, Phase
 from tests.kit.synth import of_kind, synthesized, the
-from tests.spec.builders import NIXL
+from tests.spec.builders import NIXL, prefill_decode
 
 Json = dict[str, Any]
 
@@ -177,8 +177,37 @@ def test_a_configuration_of_ones_own() -> None:
 
 
 def test_a_configuration_for_other_pods_is_refused() -> None:
-    with pytest.raises(ValueError, match="would send users to prefill pods"):
+    with pytest.raises(InvalidInput, match=r"W112.*would send users to prefill pods"):
         composed(vllm(), config=UnifiedConfig.prefix_aware())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [UnifiedConfig.prefix_aware(), RawPickerConfig("plugins: ["), RawPickerConfig("a: 1")],
+    ids=["unified", "no yaml", "no configuration"],
+)
+def test_a_configuration_that_is_refused_leaves_nothing(config: PickerConfig) -> None:
+    app = App()
+    with pytest.raises(InvalidInput):
+        ModelDeployment(
+            app,
+            "qwen",
+            name="qwen",
+            namespace="ml-team",
+            engines=vllm(),
+            serving_mode="PrefillDecode",
+            picker_config=config,
+        )
+    assert app.node.children == []
+
+
+def test_a_document_takes_a_configuration_too() -> None:
+    config = DisaggregatedConfig.load_aware()
+    deployment = ModelDeployment.from_document(
+        App(), "qwen", prefill_decode(), picker_config=config
+    )
+    data = the(synthesized(deployment), "ConfigMap")["data"]
+    assert data == {"config.yaml": config.render(ROUTER_NEWEST)}
 
 
 def test_what_engines_disagree_on_is_refused_and_leaves_nothing() -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from cdk8s_inference import Platform, SidecarOptions, router_release
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
+from cdk8s_inference.sidecar_options import KVConnector
 from cdk8s_inference.spec.connector import Handover, handover
 from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.model_deployment import Stage
 from cdk8s_inference.spec.runtime import runtime
 from tests.spec.builders import NIXL, Json, document, findings, gang, standalone
 
@@ -27,14 +29,15 @@ def agreed(
     prefill: Json | list[str],
     decode: Json | list[str],
     release: RouterRelease = ROUTER_NEWEST,
-    chosen: str | None = None,
+    chosen: KVConnector | None = None,
 ) -> tuple[Handover | None, list[str]]:
     """What engines with these arguments agree on, and the codes of what there is to know."""
     engines = [
         Cursor(said if isinstance(said, dict) else standalone(name, *said), ("engines", name))
         for name, said in (("prefill", prefill), ("decode", decode))
     ]
-    found, placed = handover(engines[:1], engines[1:], release, chosen)
+    stages: dict[Stage, list[Cursor]] = {"Prefill": engines[:1], "Decode": engines[1:]}
+    found, placed = handover(stages, release, SidecarOptions(connector=chosen))
     return found, [finding.code for finding, _ in placed]
 
 
@@ -45,7 +48,7 @@ MULTI = transfer(
     },
 )
 
-AGREED: dict[str, tuple[list[str], list[str], str]] = {
+AGREED: dict[str, tuple[list[str], list[str], KVConnector]] = {
     "json": ([NIXL], [NIXL], "nixlv2"),
     "two words": (NIXL.split("=", 1), [NIXL], "nixlv2"),
     "underscores": ([NIXL.replace("-transfer-", "_transfer_")], [NIXL], "nixlv2"),
@@ -75,7 +78,7 @@ AGREED: dict[str, tuple[list[str], list[str], str]] = {
 
 @pytest.mark.parametrize(("prefill", "decode", "connector"), AGREED.values(), ids=AGREED)
 def test_the_connector_is_read_from_the_engines_flags(
-    prefill: list[str], decode: list[str], connector: str
+    prefill: list[str], decode: list[str], connector: KVConnector
 ) -> None:
     found, codes = agreed(prefill, decode)
     assert found is not None
@@ -98,13 +101,12 @@ def test_a_script_is_read_too() -> None:
     assert (found and found.connector.name, codes) == ("nixlv2", [])
 
 
-REFUSED: dict[str, tuple[list[str], list[str], str | None, str]] = {
+REFUSED: dict[str, tuple[list[str], list[str], KVConnector | None, str]] = {
     "two transports": ([NIXL], [transfer("MooncakeConnector")], None, "W103"),
     "two engines": ([NIXL], [*SGLANG_DECODE], None, "W103"),
     "choice": ([NIXL], [NIXL], "mooncake", "W104"),
     "choice of another engine's": ([*SGLANG_PREFILL], [*SGLANG_DECODE], "nixlv2", "W104"),
     "no connector for it": ([transfer("P2pNcclConnector")], [NIXL], None, "W105"),
-    "no such connector": ([NIXL], [NIXL], "carrier-pigeon", "W105"),
     "sglang's other mode": (["--disaggregation-mode=decode"], [*SGLANG_DECODE], None, "W107"),
     "modes swapped": ([*SGLANG_DECODE], [*SGLANG_PREFILL], None, "W107"),
 }
@@ -112,7 +114,7 @@ REFUSED: dict[str, tuple[list[str], list[str], str | None, str]] = {
 
 @pytest.mark.parametrize(("prefill", "decode", "chosen", "code"), REFUSED.values(), ids=REFUSED)
 def test_what_disagrees_is_refused(
-    prefill: list[str], decode: list[str], chosen: str | None, code: str
+    prefill: list[str], decode: list[str], chosen: KVConnector | None, code: str
 ) -> None:
     found, codes = agreed(prefill, decode, chosen=chosen)
     assert found is None
@@ -165,7 +167,8 @@ def test_a_release_has_the_connector_or_says_who_has(release: RouterRelease) -> 
         else:
             assert (found, codes) == (None, ["W105", "W105"])
             # Not even by choice: the sidecar would exit.
-            assert agreed(flags, flags, release, connector.name)[0] is None
+            name: Any = connector.name
+            assert agreed(flags, flags, release, name)[0] is None
 
 
 def test_bootstrap_ports() -> None:
@@ -191,7 +194,10 @@ def test_the_sidecar_asks_one_bootstrap_port() -> None:
         Cursor(standalone(name, *SGLANG_PREFILL, f"--disaggregation-bootstrap-port={port}"))
         for name, port in (("a", 9100), ("b", 9200))
     ]
-    found, placed = handover(prefill, [Cursor(standalone("c", *SGLANG_DECODE))], ROUTER_NEWEST)
+    decode = [Cursor(standalone("c", *SGLANG_DECODE))]
+    found, placed = handover(
+        {"Prefill": prefill, "Decode": decode}, ROUTER_NEWEST, SidecarOptions()
+    )
     assert (found, [finding.code for finding, _ in placed]) == (None, ["W111"])
 
 

@@ -47,7 +47,6 @@ def sidecar(
     release: RouterRelease,
     handover: Handover,
     ranks: int = 1,
-    encoder_connector: str | None = None,
     guarded_pool: str | None = None,
     wait_seconds: int | None = None,
     guarded_engine: bool = False,
@@ -62,15 +61,11 @@ def sidecar(
         release: The router release whose sidecar runs.
         handover: How prefill hands over.
         ranks: The engine's data-parallel ranks, with contiguous ports.
-        encoder_connector: How encode pods hand over; None without any.
         guarded_pool: ``namespace/name`` of the pool whose pods alone it may call; None lets it
             call any address.
         wait_seconds: How long it serves on when it is asked to stop. A native sidecar is asked
             only when the engine has ended, and needs no wait.
         guarded_engine: Whether the engine wants a key from whoever asks for its models.
-
-    Raises:
-        NotInReleaseError: The release has no such encoder connector.
     """
     connector = handover.connector
     flags: dict[str, FlagValue] = {
@@ -87,8 +82,8 @@ def sidecar(
         if connector.bootstrap_port_env is not None:
             port = {"name": connector.bootstrap_port_env, "value": str(handover.bootstrap_port)}
             environment.append(port)
-    if encoder_connector is not None:
-        flags["ec-connector"] = release.encoder_connector(encoder_connector)
+    if handover.encoder_connector is not None:
+        flags["ec-connector"] = handover.encoder_connector
     if ranks > 1:
         flags["data-parallel-size"] = ranks
         # Without it a request that names its rank is answered by another one.

@@ -11,8 +11,10 @@ from constructs import Construct
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
+from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.picker_fit import unified_misfits
 from cdk8s_inference.routing.route import SERVICE_PORT, http_route, route_path
 from cdk8s_inference.spec.connector import engine_runtime
 from cdk8s_inference.spec.document import engine_cursor
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 class UnifiedRouting(Construct):
     """A Service, or on request an InferencePool with a picker, and the HTTPRoute to it.
 
-    It adds one label to the engines' serving pods, and nothing else to the engines.
+    It adds one label to the engines' serving pods, and where a picker reads the metrics of an
+    engine other than vLLM the label that says so. Nothing else is added to the engines.
 
     Attributes:
         path: The path prefix under which the gateway serves the engines.
@@ -57,12 +60,13 @@ class UnifiedRouting(Construct):
             name: Name of the Service or pool, and of the route.
             namespace: The engines' namespace; with the name it makes the route's path.
             config: What a picker is configured to do; by default it prefers pods that know the
-                prefix. Nothing reads it where a Service fronts the engines.
+                prefix. Refused where a Service fronts the engines.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of the objects.
             platform: The platform's choices: the gateway, and what fronts the engines.
 
         Raises:
+            InvalidInput: The picker's configuration is none for these engines.
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
@@ -82,16 +86,8 @@ class UnifiedRouting(Construct):
                 f"{name}: a Service leads to one port, and the engines listen on {ports}; set "
                 'Platform(unified_mode="picker")'
             )
-        if config is not None and platform.unified_mode == "service":
-            raise ValueError(
-                f"{name}: a Service fronts the engines, and a picker's configuration is given; set "
-                'Platform(unified_mode="picker"), or leave it out'
-            )
-        if config is not None and config.verdict(platform.router).disaggregated:
-            raise ValueError(
-                f"{name}: the picker's configuration is for prefill and decode pods, and these "
-                "pods do whole requests; give a UnifiedConfig"
-            )
+        if config is not None and (misfits := unified_misfits(config, platform)):
+            raise InvalidInput(misfits)
         super().__init__(scope, id)
         add_together(
             [

@@ -8,15 +8,17 @@ where two of them, or the user's choice, disagree.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdk8s_inference.findings import Finding, Severity, field_path, shown
 from cdk8s_inference.releases import ROUTER_RELEASES, NotInReleaseError, RouterRelease
 from cdk8s_inference.releases.connector import Connector
+from cdk8s_inference.sidecar_options import SidecarOptions
 from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.flags import last_use
+from cdk8s_inference.spec.model_deployment import Stage
 from cdk8s_inference.spec.ports import parse_port
 from cdk8s_inference.spec.rules import Placed, serving_container
 from cdk8s_inference.spec.runtime import (
@@ -42,10 +44,12 @@ class Handover:
         connector: The sidecar's connector.
         bootstrap_port: Where prefill engines tell how to fetch it; None where the connector
             needs no such port.
+        encoder_connector: How encode pods hand over; None where there are none.
     """
 
     connector: Connector
     bootstrap_port: int | None = None
+    encoder_connector: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,17 @@ class _Transfer:
 
 
 def handover(
-    prefill: Sequence[Cursor],
-    decode: Sequence[Cursor],
-    release: RouterRelease,
-    chosen: str | None = None,
+    stages: Mapping[Stage, Sequence[Cursor]], release: RouterRelease, options: SidecarOptions
 ) -> tuple[Handover | None, list[Placed]]:
     """What the engines need between them, None where that cannot be, and what is to know.
 
     Args:
-        prefill: The prefill engines, as a document writes them.
-        decode: The decode engines.
+        stages: The engines by what they do, as a document writes them.
         release: The router release whose sidecar runs.
-        chosen: The connector that the user chose.
+        options: What the user chose.
     """
+    prefill, decode = stages["Prefill"], stages["Decode"]
+    chosen = options.connector
     findings: list[Placed] = []
     transfers = [_transfer(engine) for engine in (*prefill, *decode)]
     for phase, engines in (("prefill", prefill), ("decode", decode)):
@@ -88,7 +90,9 @@ def handover(
     if any(finding.severity == "error" for finding, _ in findings):
         return None, findings
     if chosen is not None and not release.has_connector(chosen):
-        return None, [*findings, _not_in_release(chosen, release)]
+        connectors = [connector.name for connector in release.sidecar.connectors]
+        missing = _lacking(lambda: release.sidecar_connector(chosen), connectors)
+        return None, [*findings, missing]
     told = [
         (each, connector) for each in transfers if (connector := _connector(each, release, chosen))
     ]
@@ -105,8 +109,17 @@ def handover(
     taken = release.sidecar_connector(chosen or DEFAULT_CONNECTOR)
     if chosen is None and connector is not None:
         taken = connector
-    port, ports = _bootstrap(prefill, taken)
-    return (None if ports else Handover(taken, port)), [*findings, *ports]
+    port, problems = _bootstrap(prefill, taken)
+    encoder = None
+    if stages.get("Encode"):
+        encoder = options.encoder_connector or release.sidecar.encoder_connectors[0]
+        if not release.has_encoder_connector(encoder):
+            problems.append(
+                _lacking(
+                    lambda: release.encoder_connector(encoder), release.sidecar.encoder_connectors
+                )
+            )
+    return (None if problems else Handover(taken, port, encoder)), [*findings, *problems]
 
 
 def engine_runtime(engine: Cursor) -> Runtime | None:
@@ -118,10 +131,9 @@ def engine_runtime(engine: Cursor) -> Runtime | None:
 
 
 def _flag(container: Cursor, *names: str) -> tuple[Cursor, str | None] | None:
-    """The use of a flag that the engine's parser takes: the last, arguments after the command."""
-    found = uses(container["command"].strings, container["args"].strings, *names)
-    found.sort(key=lambda use: use.place[0] == "args")
-    return (container.at(*found[-1].place), found[-1].value) if found else None
+    """Where a flag is given that the engine heeds, and its value."""
+    said = last_use(container["command"].strings, container["args"].strings, *names)
+    return (container.at(*said.place), said.value) if said else None
 
 
 def _transfer(engine: Cursor) -> _Transfer:
@@ -256,14 +268,15 @@ def _no_connector(transfer: _Transfer, release: RouterRelease, chosen: str | Non
     )
 
 
-def _not_in_release(chosen: str, release: RouterRelease) -> Placed:
+def _lacking(question: Callable[[], object], known: Sequence[str]) -> Placed:
+    """What a release says that is asked for what it lacks."""
+    message = ""
     try:
-        release.sidecar_connector(chosen)
+        question()
     except NotInReleaseError as lacks:
-        known = ", ".join(connector.name for connector in release.sidecar.connectors)
-        fix = f"choose one of {known}, or another release"
-        return Finding("W105", "error", "", str(lacks), fix), ()
-    raise AssertionError(chosen)
+        message = str(lacks)
+    fix = f"choose one of {', '.join(known)}, or another release"
+    return Finding("W105", "error", "", message, fix), ()
 
 
 def _tensorrt(transfer: _Transfer) -> Placed:

@@ -28,6 +28,7 @@ from cdk8s_inference.spec.model_deployment import (
     ModelDeploymentDocument,
     ModelDeploymentSpec,
     ObjectMeta,
+    Stage,
     fields_at,
 )
 from cdk8s_inference.spec.source import Document
@@ -188,14 +189,13 @@ def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Place
 
 def _handover(replica: Cursor, platform: Platform) -> list[rules.Placed]:
     """What prefill and decode say of handing over, where both are there."""
-    engines = list(replica["engines"].items())
-    prefill, decode = (
-        [engine for engine in engines if engine["phase"].value == phase]
-        for phase in ("Prefill", "Decode")
-    )
-    if not (prefill and decode and replica.at("serving", "mode").value == "PrefillDecode"):
+    stages: dict[Stage, list[Cursor]] = {"Encode": [], "Prefill": [], "Decode": []}
+    for stage, engines in stages.items():
+        engines += [each for each in replica["engines"].items() if each["phase"].value == stage]
+    disaggregated = replica.at("serving", "mode").value == "PrefillDecode"
+    if not (stages["Prefill"] and stages["Decode"] and disaggregated):
         return []
-    return handover(prefill, decode, platform.router, platform.sidecar.connector)[1]
+    return handover(stages, platform.router, platform.sidecar)[1]
 
 
 def _given_namespace(namespace: str) -> list[rules.Placed]:

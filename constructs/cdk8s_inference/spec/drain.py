@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.flags import last_use
 from cdk8s_inference.spec.model_deployment import Engine
 
 _LONGEST_SECONDS = 86400
@@ -13,11 +13,10 @@ _LONGEST_SECONDS = 86400
 def drain_seconds(engine: Engine, default: int) -> int:
     """The engine's ``--shutdown-timeout``, which is vLLM's; the default where it gives none."""
     container = engine.serving_member.container
-    found = uses(container.command, container.args, "--shutdown-timeout", "--shutdown_timeout")
-    # The engine's parser takes the last, and arguments follow the command.
-    found.sort(key=lambda use: use.place[0] == "args")
+    flags = ("--shutdown-timeout", "--shutdown_timeout")
+    said = last_use(container.command, container.args, *flags)
     try:
-        seconds = float(found[-1].value or "") if found else default
+        seconds = float(said.value or "") if said else default
     except ValueError:
         return default
     return math.ceil(seconds) if 0 <= seconds <= _LONGEST_SECONDS else default

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.flags import last_use, uses
 from cdk8s_inference.spec.model_deployment import Engine
 
 SERVING_PORT = 8000
@@ -69,9 +69,6 @@ def listening(engine: Engine) -> Listening:
     """Where an engine's serving pods listen."""
     ports = rank_ports(engine_port(engine), engine.rank_count)
     container = engine.serving_member.container
-    supervised = [
-        port
-        for use in uses(container.command, container.args, _SUPERVISOR)
-        if (port := parse_port(use.value)) is not None
-    ]
-    return Listening(ports, supervised[-1] if supervised and len(ports) > 1 else ports[0])
+    said = last_use(container.command, container.args, _SUPERVISOR)
+    supervisor = parse_port(said.value) if said and len(ports) > 1 else None
+    return Listening(ports, supervisor or ports[0])
