@@ -373,7 +373,7 @@ def test_without_encoders_none_is_asked() -> None:
 
 
 def test_encoders_that_the_picker_never_asks_are_refused() -> None:
-    with pytest.raises(ValueError, match="no profile for them"):
+    with pytest.raises(InvalidInput, match=r"W113.*no profile for them"):
         ModelDeployment(
             App(),
             "a",

@@ -87,6 +87,14 @@ def test_the_connector_is_read_from_the_engines_flags(
     assert agreed(prefill, decode, chosen=connector) == (found, [])
 
 
+def test_what_a_configuration_file_says_is_named_by_the_user() -> None:
+    for said in ([], ["--config=engine.yaml"], ["--kv-transfer-config=$(CONFIG)"]):
+        found, codes = agreed(said, said, chosen="mooncake")
+        assert (found and found.connector.name, codes) == ("mooncake", [])
+    # Of two engines one may still lack it.
+    assert agreed([NIXL], [], chosen="nixlv2")[1] == ["W102"]
+
+
 def test_of_several_transports_the_chosen_one() -> None:
     found, codes = agreed([MULTI], [MULTI], chosen="nixlv2")
     assert (found and found.connector.name, codes) == ("nixlv2", [])
@@ -219,6 +227,13 @@ def test_an_sglang_engine_that_serves_alone_is_told_of() -> None:
         (["sh", "-c", "python3 -m sglang.launch_server --port 8000"], [], "i", "sglang"),
         (["vllm", "serve"], ["--disaggregation-mode=decode"], "i", "sglang"),
         (["sglang", "x"], [NIXL], "i", "vllm"),
+        (["serve"], ["--model", "/models/sglang"], "i", None),
+        (
+            ["serve"],
+            ["--served-model-name", "vllm", "--model=sglang"],
+            "lmsysorg/sglang:1",
+            "sglang",
+        ),
     ],
 )
 def test_what_a_container_runs(

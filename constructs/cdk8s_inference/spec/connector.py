@@ -86,7 +86,7 @@ def handover(
     for phase, engines in (("prefill", prefill), ("decode", decode)):
         findings += [found for engine in engines for found in _mode(engine, phase)]
     findings += [_tensorrt(each) for each in transfers if each.runtime == "trtllm"]
-    findings += [_unreadable(each) for each in transfers if each.unread]
+    findings += [_unreadable(each) for each in transfers if each.unread and chosen is None]
     if any(finding.severity == "error" for finding, _ in findings):
         return None, findings
     if chosen is not None and not release.has_connector(chosen):
@@ -103,7 +103,7 @@ def handover(
     ]
     connector = next((connector for _, connector in told), None)
     findings += _disagreements(told, chosen)
-    findings += _silent(transfers, told, chosen)
+    findings += _silent(transfers, told, named=chosen is not None)
     if any(finding.severity == "error" for finding, _ in findings):
         return None, findings
     taken = release.sidecar_connector(chosen or DEFAULT_CONNECTOR)
@@ -184,21 +184,25 @@ def _problem(severity: Severity, code: str, at: Cursor, message: str, fix: str) 
 
 
 def _silent(
-    transfers: Sequence[_Transfer], told: Sequence[tuple[_Transfer, Connector]], chosen: str | None
+    transfers: Sequence[_Transfer], told: Sequence[tuple[_Transfer, Connector]], *, named: bool
 ) -> Iterator[Placed]:
-    """Engines whose flags say nothing of a transfer."""
+    """Engines whose flags say nothing of a transfer.
+
+    Where none does, the user may have named what a configuration file says.
+    """
     silent = [each for each in transfers if not each.names and each.runtime != "sglang"]
     silent = [each for each in silent if not each.unread]
     if not told:
-        if silent and len(silent) == len(transfers):
+        if silent and len(silent) == len(transfers) and not named:
             yield _problem(
                 "warning",
                 "W101",
                 silent[0].at,
                 "no engine's flags say how KV caches are handed over: decode would compute each "
-                f"prompt again; the sidecar gets {chosen or DEFAULT_CONNECTOR}",
+                f"prompt again; the sidecar gets {DEFAULT_CONNECTOR}",
                 "give both engines --kv-transfer-config, for instance "
-                '{"kv_connector":"NixlConnector","kv_role":"kv_both"}',
+                '{"kv_connector":"NixlConnector","kv_role":"kv_both"}; or say what their '
+                "configuration files do by SidecarOptions.connector",
             )
         return
     for each in silent:

@@ -44,7 +44,11 @@ def runtime(command: Sequence[str], args: Sequence[str], image: str) -> Runtime 
     for name, flags in _FLAGS.items():
         if uses(command, args, *flags):
             return name
+    before = ""
     for word in words(command, args):
-        if found := _PROGRAMS.get(word.rpartition("/")[2]):
+        found = _PROGRAMS.get(word.rpartition("/")[2])
+        # After a flag is its value: a model may well be named for an engine.
+        if found and not before.startswith("--"):
             return found
+        before = word
     return next((name for part, name in _IMAGES.items() if part in image), None)
