@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
-    from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.picker_options import PickerOptions
+    from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -37,12 +38,9 @@ if TYPE_CHECKING:
         UnifiedConfig,
     )
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.spec.model_deployment import (
-        DeviceRequest,
-        Engine,
-        EnvVar,
-        Member,
-    )
+    from cdk8s_inference.sidecar_options import SidecarOptions
+    from cdk8s_inference.spec.engine import Engine, Member
+    from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
     from cdk8s_inference.stack.component import Component, HelmChart
     from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
     from cdk8s_inference.stack.listener import Listener
@@ -62,7 +60,7 @@ _HOMES = {
     "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
     "DraDriver": "cdk8s_inference.stack.options",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
-    "Engine": "cdk8s_inference.spec.model_deployment",
+    "Engine": "cdk8s_inference.spec.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
@@ -74,12 +72,13 @@ _HOMES = {
     "Issuer": "cdk8s_inference.stack.options",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
-    "Member": "cdk8s_inference.spec.model_deployment",
+    "Member": "cdk8s_inference.spec.engine",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "Monitoring": "cdk8s_inference.stack.options",
     "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
+    "PickerOptions": "cdk8s_inference.picker_options",
     "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
@@ -91,6 +90,8 @@ _HOMES = {
     "RawPickerConfig": "cdk8s_inference.routing.picker_config",
     "RouterRelease": "cdk8s_inference.releases",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
+    "Shutdown": "cdk8s_inference.platform",
+    "SidecarOptions": "cdk8s_inference.sidecar_options",
     "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
@@ -129,6 +130,7 @@ __all__ = [
     "Monitoring",
     "NotInReleaseError",
     "PickerConfig",
+    "PickerOptions",
     "Plain",
     "Platform",
     "Plugin",
@@ -140,6 +142,8 @@ __all__ = [
     "RawPickerConfig",
     "RouterRelease",
     "ServingStack",
+    "Shutdown",
+    "SidecarOptions",
     "StackVersions",
     "UnifiedConfig",
     "UnifiedRouting",

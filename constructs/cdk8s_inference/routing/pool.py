@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.imports import inferencepool as api
+from cdk8s_inference.picker_options import FailureMode
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.picker_config import PickerConfig
+
+_FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
+    "FailClose": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
+    "FailOpen": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_OPEN,
+}
 
 
 def picked_pool(
@@ -19,7 +25,7 @@ def picked_pool(
     *,
     name: str,
     namespace: str,
-    port: int,
+    ports: Sequence[int],
     config: PickerConfig,
     part_of: str | None,
     object_labels: Mapping[str, str] | None,
@@ -42,8 +48,7 @@ def picked_pool(
         kind="Service",
         name=picker.name,
         port=api.InferencePoolSpecEndpointPickerRefPort(number=picker.port),
-        # Envoy AI Gateway fails closed whatever is written here (envoyproxy/ai-gateway#2502).
-        failure_mode=api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
+        failure_mode=_FAILURE_MODES[platform.picker.failure_mode],
     )
     pool = api.InferencePool(
         scope,
@@ -55,7 +60,7 @@ def picked_pool(
         ),
         spec=api.InferencePoolSpec(
             selector=api.InferencePoolSpecSelector(match_labels={labels.SERVES: name}),
-            target_ports=[api.InferencePoolSpecTargetPorts(number=port)],
+            target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
             endpoint_picker_ref=endpoint_picker,
         ),
     )

@@ -79,10 +79,25 @@ def given(command: Sequence[str] | None, args: Sequence[str] | None) -> list[Giv
     return found
 
 
-def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[tuple[str, Path]]:
+def placed_words(
+    command: Sequence[str] | None, args: Sequence[str] | None
+) -> list[tuple[str, Path]]:
     """The words of what is run, a shell's script taken apart, and the element each stands in."""
     found = _commands(command or (), args or ())
     return [(word.text, word.place) for each in found for word in each]
+
+
+def last_use(
+    command: Sequence[str] | None, args: Sequence[str] | None, *flags: str
+) -> FlagUse | None:
+    """The use of a flag that its program's parser takes: arguments follow the command."""
+    found = sorted(uses(command, args, *flags), key=lambda use: use.place[0] == "args")
+    return found[-1] if found else None
+
+
+def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[str]:
+    """Everything that is run, as words; of a ``sh -c`` script each of its own."""
+    return [word.text for found in _commands(command or (), args or ()) for word in found]
 
 
 def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:

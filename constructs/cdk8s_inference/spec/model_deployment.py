@@ -17,6 +17,9 @@ from pydantic.alias_generators import to_camel
 
 ServingMode = Literal["Unified", "PrefillDecode"]
 Phase = Literal["Prefill", "Decode"]
+Stage = Literal["Encode", "Prefill", "Decode"]
+"""A part of a request; a document has no phase ``Encode``, Python has."""
+
 Role = Literal["Standalone", "Leader", "Worker"]
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
@@ -291,6 +294,11 @@ class Member(Model):
         )
 
     @property
+    def device_resources(self) -> Mapping[str, int]:
+        """What each pod gets of device plugins: nothing that a document could say."""
+        return {}
+
+    @property
     def container(self) -> Container:
         """The engine container."""
         return self.template.spec.containers[0]
@@ -329,6 +337,21 @@ class Engine(Model):
             "Standalone", image=image, command=command, args=args, env=env, devices=devices
         )
         return cls(name=name, phase=phase, copies=copies, members=[member])
+
+    @property
+    def stage(self) -> Stage | None:
+        """The part of a request that it does; None: all of it."""
+        return self.phase
+
+    @property
+    def rank_count(self) -> int:
+        """How many ports each serving pod listens on: one, as far as a document can say."""
+        return 1
+
+    @property
+    def every_pod_serves(self) -> bool:
+        """Whether the followers of a gang take requests too: not as a document has it."""
+        return False
 
     @property
     def is_gang(self) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 
 from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.flags import Given, given, words
+from cdk8s_inference.spec.flags import Given, given, placed_words
 from cdk8s_inference.topology.located import KubeObject, Located
 
 _VARIABLE = re.compile(
@@ -105,7 +105,7 @@ class Container:
         command, args = self.at["command"].strings, self.at["args"].strings
         return [
             self.object.located(self.at.at(*place), self._expanded(text))
-            for text, place in words(command, args)
+            for text, place in placed_words(command, args)
         ]
 
     @cached_property
