@@ -7,9 +7,9 @@ import pytest
 from cdk8s import App
 
 from cdk8s_inference import ModelDeployment
+from cdk8s_inference.cli.compose import compose
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
-from cdk8s_inference.cli.compose import compose
 from cdk8s_inference.platform import Platform, UnifiedMode
 from tests.cli.console import save
 from tests.spec import builders

@@ -10,35 +10,23 @@ from functools import cached_property
 from typing import Any
 
 from cdk8s_inference.releases.connector import ServingEngine
+from cdk8s_inference.spec.runtime import runtime
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.located import Located
 
 _DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
-_IMAGES: Mapping[str, ServingEngine] = {
-    "vllm": "vllm",
-    "llm-d-cuda": "vllm",
-    "llm-d-xpu": "vllm",
-    "llm-d-cpu": "vllm",
-    "llm-d-aws": "vllm",
-    "llm-d-rocm": "vllm",
-    "llm-d-hpu": "vllm",
-    "llm-d-inference-sim": "vllm",
-    "sglang": "sglang",
-}
+_VLLM_BUILDS = ("llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu")
+_SIMULATOR = "llm-d-inference-sim"
+"""Images whose names do not say that they hold vLLM, or behave as it."""
 
 
 def engine_kind(container: Container) -> ServingEngine | None:
-    """Which server a container runs; None for any other program.
-
-    What it runs says more than its image, which may be anybody's build.
-    """
-    texts = [word.value for word in container.words]
-    if any("sglang" in text and not text.startswith("-") for text in texts[:12]):
-        return "sglang"
-    if any(text == "vllm" or text.endswith("/vllm") or "vllm.entry" in text for text in texts):
+    """Which server a container runs; None for any other program."""
+    command, args = container.at["command"].strings, container.at["args"].strings
+    found = runtime(command, args, container.image_name.lower())
+    if found is None and container.image_name in (*_VLLM_BUILDS, _SIMULATOR):
         return "vllm"
-    image = container.image_name.lower()
-    return next((kind for part, kind in _IMAGES.items() if part in image), None)
+    return None if found == "trtllm" else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +113,12 @@ class Engine:
         """Whether each local rank listens on a port of its own."""
         return self.container.flag("--data-parallel-multi-port-external-lb") is not None
 
+    @property
+    def serves_by_itself(self) -> bool:
+        """Whether every pod of its gang takes requests, not the first alone."""
+        flags = ("--data-parallel-hybrid-lb", "--data-parallel-external-lb")
+        return self.ports_per_rank or self.container.flag(*flags) is not None
+
     @cached_property
     def ports(self) -> tuple[int, ...]:
         """Every port it takes requests on; empty where they cannot be read."""
@@ -166,18 +160,33 @@ class Engine:
         """What hands the KV cache over: ``--kv-transfer-config``, or SGLang's backend."""
         if self.kind == "sglang":
             return self.container.flag("--disaggregation-mode")
-        return self.container.flag("--kv-transfer-config")
+        return self.container.flag("--kv-transfer-config", f"{_TRANSFER_FIELD}kv-connector")
+
+    def _transfer_fields(self) -> dict[str, str]:
+        """The fields of ``--kv-transfer-config`` that are flags of their own."""
+        return {
+            name.removeprefix(_TRANSFER_FIELD).replace("-", "_"): flag.value.value or ""
+            for flag in self.container.flags
+            if (name := flag.value.name.replace("_", "-")).startswith(_TRANSFER_FIELD)
+        }
+
+    @property
+    def is_simulator(self) -> bool:
+        """Whether it only behaves as an engine."""
+        return self.container.image_name == _SIMULATOR
 
     @cached_property
     def transfer(self) -> KvTransfer | None:
         """The KV transfer of vLLM; None where there is none, or it is no JSON object."""
-        flag = self.container.flag("--kv-transfer-config") if self.kind == "vllm" else None
+        flag = self.transfer_flag if self.kind == "vllm" else None
         if flag is None:
             return None
-        try:
-            written = json.loads(flag.value)
-        except ValueError:
-            return None
+        written = self._transfer_fields()
+        if not written:
+            try:
+                written = json.loads(flag.value)
+            except (ValueError, RecursionError):
+                return None
         if not isinstance(written, dict):
             return None
         return KvTransfer(
@@ -209,6 +218,7 @@ class Engine:
         return self.container.flag("--disaggregation-mode") if self.kind == "sglang" else None
 
 
+_TRANSFER_FIELD = "--kv-transfer-config."
 _TENSOR_PARALLEL = ("--tensor-parallel-size", "-tp", "--tp", "--tp-size")
 _PIPELINE_PARALLEL = ("--pipeline-parallel-size", "-pp", "--pp", "--pp-size")
 _DATA_PARALLEL = ("--data-parallel-size", "-dp", "--dp", "--dp-size")

@@ -203,7 +203,8 @@ def selects_followers(topology: Topology) -> Iterator[Breach]:
         leads = any(pods.part == "leader" for pods in members)
         for pods in members:
             headless = owner.at("spec", "clusterIP").text == "None"
-            if pods.part == "follower" and (leads and not headless):
+            own = pods.engine is not None and pods.engine.serves_by_itself
+            if pods.part == "follower" and leads and not headless and not own:
                 yield Breach(
                     at, f"{dict(at.value)} matches the followers of {pods.object}", pods.here
                 )
@@ -397,8 +398,7 @@ def whole_gang(topology: Topology) -> Iterator[Breach]:
         engine = pods.engine
         if pods.part != "gang" or engine is None or pods not in members:
             continue
-        own = ("--data-parallel-hybrid-lb", "--data-parallel-external-lb")
-        if not engine.ports_per_rank and engine.container.flag(*own) is None:
+        if not engine.serves_by_itself:
             yield Breach(
                 pods.workload.size,
                 f"all {pods.workload.size.value} pods of {pods.object} are selected, and nothing "

@@ -68,24 +68,58 @@ def side_channel(topology: Topology) -> Iterator[Breach]:
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
 )
 def no_transfer(topology: Topology) -> Iterator[Breach]:
-    for pods, engine in _disaggregated(topology):
-        if engine.kind == "sglang" or "sim" in engine.container.image_name:
-            continue
-        if engine.container.flag("--config", "--kv-connector-config") is not None:
-            continue
-        if engine.transfer is None:
+    for pool in topology.disaggregated:
+        members = [(pods, pods.engine) for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        handing = next((engine for _, engine in members if _hands_over(engine)), None)
+        for pods, engine in members:
+            if _silent(engine) and handing is not None:
+                yield Breach(
+                    engine.container.here,
+                    f"{pods.object} has no --kv-transfer-config, and another engine has",
+                    handing.transfer_flag,
+                )
             flag = engine.transfer_flag
-            if flag is None and any(
-                "kv-transfer-config" in w.value for w in engine.container.words
-            ):
+            if flag is None or engine.kind != "vllm" or "$" in flag.value:
                 continue
-            said = f"--kv-transfer-config is no JSON object: {shown(flag.value)}" if flag else None
-            yield Breach(
-                flag or engine.container.here,
-                said or f"{pods.object} has no --kv-transfer-config",
-            )
-        elif not engine.transfer.connector.value:
-            yield Breach(engine.transfer.connector, "--kv-transfer-config names no kv_connector")
+            if engine.transfer is None:
+                said = f"--kv-transfer-config is no JSON object: {shown(flag.value)}"
+                yield Breach(flag, said)
+            elif not engine.transfer.connector.value:
+                yield Breach(flag, "--kv-transfer-config names no kv_connector")
+
+
+@rule(
+    "T317",
+    "warning",
+    "No engine says how it hands its KV cache over",
+    prevents="Unless a configuration file says it, decode computes every prompt again, with status "
+    "200.",
+    source="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
+    fix="give prefill and decode the same --kv-transfer-config, with a connector",
+    example=Example(
+        "disaggregated",
+        (
+            Edit("Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
+            Edit("Deployment/decode", f"{_ENGINE}.args[3]", "--seed=0"),
+        ),
+    ),
+)
+def no_transfer_at_all(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        engines = [pods.engine for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        if engines and all(_silent(engine) for engine in engines):
+            here = engines[0].container.here
+            yield Breach(here, "no engine of the pool has --kv-transfer-config", pool.disaggregates)
+
+
+def _hands_over(engine: Engine) -> bool:
+    return engine.kind == "vllm" and engine.transfer_flag is not None
+
+
+def _silent(engine: Engine) -> bool:
+    """Whether an engine's flags say nothing of a transfer; a file may say it, a simulator not."""
+    vllm = engine.kind == "vllm" and not engine.is_simulator
+    return vllm and engine.transfer_flag is None and engine.container.flag("--config") is None
 
 
 @rule(
