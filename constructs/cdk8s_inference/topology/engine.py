@@ -12,7 +12,7 @@ from typing import Any
 from cdk8s_inference.releases.connector import ServingEngine
 from cdk8s_inference.spec.runtime import runtime
 from cdk8s_inference.topology.container import Container
-from cdk8s_inference.topology.located import Located
+from cdk8s_inference.topology.located import Located, whole_number
 
 _DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
 _VLLM_BUILDS = ("llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu")
@@ -65,8 +65,8 @@ class Engine:
         given = self.container.flag(*flags)
         if given is None:
             return self.container.here.of(default)
-        text = given.value
-        return given.of(int(text)) if text.isascii() and text.isdigit() else None
+        number = whole_number(given.value)
+        return None if number is None else given.of(number)
 
     @cached_property
     def unread(self) -> list[Located[str]]:
@@ -125,7 +125,7 @@ class Engine:
         if self.port is None:
             return ()
         ranks = self.local_ranks if self.ports_per_rank else self.port.of(1)
-        return tuple(range(self.port.value, self.port.value + (ranks.value if ranks else 1)))
+        return ports_from(self.port.value, ranks.value if ranks else 1)
 
     @cached_property
     def nodes(self) -> Located[int] | None:
@@ -216,6 +216,11 @@ class Engine:
     def mode(self) -> Located[str] | None:
         """SGLang's ``--disaggregation-mode``."""
         return self.container.flag("--disaggregation-mode") if self.kind == "sglang" else None
+
+
+def ports_from(first: int, count: int) -> tuple[int, ...]:
+    """Ports in a row, as many as there can be."""
+    return tuple(range(first, min(first + count, 65536)))
 
 
 _TRANSFER_FIELD = "--kv-transfer-config."

@@ -125,6 +125,11 @@ class Unread:
     why: str
 
 
+def whole_number(text: str) -> int | None:
+    """A number that a program would take: digits alone, and not too many of them."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def strings(cursor: Cursor) -> dict[str, str]:
     """The entries of a mapping of strings; others are left out."""
     return {key: child.text for key, child in cursor.fields() if child.text is not None}

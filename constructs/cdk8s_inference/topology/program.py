@@ -9,7 +9,7 @@ from functools import cached_property
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
 from cdk8s_inference.releases.router import Program
 from cdk8s_inference.topology.container import Container
-from cdk8s_inference.topology.located import Located
+from cdk8s_inference.topology.located import Located, whole_number
 
 _IMAGES: Mapping[Program, tuple[str, ...]] = {
     "picker": ("inference-scheduler", "endpoint-picker", "epp"),
@@ -77,8 +77,8 @@ class RouterProgram:
     def number(self, *names: str) -> Located[int] | None:
         """A flag's number; None where it is none."""
         found = self.flag(*names)
-        text = found.value
-        return found.of(int(text)) if text.isascii() and text.isdigit() else None
+        number = whole_number(found.value)
+        return None if number is None else found.of(number)
 
     def switch(self, name: str) -> Located[bool]:
         """Whether a switch is on; Go takes ``1``, ``t`` and ``TRUE`` for true as well."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from cdk8s_inference.topology.engine import ports_from
 from cdk8s_inference.topology.located import Located
 from cdk8s_inference.topology.program import RouterProgram
 
@@ -30,9 +31,7 @@ class Sidecar(RouterProgram):
     @cached_property
     def ports(self) -> tuple[int, ...]:
         """Every port it takes requests on; empty where they cannot be read."""
-        return (
-            () if self.port is None else tuple(range(self.port.value, self.port.value + self.ranks))
-        )
+        return () if self.port is None else ports_from(self.port.value, self.ranks)
 
     @cached_property
     def connector(self) -> Located[str]:

@@ -9,6 +9,7 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import Container, KubeObject, Located, Pods, Topology
+from cdk8s_inference.topology.located import whole_number
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -36,9 +37,9 @@ def _claims(pods: Pods) -> dict[str, Located[str]]:
 def _extended(container: Container) -> Located[int] | None:
     for group in ("limits", "requests"):
         for key, value in container.at.at("resources", group).fields():
-            text = str(value.value)
-            if _EXTENDED.fullmatch(key) and text.isdigit():
-                return container.object.located(value, int(text))
+            number = whole_number(str(value.value))
+            if _EXTENDED.fullmatch(key) and number is not None:
+                return container.object.located(value, number)
     return None
 
 
@@ -230,8 +231,8 @@ def twice(topology: Topology) -> Iterator[Breach]:
             )
 
 
-_MEMORY = re.compile(r'memory\s*\.\s*compareTo\(\s*quantity\("(\d+)Gi"\)\s*\)\s*>=\s*0')
-_NEVER = {40: 39, 48: 44, 80: 79, 96: 93, 141: 140, 192: 178}
+_MEMORY = re.compile(r'memory\s*\.\s*compareTo\(\s*quantity\("(\d{1,5})Gi"\)\s*\)\s*>=\s*0')
+_NEVER = {80: 79, 96: 93, 141: 140, 192: 178}
 
 
 @rule(

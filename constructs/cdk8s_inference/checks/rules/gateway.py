@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
+from cdk8s_inference.topology.located import whole_number
 
 _BACKEND = "spec.rules[0].backendRefs[0]"
 _ROUTE = "HTTPRoute/qwen"
@@ -106,9 +107,9 @@ def _serves(topology: Topology, backend: Reference) -> bool:
 def _seconds(duration: str) -> float | None:
     units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
     for unit, factor in units.items():
-        number = duration.removesuffix(unit)
-        if number != duration and number.isdigit():
-            return int(number) * factor
+        number = whole_number(duration.removesuffix(unit))
+        if duration.endswith(unit) and number is not None:
+            return number * factor
     return None
 
 

@@ -481,7 +481,7 @@ def grace(topology: Topology) -> Iterator[Breach]:
         seconds = picker.object.number(at)
         flag = picker.reads.picker.drain_flag
         drain = picker.flag(flag) if flag else picker.container.here.of("")
-        match = re.fullmatch(r"(\d+)s", drain.value)
+        match = re.fullmatch(r"(\d{1,6})s", drain.value)
         stays = int(match[1]) if match else picker.reads.picker.stop_seconds
         if seconds is not None and seconds.value < stays:
             yield Breach(

@@ -324,7 +324,7 @@ def recompute(topology: Topology) -> Iterator[Breach]:
 @rule(
     "T311",
     "warning",
-    "kv_role is the wrong way round",
+    "The kv_role is the wrong way round",
     prevents="Connectors other than NIXL take their side from it: nothing is handed over.",
     source="vLLM's connectors; NIXL ignores the role.",
     fix="write kv_producer or kv_both on prefill, kv_consumer or kv_both on decode",

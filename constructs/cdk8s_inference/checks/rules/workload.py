@@ -10,7 +10,7 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
 from cdk8s_inference.topology import Container, KubeObject, Pods, Topology
-from cdk8s_inference.topology.located import strings
+from cdk8s_inference.topology.located import strings, whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
 
@@ -55,8 +55,8 @@ def _listening(pods: Pods, container: Container) -> set[int] | None:
         if pods.engine is not None and each is pods.engine.container:
             ports = pods.engine.ports
             supervisor = each.flag("--data-parallel-supervisor-port")
-            if supervisor is not None and supervisor.value.isdigit():
-                ports = (*ports, int(supervisor.value))
+            number = whole_number(supervisor.value) if supervisor else None
+            ports = ports if number is None else (*ports, number)
         elif pods.sidecar is not None and each.at.path == pods.sidecar.container.at.path:
             ports = pods.sidecar.ports
         elif pods.picker_container is not None and each is pods.picker_container:

@@ -1,0 +1,66 @@
+"""Deployments of our own making, as the objects that are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from cdk8s_inference import App, ModelDeployment, Platform, RouterRelease, router_release
+from cdk8s_inference.checks import check
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.spec.source import Document
+from tests.test_shape_snapshots import SHAPES
+
+Json = dict[str, Any]
+
+PREFILL, DECODE, PICKER = "gpt-oss-0-prefill", "gpt-oss-0-decode", "gpt-oss-0-epp"
+POOL = "gpt-oss-0"
+
+
+@cache
+def _rendered(shape: str, version: str) -> list[Json]:
+    engines, options = SHAPES[shape]
+    chart = ModelDeployment(
+        App(),
+        "gpt-oss",
+        name="gpt-oss",
+        namespace="ml-team",
+        engines=engines,
+        model_cache="weights",
+        serving_mode="PrefillDecode",
+        platform=Platform(router=router_release(version), **options),
+    )
+    objects: list[Json] = chart.to_json()
+    return objects
+
+
+def rendered(shape: str, release: RouterRelease) -> list[Json]:
+    """The objects of a shape, to be changed at will."""
+    return deepcopy(_rendered(shape, release.version))
+
+
+def found(objects: Sequence[Any]) -> list[Finding]:
+    """What a check finds in objects."""
+    return check([Document(each) for each in objects])
+
+
+def the(objects: Sequence[Json], kind: str, name: str) -> Json:
+    """The object of a kind and name."""
+    return next(
+        each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+
+
+def container(workload: Json, name: str) -> Any:
+    """A container of a workload's pods, native sidecars too."""
+    spec = workload["spec"]["template"]["spec"]
+    every = [*spec["containers"], *spec.get("initContainers", ())]
+    return next(each for each in every if each["name"] == name)
+
+
+def with_flag(target: Json, name: str, value: str | None) -> None:
+    """Gives a container a flag another value, or takes it away."""
+    kept = [arg for arg in target["args"] if not arg.startswith(f"--{name}=")]
+    target["args"] = kept if value is None else [*kept, f"--{name}={value}"]

@@ -1,0 +1,113 @@
+"""Every rule catches its own example, alone, and is silent about what mends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from cdk8s_inference.checks import RULES, Rule, check, rule
+from cdk8s_inference.checks.example import Example
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.spec.source import Document, read
+
+SHAPES: tuple[Any, ...] = (None, [], {}, "x", -1, True, "9" * 5000)
+BASES = ("disaggregated", "gang", "sglang")
+
+
+def found(objects: list[Any]) -> list[Finding]:
+    """Findings of what is written as text, so that each has a line."""
+    documents, problems = read(yaml.safe_dump_all(objects, sort_keys=False).encode(), "it.yaml")
+    assert not problems
+    return check(documents)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_examples_are_clean(base: str) -> None:
+    assert found(Example(base).mended()) == []
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_broken_one_is_caught_by_this_rule_alone(rule: Rule) -> None:
+    findings = found(rule.example.broken())
+    assert {each.code for each in findings} == {rule.code}, [str(each) for each in findings]
+    assert {each.severity for each in findings} == {rule.severity}
+    for each in findings:
+        assert each.file == "it.yaml"
+        assert each.line
+        assert each.object
+        assert each.message
+        assert each.related is None or each.related.line
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_example_is_a_change_of_a_deployment_that_works(rule: Rule) -> None:
+    assert rule.example.base in BASES
+    assert rule.example.broken() != rule.example.mended()
+    assert rule.example.difference()
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_the_words(rule: Rule) -> None:
+    assert rule.title[0].isupper()
+    assert not rule.title.endswith(".")
+    assert rule.prevents.endswith(".")
+    assert rule.source.endswith(".")
+    assert rule.fix[0].islower() or rule.fix.startswith("--")
+    assert not rule.fix.endswith(".")
+
+
+def test_a_code_is_of_one_rule() -> None:
+    with pytest.raises(ValueError, match="two rules are called T101"):
+        rule("T101", "error", "", prevents="", source="", fix="", example=Example("gang"))(
+            lambda topology: iter(())
+        )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"kind": "List", "items": [None, 3, {"kind": "Deployment"}]},
+        {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [None, "x", {}]}}}},
+        {"kind": "InferencePool", "apiVersion": "inference.networking.k8s.io/v1", "spec": []},
+        {"kind": "LeaderWorkerSet", "spec": {"leaderWorkerTemplate": {"size": "two"}}},
+        {"kind": "HTTPRoute", "spec": {"rules": [{"backendRefs": "x"}], "parentRefs": [1]}},
+        {"kind": "Service", "spec": {"selector": 1, "ports": [{"port": "x"}]}},
+    ],
+    ids=str,
+)
+def test_never_fails(data: Any) -> None:
+    check([Document(data)])
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_never_fails_whatever_a_field_holds(base: str) -> None:
+    """Each field of the examples once as a value of another shape."""
+    for index, target in enumerate(Example(base).mended()):
+        for turn, path in enumerate(_paths(target)):
+            objects = Example(base).mended()
+            _set(objects[index], path, SHAPES[turn % len(SHAPES)])
+            check([Document(each) for each in objects])
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    below = [each for key, child in children for each in _paths(child, (*path, key))]
+    return [path, *below] if path else below
+
+
+def _set(target: Any, path: tuple[Any, ...], value: Any) -> None:
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
