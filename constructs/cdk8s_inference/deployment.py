@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from cdk8s import Chart
-from constructs import Construct, IConstruct
+import jsii
+from cdk8s import ApiObject, Chart
+from constructs import Construct, IConstruct, IValidation
 
 from cdk8s_inference import names
 from cdk8s_inference.engines import EngineGroup
@@ -33,6 +34,9 @@ from cdk8s_inference.spec.model_deployment import (
 from cdk8s_inference.spec.source import Document, single
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from cdk8s_inference.checks import Waiver
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.picker_config import PickerConfig
 
@@ -216,6 +220,8 @@ class ModelDeployment(Chart):
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         _names_of_app.setdefault(scope.node.root, {}).update(claims)
         self.findings = tuple(_checked)
+        self._waivers: list[Waiver] = []
+        self.node.add_validation(_Checked(self))
         stack = platform.gateway.stack
         if stack is not None and stack.node.root is self.node.root:
             self.node.add_dependency(stack)
@@ -236,6 +242,46 @@ class ModelDeployment(Chart):
             )
             for index in range(replicas)
         ]
+
+    def to_json(self) -> list[Any]:
+        """The objects as they are applied; this deployment's errors are refused as by ``synth``."""
+        global _rendering
+        before, _rendering = _rendering, self
+        try:
+            objects: list[Any] = super().to_json()
+        finally:
+            _rendering = before
+        return objects
+
+    def check(self) -> list[Finding]:
+        """What would fail, or work worse than it looks, once this is applied as it is now.
+
+        Synthesis calls it after every patch, refuses errors, and raises warnings as
+        :class:`InferenceWarning`.
+        """
+        from cdk8s_inference.checks import check as check_objects
+
+        # Not by to_json, which validates, and so would ask for itself.
+        objects = (each for each in self.node.find_all() if isinstance(each, ApiObject))
+        documents = [Document(each.to_json()) for each in objects]
+        return check_objects(documents, waivers=self._waivers)
+
+    def waive(self, code: str, reason: str, *, until: date | None = None) -> None:
+        """Lets a rule not count for this deployment: its findings become notes.
+
+        An annotation ``cdk8s-inference/waive-CODE`` of an object does the same for that object.
+
+        Args:
+            code: The rule's code, such as ``T503``.
+            reason: Why, for whoever reads it later.
+            until: The last day on which it holds; without one it holds for good.
+
+        Raises:
+            ValueError: The reason is empty.
+        """
+        from cdk8s_inference.checks import Waiver
+
+        self._waivers.append(Waiver(code, reason, until))
 
     @classmethod
     def from_file(
@@ -334,6 +380,29 @@ class ModelDeployment(Chart):
             platform=platform,
             _checked=findings,
         )
+
+
+_rendering: ModelDeployment | None = None
+"""The chart that is being rendered. cdk8s validates the whole app for each; with this the others
+are checked once for the app, not once more for every chart in it."""
+
+
+@jsii.implements(IValidation)
+class _Checked:
+    """Has a deployment checked when its app is synthesized."""
+
+    def __init__(self, deployment: ModelDeployment) -> None:
+        self._deployment = deployment
+
+    def validate(self) -> list[str]:
+        """The errors, for cdk8s to refuse the app with."""
+        if _rendering is not None and _rendering is not self._deployment:
+            return []
+        findings = self._deployment.check()
+        for finding in findings:
+            if finding.severity == "warning":
+                warnings.warn(str(finding), InferenceWarning, stacklevel=2)
+        return [str(finding) for finding in errors(findings)]
 
 
 _Owners = dict[tuple[str, str, str], str]

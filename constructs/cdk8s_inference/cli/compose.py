@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cdk8s_inference.cli.inputs import Loaded, LoadedStack
+from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Delivery, Flux, K3s, Plain
 
@@ -17,26 +19,26 @@ DELIVERIES: Mapping[str, Delivery] = {
 }
 
 
-def compose(loaded: Sequence[Loaded], platform: Platform) -> list[str]:
-    """The manifests of each deployment, as one YAML text.
+def compose(loaded: Sequence[Loaded], platform: Platform) -> tuple[list[str], list[Finding]]:
+    """The manifests of each deployment, as one YAML text, and what a check finds in them.
 
     Raises:
         OSError: Node.js does not start.
     """
     # Starting cdk8s starts Node.js, which a wrong input must not wait for.
-    from cdk8s import App
+    from cdk8s import App, Yaml
 
     from cdk8s_inference.deployment import ModelDeployment
 
-    texts = []
+    texts, findings = [], []
     for item in loaded:
         # An App each: two documents may describe one deployment on two clusters.
-        app = App()
-        ModelDeployment.from_checked(
-            app, item.deployment.name, item.deployment, item.findings, platform
+        chart = ModelDeployment.from_checked(
+            App(), item.deployment.name, item.deployment, item.findings, platform
         )
-        texts.append(app.synth_yaml())
-    return texts
+        findings += [replace(each, file=item.source.name) for each in chart.check()]
+        texts.append(Yaml.stringify(*chart.to_json()))
+    return texts, findings
 
 
 def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:

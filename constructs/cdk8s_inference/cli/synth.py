@@ -208,11 +208,15 @@ def synth(
     findings += across(loaded, platform)
     try:
         parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
-        texts = compose(loaded, platform)
+        texts, checked = compose(loaded, platform)
     except CannotRender as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
+    findings += checked
+    if errors(findings):
+        report(findings, format, "nothing written")
+        sys.exit(EXIT_INVALID_INPUT)
     outcome = None
     try:
         if output is None:
