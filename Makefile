@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 STAGED := .dist-staged
 
-.PHONY: synth app test acceptance imports lock clean
+.PHONY: synth app test acceptance docs imports lock clean
 
 # Compose main.py into dist/, which is replaced only when all of it is composed.
 synth: $(READY)
@@ -26,6 +26,10 @@ test: $(READY)
 # Slow proofs: a fresh clone, npm's cdk8s-cli, the generated imports.
 acceptance: $(READY)
 	$(BIN)/pytest -n 0 tests/acceptance
+
+# Write docs/rules from the rules themselves.
+docs: $(READY)
+	$(BIN)/python scripts/rule-pages
 
 # Generate imports/ from the CRDs in CRDS, or from the URLs of cdk8s.yaml without it.
 imports: $(READY)

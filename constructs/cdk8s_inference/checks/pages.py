@@ -1,0 +1,69 @@
+"""The rules as pages, and an index of every code."""
+
+from __future__ import annotations
+
+from cdk8s_inference.checks.explanation import codes, explanation
+from cdk8s_inference.checks.rule import RULES
+
+_FAMILIES = {
+    "T0": "The check itself",
+    "T1": "Pools, roles and ports",
+    "T2": "The pd-sidecar",
+    "T3": "The contract between prefill and decode",
+    "T4": "The endpoint picker",
+    "T5": "Routes and gateways",
+    "T6": "Workloads",
+    "T7": "Devices",
+    "T8": "Rollouts, disruptions and scaling",
+    "T9": "Security",
+    "P1": "Picker configurations that do not start",
+    "P2": "Picker configurations that refuse every request",
+    "P3": "Picker configurations that never disaggregate",
+    "P4": "Picker configurations that send users elsewhere",
+    "P5": "Picker configurations that work otherwise than they look",
+    "W1": "Engines that cannot hand over",
+    "W2": "Engines and pools that do not fit",
+    "W3": "Pools",
+    "D0": "Files and documents",
+    "D1": "ModelDeployments that cannot be composed",
+    "D2": "ModelDeployments that work otherwise than they look",
+    "S0": "ServingStack documents",
+    "S1": "Serving stacks",
+}
+
+_HEAD = """\
+# Rules
+
+What `cdk8s-inference check` finds in manifests and documents, and what synthesis refuses.
+`cdk8s-inference explain CODE` says the same in a terminal. An error will not work; a warning works
+worse than it looks. Each rule over manifests has a page with an example, which is run as a test.
+
+This page is written by `make docs`.
+"""
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by its file's name."""
+    found = {"README.md": _index()}
+    for code in RULES:
+        text = explanation(code)
+        assert text is not None
+        found[f"{code}.md"] = text.as_markdown()
+    return found
+
+
+def _index() -> str:
+    parts = [_HEAD]
+    for family, title in _FAMILIES.items():
+        rows = [_row(code) for code in codes() if code.startswith(family)]
+        if rows:
+            parts.append(f"## {title}\n\n| Code | Severity | What |\n| --- | --- | --- |\n")
+            parts[-1] += "\n".join(rows) + "\n"
+    return "\n".join(parts)
+
+
+def _row(code: str) -> str:
+    found = explanation(code)
+    assert found is not None
+    name = f"[{code}]({code}.md)" if code in RULES else code
+    return f"| {name} | {found.severity or ''} | {found.title} |"
