@@ -138,6 +138,7 @@ def _file_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+# `$(NAME)` is the kubelet's, which fills it in before the shell reads the script.
 _PIECE = re.compile(
     r"""
     (?P<continued> \\\n )
@@ -146,7 +147,7 @@ _PIECE = re.compile(
     | ' (?P<single> [^']* ) '
     | " (?P<double> [^"\\]* (?: \\. [^"\\]* )* ) "
     | \\ (?P<escaped> . )
-    | (?P<plain> [^\ \t\r\n;&|()<>'"\\]+ | . )
+    | (?P<plain> \$\(\w+\) | \$\(\([^()]*\)\) | [^\ \t\r\n;&|()<>'"\\$]+ | . )
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -114,6 +114,11 @@ class Engine:
         return self.container.flag("--data-parallel-multi-port-external-lb") is not None
 
     @property
+    def reads_file(self) -> bool:
+        """Whether a file says more than its flags."""
+        return self.container.flag("--config") is not None
+
+    @property
     def serves_by_itself(self) -> bool:
         """Whether every pod of its gang takes requests, not the first alone."""
         flags = ("--data-parallel-hybrid-lb", "--data-parallel-external-lb")

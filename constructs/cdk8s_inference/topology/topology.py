@@ -17,8 +17,6 @@ _COMPOSED_LATER = frozenset(
     {
         "DynamoComponentDeployment",
         "DynamoGraphDeployment",
-        "HelmChart",
-        "HelmRelease",
         "InferenceService",
         "LLMInferenceService",
         "RoleBasedGroup",

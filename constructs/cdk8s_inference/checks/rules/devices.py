@@ -116,7 +116,9 @@ def no_template(topology: Topology) -> Iterator[Breach]:
         ]
         for item in pods.at.at("spec", "resourceClaims").items():
             name = pods.object.text(item["resourceClaimTemplateName"])
-            if name is not None and beside and name.value not in {each.name for each in beside}:
+            if name is None and not item["resourceClaimName"].present:
+                yield Breach(pods.object.located(item, None), "the claim names no template")
+            elif name and beside and name.value not in {each.name for each in beside}:
                 yield Breach(
                     name,
                     f"template {name.value!r} is not among what was read: "
@@ -167,7 +169,7 @@ def too_few(topology: Topology) -> Iterator[Breach]:
         assert engine is not None
         tensor, stages, ranks = engine.tensor_parallel, engine.pipeline_parallel, engine.local_ranks
         counted = _counted(pods, engine.container, topology)
-        if None in (tensor, stages, ranks) or counted is None or not counted.value:
+        if None in (tensor, stages, ranks) or counted is None:
             continue
         assert tensor is not None
         assert stages is not None

@@ -206,6 +206,9 @@ def not_attached(topology: Topology) -> Iterator[Breach]:
     gateways = topology.of_kind("Gateway")
     for route in topology.routes:
         for parent in route.parents:
+            if parent.kind not in _PARENTS:
+                kind = parent.at["kind"]
+                yield Breach(route.object.located(kind, parent.kind), f"kind {parent.kind!r}")
             if parent.kind != "Gateway" or not gateways:
                 continue
             gateway = topology.find("Gateway", parent.namespace, parent.name.value)
@@ -234,6 +237,9 @@ def not_attached(topology: Topology) -> Iterator[Breach]:
                     f"no listener of {gateway} takes routes of {route.object.namespace!r}",
                     gateway.here,
                 )
+
+
+_PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
 
 
 def _admits(sources: str | None, route: Route, gateway: KubeObject) -> bool:

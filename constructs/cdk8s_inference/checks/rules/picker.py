@@ -82,7 +82,7 @@ def plain_picker(topology: Topology) -> Iterator[Breach]:
 def service_selects(topology: Topology) -> Iterator[Breach]:
     for pool in topology.pools:
         service, picker = pool.service, pool.picker
-        if service is None or picker is None or not service.selector:
+        if service is None or picker is None:
             continue
         if picker.pods not in service.backends:
             at = service.object.located(service.object.at("spec", "selector"), None)
@@ -254,12 +254,13 @@ def _granted(topology: Topology, namespace: str, account: str) -> Iterator[KubeO
     """The roles that are bound to an account."""
     for binding in topology.of_kind("RoleBinding", "ClusterRoleBinding"):
         for subject in binding.at("subjects").items():
-            where = subject["namespace"].text or binding.namespace
             if subject["kind"].text != "ServiceAccount":
                 continue
-            if (subject["name"].text, where) != (account, namespace):
+            if (subject["name"].text, subject["namespace"].text) != (account, namespace):
                 continue
-            kind = binding.at("roleRef", "kind").text or "Role"
+            if binding.kind == "RoleBinding" and binding.namespace != namespace:
+                continue
+            kind = binding.at("roleRef", "kind").text or ""
             name = binding.at("roleRef", "name").text
             for role in topology.of_kind(kind):
                 if role.name == name and (kind == "ClusterRole" or role.namespace == namespace):
@@ -307,13 +308,20 @@ def config_elsewhere(topology: Topology) -> Iterator[Breach]:
                 keys = [entry for entry, _ in found.at("data").fields()]
                 yield Breach(file, f"{found} has no {key!r}; it has {', '.join(keys)}", found.here)
         elif not _mounted(picker, file.value):
-            yield Breach(file, f"nothing is mounted at {file.value!r}")
+            yield Breach(file, f"no volume that holds a file is mounted at {file.value!r}")
 
 
 def _mounted(picker: Picker, path: str) -> bool:
-    """Whether a volume of any kind is mounted there."""
+    """Whether a volume of some kind is mounted there; a ConfigMap without a name is none."""
+    nameless = {
+        volume["name"].text
+        for volume in picker.pods.at.at("spec", "volumes").items()
+        if volume["configMap"].present and not volume.at("configMap", "name").present
+    }
     mounts = (
-        mount["mountPath"].text or "-" for mount in picker.container.at["volumeMounts"].items()
+        mount["mountPath"].text or "-"
+        for mount in picker.container.at["volumeMounts"].items()
+        if mount["name"].text not in nameless
     )
     return any(path == mount or path.startswith(mount.rstrip("/") + "/") for mount in mounts)
 
@@ -539,3 +547,34 @@ def sglang_metrics(topology: Topology) -> Iterator[Breach]:
             assert engine is not None
             if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
                 yield Breach(engine.container.here, "--enable-metrics is not given", pool.here)
+
+
+@rule(
+    "T419",
+    "warning",
+    "The picker's ServiceAccount was not read",
+    prevents="Without it no pod of the picker is made.",
+    source="Kubernetes: a pod's ServiceAccount must be there first.",
+    fix="correct serviceAccountName, or check the picker together with its account",
+    example=Example(
+        "disaggregated",
+        (
+            Edit(_PICKER, "spec.template.spec.serviceAccountName", "epp"),
+            Edit("RoleBinding/qwen-epp", "subjects[0].name", "epp"),
+        ),
+    ),
+)
+def no_account(topology: Topology) -> Iterator[Breach]:
+    accounts = topology.of_kind("ServiceAccount")
+    for picker in topology.pickers:
+        at = picker.pods.at.at("spec", "serviceAccountName")
+        namespace = picker.object.namespace
+        if at.text is None or not accounts:
+            continue
+        if topology.find("ServiceAccount", namespace, at.text) is None:
+            yield Breach(
+                picker.object.located(at, at.text),
+                f"ServiceAccount {namespace}/{at.text} is not among what was read; "
+                f"{accounts[0]} is",
+                accounts[0].here,
+            )

@@ -10,6 +10,8 @@ from cdk8s_inference.findings import shown
 from cdk8s_inference.topology import Located, Pods, Pool, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
+_LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
+_FOLLOWER = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0]"
 _ROLE = "spec.template.metadata.labels[llm-d.ai/role]"
 _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
@@ -382,7 +384,7 @@ spec:
         containers:
           - name: vllm
             image: vllm/vllm-openai:v0.23.0
-            args: [--model=moonshotai/Kimi-K2, --nnodes=2, --tensor-parallel-size=16]
+            args: [--model=moonshotai/Kimi-K2, --nnodes=2, --node-rank=$(LWS_WORKER_INDEX)]
             readinessProbe:
               httpGet: {path: /health, port: 8000}
             resources: {limits: {nvidia.com/gpu: 8}}
@@ -423,3 +425,70 @@ def fail_open(topology: Topology) -> Iterator[Breach]:
         mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
         if mode is not None and mode.value == "FailOpen":
             yield Breach(mode, "failureMode is FailOpen, which most gateways do not honor")
+
+
+@rule(
+    "T113",
+    "error",
+    "The pool's reference to its picker is malformed",
+    prevents="The API server refuses the pool.",
+    source="InferencePool v1: a Service's name and port; failureMode is FailOpen or FailClose.",
+    fix="write name and port.number of the picker's Service, and one of the two modes",
+    example=breaks(
+        "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "Open"
+    ),
+)
+def picker_reference(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        at = pool.object.at("spec", "endpointPickerRef")
+        if not at.present:
+            continue
+        mode, kind = at["failureMode"], at["kind"]
+        if mode.present and mode.text not in ("FailOpen", "FailClose"):
+            yield Breach(pool.object.located(mode, mode.value), f"failureMode {mode.value!r}")
+        if kind.present and kind.text != "Service":
+            yield Breach(pool.object.located(kind, kind.value), f"kind {kind.value!r}")
+        for field in (("name",), ("port", "number")):
+            if not at.at(*field).present:
+                yield Breach(pool.object.located(at, None), f"it has no {'.'.join(field)}")
+
+
+@rule(
+    "T114",
+    "warning",
+    "Followers that serve by themselves are in no pool",
+    prevents="Their share of the ranks gets no requests: the devices lie idle.",
+    source="vLLM's hybrid and external load balancing: every pod has an API for its own ranks.",
+    fix="give the followers the label that the pool selects",
+    example=Example(
+        "gang",
+        (
+            Edit(
+                "LeaderWorkerSet/kimi",
+                f"{_LEADER}.args[0]",
+                "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
+                "--data-parallel-size 16 --data-parallel-size-local 8 "
+                "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
+            ),
+            Edit(
+                "LeaderWorkerSet/kimi",
+                f"{_FOLLOWER}.args[0]",
+                "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
+                "--data-parallel-size 16 --data-parallel-size-local 8 "
+                "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
+            ),
+        ),
+    ),
+)
+def idle_followers(topology: Topology) -> Iterator[Breach]:
+    members = {pods for pool in topology.pools for pods in pool.members}
+    members |= {pods for service in topology.services for pods in service.backends}
+    led = {pods.workload for pods in members if pods.part == "leader"}
+    for pods in topology.serving:
+        alone = pods.part == "follower" and pods.workload in led and pods not in members
+        if alone and pods.engine is not None and pods.engine.serves_by_itself:
+            yield Breach(
+                pods.engine.container.here,
+                f"the followers of {pods.object} serve by themselves, and nothing selects them",
+                pods.workload.size,
+            )

@@ -119,7 +119,7 @@ def _hands_over(engine: Engine) -> bool:
 def _silent(engine: Engine) -> bool:
     """Whether an engine's flags say nothing of a transfer; a file may say it, a simulator not."""
     vllm = engine.kind == "vllm" and not engine.is_simulator
-    return vllm and engine.transfer_flag is None and engine.container.flag("--config") is None
+    return vllm and engine.transfer_flag is None and not engine.reads_file
 
 
 @rule(
@@ -174,6 +174,31 @@ def models(topology: Topology) -> Iterator[Breach]:
         one, other = prefill.model, decode.model
         if one is not None and other is not None and one.value != other.value:
             yield Breach(one, f"prefill loads {one.value!r}, decode {other.value!r}", other)
+
+
+@rule(
+    "T318",
+    "warning",
+    "Only one of prefill and decode names its model",
+    prevents="The other loads the engine's default, unless a file or its image says otherwise.",
+    source="vLLM loads a small model of its own choice where none is named.",
+    fix="name the same model on both sides",
+    example=Example(
+        "disaggregated",
+        (Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0"),),
+    ),
+)
+def one_model(topology: Topology) -> Iterator[Breach]:
+    for _, prefill, decode in _pairs(topology):
+        if prefill.reads_file or decode.reads_file:
+            continue
+        for silent, other in ((prefill, decode), (decode, prefill)):
+            if silent.model is None and other.model is not None:
+                yield Breach(
+                    silent.container.here,
+                    f"no model is named, and the other engine loads {other.model.value!r}",
+                    other.model,
+                )
 
 
 @rule(

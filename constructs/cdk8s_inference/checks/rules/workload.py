@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
-from cdk8s_inference.topology import Container, KubeObject, Pods, Topology
+from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology
 from cdk8s_inference.topology.located import strings, whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -32,7 +32,10 @@ def probe_port(topology: Topology) -> Iterator[Breach]:
             listening = _listening(pods, container)
             for probe in container.probes:
                 if probe.port is None:
-                    if probe.written is not None and not probe.written.value.isdigit():
+                    if probe.written is None:
+                        at = container.object.located(probe.at, probe.kind)
+                        yield Breach(at, f"{probe.kind} of {container.name!r} asks no port")
+                    elif not probe.written.value.isdigit():
                         yield Breach(
                             probe.written,
                             f"{probe.kind} asks port {probe.written.value!r}, a name that "
@@ -87,11 +90,11 @@ def selector(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
         at = pods.object.at("spec", "selector", "matchLabels")
         wanted = strings(at)
-        if (
-            wanted
-            and pods.workload.kind != "LeaderWorkerSet"
-            and not (wanted.items() <= pods.labels.items())
-        ):
+        own = pods.workload.kind in ("Deployment", "StatefulSet")
+        expressions = pods.object.at("spec", "selector", "matchExpressions").present
+        if own and not wanted and not expressions:
+            yield Breach(pods.object.located(at, wanted), "there is no selector")
+        elif own and not wanted.items() <= pods.labels.items():
             yield Breach(
                 pods.object.located(at, wanted),
                 f"{wanted} does not match the template's labels {dict(pods.labels)}",
@@ -374,10 +377,176 @@ def probe_path(topology: Topology) -> Iterator[Breach]:
         engine = pods.engine
         assert engine is not None
         known = _HEALTH[engine.kind]
-        for probe in engine.container.probes:
+        # The sidecar hands on what it does not know.
+        through = pods.sidecar.container.probes if pods.sidecar else []
+        for probe in (*engine.container.probes, *through):
             if probe.path is not None and probe.path.value.partition("?")[0] not in known:
                 yield Breach(
                     probe.path,
                     f"{probe.kind} asks for {probe.path.value!r}; {engine.kind} serves "
                     f"{', '.join(known[:3])}",
+                )
+
+
+_SHARED = (
+    "--tensor-parallel-size",
+    "--pipeline-parallel-size",
+    "--data-parallel-size",
+    "--data-parallel-size-local",
+    "--data-parallel-hybrid-lb",
+    "--data-parallel-address",
+    "--data-parallel-rpc-port",
+    "--enable-expert-parallel",
+    "--nnodes",
+    "--master-addr",
+    "--master-port",
+    "--dtype",
+    "--kv-cache-dtype",
+    "--block-size",
+    "--quantization",
+    "--max-model-len",
+)
+
+
+@rule(
+    "T613",
+    "error",
+    "The pods of a gang do not agree",
+    prevents="They wait for each other, or fail at the first request.",
+    source="vLLM and SGLang: all nodes of a model run the same version with the same shape.",
+    fix="give leader and followers the same image, model and parallelism",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].image",
+        "vllm/vllm-openai:v0.22.0",
+    ),
+)
+def gang_agrees(topology: Topology) -> Iterator[Breach]:
+    for leader, follower in _gangs(topology):
+        one, other = leader.container, follower.container
+        if one.image.value != other.image.value:
+            yield Breach(
+                other.image,
+                f"followers run {other.image.value!r}, the leader {one.image.value!r}",
+                one.image,
+            )
+        for flag in _SHARED:
+            here, there = one.flag(flag), other.flag(flag)
+            if (here and here.value) != (there and there.value):
+                yield Breach(
+                    there or other.here,
+                    f"{flag} is {there.value if there else 'not given'} on followers, "
+                    f"{here.value if here else 'not given'} on the leader",
+                    here or one.here,
+                )
+        loaded, theirs = leader.model, follower.model
+        if (loaded and loaded.value) != (theirs and theirs.value):
+            yield Breach(
+                theirs or other.here,
+                f"followers load {theirs.value if theirs else 'nothing'}, the leader "
+                f"{loaded.value if loaded else 'nothing'}",
+                loaded or one.here,
+            )
+
+
+def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
+    """The leader's and the followers' engines; a follower that joins by Ray runs none."""
+    leaders = {pods.workload: pods for pods in topology.serving if pods.part == "leader"}
+    for pods in topology.serving:
+        leader = leaders.get(pods.workload)
+        if pods.part == "follower" and leader is not None and leader.engine and pods.engine:
+            yield leader.engine, pods.engine
+
+
+@rule(
+    "T614",
+    "error",
+    "A gang has other ranks than its pods make",
+    prevents="It waits for ranks that never come, or has more than it counts.",
+    source="vLLM: --data-parallel-size is the gang's size times --data-parallel-size-local.",
+    fix="let --data-parallel-size be the gang's size times --data-parallel-size-local",
+    example=Example(
+        "gang",
+        (),
+        """\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: more, namespace: llm}
+spec:
+  leaderWorkerTemplate:
+    size: 2
+    workerTemplate:
+      metadata:
+        labels: {model: more}
+      spec:
+        containers:
+          - name: vllm
+            image: vllm/vllm-openai:v0.23.0
+            args:
+              - --model=moonshotai/Kimi-K2
+              - --data-parallel-hybrid-lb
+              - --data-parallel-size=32
+              - --data-parallel-size-local=8
+              - --data-parallel-start-rank=$(FIRST_RANK)
+            resources: {limits: {nvidia.com/gpu: 8}}
+""",
+    ),
+)
+def gang_ranks(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        engine, size = pods.engine, pods.workload.size
+        assert engine is not None
+        local = engine.container.flag("--data-parallel-size-local")
+        ranks, of_pod = engine.data_parallel, engine.local_ranks
+        if local is None or ranks is None or of_pod is None:
+            continue
+        if of_pod.value and ranks.value != size.value * of_pod.value:
+            yield Breach(
+                ranks,
+                f"{ranks.value} ranks, but {size.value} pods of {of_pod.value} ranks each",
+                size,
+            )
+
+
+_OWN = {"--node-rank": "--nnodes", "--data-parallel-start-rank": "--data-parallel-hybrid-lb"}
+"""Flags that differ from pod to pod of a gang, and what makes them needed."""
+
+_NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
+
+
+@rule(
+    "T615",
+    "error",
+    "A gang's follower does not know its place",
+    prevents="It takes the leader's place, or another follower's: the gang never starts.",
+    source="vLLM: --node-rank and --data-parallel-start-rank are 0 unless they are given.",
+    fix="count it from LWS_WORKER_INDEX, which LeaderWorkerSet sets in every pod",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].args[0]",
+        "exec vllm serve moonshotai/Kimi-K2 --headless --tensor-parallel-size 8 "
+        "--pipeline-parallel-size 2 --nnodes 2",
+    ),
+)
+def place_in_gang(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        container = pods.engine.container if pods.engine else None
+        if container is None or pods.workload.size.value < 2:
+            continue
+        for flag, needed in _OWN.items():
+            given = container.flag(flag)
+            if container.flag(needed) is None:
+                continue
+            if given is None:
+                if pods.part != "leader":
+                    yield Breach(container.here, f"{flag} is not given", pods.workload.size)
+            elif not _NUMBER.fullmatch(given.value):
+                yield Breach(given, f"{flag} is {given.value!r}, which is no number")
+            elif given.value.isdigit() and pods.part != "leader" and pods.workload.size.value > 2:
+                yield Breach(
+                    given,
+                    f"{flag} is {given.value} in all of {pods.workload.size.value - 1} followers",
+                    pods.workload.size,
                 )

@@ -1,0 +1,331 @@
+"""Deployments that work, broken in one place after the other: every scalar that serving reads."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from cdk8s_inference import RouterRelease
+from cdk8s_inference.findings import Finding, Path, field_path
+from tests.checks.rendered import Json, found, rendered
+
+GATEWAY: Json = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "inference-gateway", "namespace": "modelplane-system"},
+    "spec": {
+        "gatewayClassName": "envoy",
+        "listeners": [
+            {
+                "name": "http",
+                "port": 80,
+                "protocol": "HTTP",
+                "allowedRoutes": {"namespaces": {"from": "All"}},
+            }
+        ],
+    },
+}
+
+_CONTAINER = r".*(containers|initContainers)\[\d+\]\."
+READ = re.compile(
+    "|".join(
+        (
+            r"(InferencePool|HTTPRoute|Service|Deployment|LeaderWorkerSet|ConfigMap|Role"
+            r"|RoleBinding|ServiceAccount|ResourceClaimTemplate):metadata\.namespace",
+            r"(InferencePool|Service|ConfigMap|Role|ServiceAccount|ResourceClaimTemplate)"
+            r":metadata\.name",
+            r"InferencePool:spec\..*",
+            r"HTTPRoute:spec\.(parentRefs\[0\]\.(name|namespace|kind)|rules\[0\]\.backendRefs.*"
+            r"|rules\[0\]\.timeouts.*)",
+            r"Service:spec\.(selector.*|ports\[0\]\.(port|targetPort))",
+            r"(Deployment|LeaderWorkerSet):spec\.replicas",
+            r"Deployment:spec\.selector\.matchLabels.*",
+            r"LeaderWorkerSet:spec\.leaderWorkerTemplate\.size",
+            r".*emplate\.metadata\.labels\[(llm-d\.ai/(role|engine-type)|cdk8s-inference/serves)\]",
+            r"Deployment:.*emplate\.metadata\.labels\[cdk8s-inference/(engine|picker)\]",
+            _CONTAINER + r"(image|args\[\d+\])",
+            _CONTAINER + r"(startup|readiness|liveness)Probe\.(httpGet|grpc)\.(port|path|service)",
+            _CONTAINER + r"resources\.claims\[\d+\]\.name",
+            _CONTAINER + r"env\[VLLM_NIXL_SIDE_CHANNEL_HOST\].*",
+            _CONTAINER + r"volumeMounts\[config\]\.(name|mountPath)",
+            r".*initContainers\[\d+\]\.restartPolicy",
+            r".*spec\.serviceAccountName",
+            r".*spec\.resourceClaims\[\d+\]\.(name|resourceClaimTemplateName)",
+            r".*spec\.volumes\[config\]\.(name|configMap\.name)",
+            r"ResourceClaimTemplate:.*requests\[\d+\]\.exactly\.count",
+            r"Role:rules.*",
+            r"RoleBinding:(roleRef\.(name|kind)|subjects.*(name|namespace|kind))",
+            r"ConfigMap:data.*",
+        )
+    )
+)
+"""What gateway, picker, sidecar, engines and kubelet read of these objects, to serve a request."""
+
+NOT_READ = frozenset(
+    {
+        # Programs take their metrics, profiles, traces and logs from these, and no request.
+        "metrics-port",
+        "metrics-endpoint-auth",
+        "enable-pprof",
+        "tracing",
+        "v",
+        "zap-log-level",
+        # How a program goes away.
+        "drain-timeout",
+        "shutdown-timeout",
+    }
+)
+
+
+COMES_BY_ITSELF = ("max-score-picker", "approx-prefix-cache-producer")
+"""Plugins that pickers add where they are left out; that v0.8.0 lacks the second is a test of the
+observed configurations."""
+
+
+SLIPS = re.compile(
+    # A profile with one scorer less still disaggregates: it picks among equals by less.
+    r"ConfigMap .* -- pluginRef: (prefix-cache|queue)-scorer"
+    # A follower with an HTTP server that nobody asks.
+    r"|workerTemplate.* ---headless$"
+)
+"""What is not noticed, and why that is so."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of a deployment.
+
+    Attributes:
+        deployment: What is changed.
+        object: Which object, by kind and name.
+        path: Where.
+        before: What stood there.
+        after: What stands there now; None where it is taken away.
+    """
+
+    deployment: str
+    object: str
+    path: str
+    before: str
+    after: str | None
+
+    def __str__(self) -> str:
+        before = self.before if len(self.before) < 80 else "..."
+        return f"{self.deployment}: {self.object} {self.path}: {before} -> {self.after}"
+
+
+def mutants(shape: str, release: RouterRelease) -> Iterator[tuple[Mutation, list[Json]]]:
+    """Each change of a shape, and the objects with it."""
+    objects = [*rendered(shape, release), GATEWAY]
+    name = f"{shape} {release.version}"
+    for index, target in enumerate(objects[:-1]):
+        owner = f"{target['kind']} {target['metadata']['name']}"
+        for path, value in _scalars(target):
+            shown = _named(target, path)
+            if not READ.fullmatch(f"{target['kind']}:{shown}"):
+                continue
+            for after in _other(value, shown, release):
+                if _harmless(target, shown, value, after):
+                    continue
+                changed = deepcopy(objects)
+                _set(changed[index], path, after)
+                text = None if after is None else str(after)
+                yield (
+                    Mutation(name, owner, shown, str(value), _difference(str(value), text)),
+                    changed,
+                )
+
+
+def caught(mutant: list[Json], baseline: list[Finding]) -> list[Finding]:
+    """The errors and warnings that the mutant has and the original has not."""
+    before = {(each.code, each.message) for each in baseline}
+    after = [each for each in found(mutant) if each.severity != "note"]
+    return [each for each in after if (each.code, each.message) not in before]
+
+
+def baseline(shape: str, release: RouterRelease) -> list[Finding]:
+    return found([*rendered(shape, release), GATEWAY])
+
+
+def _scalars(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _scalars(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _scalars(child, (*path, index))
+    elif value is not None:
+        yield path, value
+
+
+def _named(target: Json, path: Path) -> str:
+    """The path, with items of a few lists by their names."""
+    named: list[Any] = []
+    value: Any = target
+    for step in path:
+        owner = named[-1] if named else None
+        value = value[step]
+        if owner in ("env", "volumes", "volumeMounts"):
+            named.append(value.get("name", step))
+        else:
+            named.append(step)
+    text = field_path(tuple(named))
+    for owner in ("env", "volumes", "volumeMounts"):
+        text = re.sub(rf"\.{owner}\.([\w-]+)", rf".{owner}[\1]", text)
+    return text
+
+
+def _harmless(target: Json, path: str, value: Any, after: Any) -> bool:
+    """Whether serving goes on as before: what is left out has the same value by default."""
+    if after is None and re.search(r"(failureMode|Ref\.kind|Refs\[0\]\.kind|targetPort)$", path):
+        # Not of a RoleBinding, nor of a route's backend, which must say what they mean.
+        return target["kind"] in ("InferencePool", "Service") or "parentRefs" in path
+    if path.endswith("labels[llm-d.ai/role]") and after is None:
+        return bool(value == "decode")  # Seen run: the picker takes it for decode.
+    if path.endswith("grpc.service"):
+        return "--ha-enable-leader-election" not in str(target)  # Any name does without leaders.
+    if "initContainers" in path and path.endswith("Probe.httpGet.port"):
+        return after is not None  # The engine's port then, which says more.
+    if after is None and "--block-size" in str(value):
+        return True  # Both sides then have the default.
+    leader = "leaderTemplate" in path and isinstance(after, str)
+    return leader and any(  # The leader's place is 0, which is the default.
+        flag in value and flag not in after for flag in ("--node-rank", "--data-parallel-start")
+    )
+
+
+def _other(value: Any, path: str, release: RouterRelease) -> Iterator[Any]:
+    """What else a scalar may be: another value, and nothing."""
+    if path.startswith("data"):
+        yield from _other_configs(value)
+    elif re.search(r"args\[\d+\]$", path):
+        yield from _other_arguments(value, release)
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        if path.endswith("replicas"):
+            yield 0
+            return
+        yield value - 1 if path.endswith("count") else value + 1
+        if not path.endswith("count"):
+            yield None
+    elif path.endswith("image"):
+        name, _, _ = value.rpartition(":")
+        yield f"{name}:v0.0.1"
+        yield f"{name}:latest"
+    elif path.endswith("timeouts.request"):
+        yield "15s"
+        yield None
+    else:
+        yield f"{value}x"
+        if "metadata.name" not in path and "probe" not in path.lower():
+            yield None
+
+
+def _other_arguments(text: str, release: RouterRelease) -> Iterator[str | None]:
+    """Each flag of an argument, or of a script, with another value, and without."""
+    for match in re.finditer(
+        r"(?<![^\s'])(--?[\w.-]+)(?:(=|\s+)('[^']*'|\$\(\([^()]*\)\)|[^\s'-][^\s']*|\{.*\}))?", text
+    ):
+        flag, joined, value = match[1], match[2], match[3]
+        name = flag.lstrip("-")
+        if name in NOT_READ:
+            continue
+        before, after = text[: match.start()], text[match.end() :]
+        for other in _other_values(name, value):
+            yield f"{before}{flag}{joined}{other}{after}"
+        if not _is_default(name, value, release):
+            rest = f"{before}{after}".strip()
+            yield rest or None
+
+
+def _other_values(name: str, value: str | None) -> Iterator[str]:
+    if value is None:
+        return
+    bare = value.strip("'")
+    if bare.startswith("{"):
+        yield value.replace("NixlConnector", "MooncakeConnector")
+        yield value.replace("{", "", 1)
+    elif bare in ("true", "false"):
+        yield "false" if bare == "true" else "true"
+    elif bare.isdigit():
+        yield str(int(bare) + 1) if not name.endswith("size") else str(int(bare) * 2)
+    else:
+        yield f"{bare}x"
+
+
+def _is_default(name: str, value: str | None, release: RouterRelease) -> bool:
+    """Whether a flag of picker or sidecar says what it is without it."""
+    for program in ("picker", "sidecar"):
+        known = release.flags(program).get(name)
+        if known is not None:
+            default = known.effective if known.effective is not None else known.default
+            text = str(default).lower() if isinstance(default, bool) else str(default)
+            return text == value
+    return False
+
+
+def _other_configs(text: str) -> Iterator[str]:
+    """A configuration with one of its scalars changed, or one of its plugins left out."""
+    config = yaml.safe_load(text)
+    for path, value in _scalars(config):
+        key = path[-1]
+        if key in ("weight", "maxPrefixTokensToMatch", "lruCapacityPerServer", "autoTune"):
+            continue
+        changed = deepcopy(config)
+        if key == "nonCachedTokens":
+            _set(changed, path, 0)
+        elif key == "blockSizeTokens":
+            continue
+        elif isinstance(value, (int, bool)):
+            _set(changed, path, not value if isinstance(value, bool) else value + 1)
+        else:
+            _set(changed, path, f"{value}x")
+        yield yaml.safe_dump(changed, sort_keys=False)
+    for index, plugin in enumerate(config["plugins"]):
+        if plugin["type"] in COMES_BY_ITSELF:
+            continue
+        changed = deepcopy(config)
+        del changed["plugins"][index]
+        yield yaml.safe_dump(changed, sort_keys=False)
+    for index, profile in enumerate(config["schedulingProfiles"]):
+        changed = deepcopy(config)
+        del changed["schedulingProfiles"][index]
+        yield yaml.safe_dump(changed, sort_keys=False)
+        for number, plugin in enumerate(profile["plugins"]):
+            if plugin["pluginRef"] in COMES_BY_ITSELF:
+                continue
+            changed = deepcopy(config)
+            del changed["schedulingProfiles"][index]["plugins"][number]
+            yield yaml.safe_dump(changed, sort_keys=False)
+
+
+def _set(target: Any, path: Path, value: Any) -> None:
+    *parents, last = path
+    for step in parents:
+        target = target[step]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+
+
+def _difference(before: str, after: str | None) -> str | None:
+    """The lines of the value now that it did not have; for a long text the rest is no news."""
+    if after is None or len(before) < 80:
+        return after
+    if "\n" not in after:
+        old, new = before.split(), after.split()
+        return " ".join(
+            [*(f"+{w}" for w in new if w not in old), *(f"-{w}" for w in old if w not in new)]
+        )
+    old, new = before.splitlines(), after.splitlines()
+    added = [f"+{line.strip()}" for line in new if line not in old]
+    removed = Counter(line.strip() for line in old) - Counter(line.strip() for line in new)
+    return " ".join([*added, *(f"-{line}" for line in removed)])

@@ -1,0 +1,98 @@
+"""Manifests that are known to work: no errors, and no warning that is not explained here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdk8s_inference import App, ModelDeployment, Platform
+from cdk8s_inference.checks import check
+from cdk8s_inference.findings import Finding, errors
+from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.spec.source import Document, read
+from tests.checks.rendered import found, rendered
+from tests.kit.schemas import SHARED
+from tests.test_shape_snapshots import SHAPES
+
+ROOT = Path(__file__).parents[2]
+
+# The largest file is the stack's CRDs, in which nothing serves.
+DIST = [path for path in sorted((ROOT / "dist").glob("*.yaml")) if path.stat().st_size < 500_000]
+SNAPSHOTS = sorted((ROOT / "tests" / "__snapshots__").glob("*/*.yaml"))
+UPSTREAM = sorted((Path(__file__).parent / "upstream").glob("*.yaml"))
+DOCUMENTS = sorted((SHARED / "modeldeployments").glob("*.json")) if SHARED else []
+
+EXPLAINED = {
+    # Snapshots of prefill with vLLM's blocks of 16 tokens and decode with 128: works for plain
+    # models, as the rule says.
+    "T308",
+    # Snapshots of engines without --kv-transfer-config, of which composition warns too, or without
+    # --model, and of a gang whose workers claim no device.
+    "T317",
+    "T318",
+    "T705",
+    # Documents with SGLang without --enable-metrics: the picker sees no load of it.
+    "T417",
+    # Production's sidecar as an ordinary container, which was asked for.
+    "T210",
+}
+
+
+def of_files(*paths: Path) -> list[Finding]:
+    documents = []
+    for path in paths:
+        some, problems = read(path.read_bytes(), path.name)
+        assert not problems
+        documents += some
+    return check(documents)
+
+
+def loud(findings: list[Finding]) -> list[str]:
+    return [
+        str(each) for each in findings if each.severity == "warning" and each.code not in EXPLAINED
+    ]
+
+
+def test_what_main_py_composes_is_clean_as_one() -> None:
+    assert len(DIST) > 3
+    assert [str(each) for each in of_files(*DIST)] == []
+
+
+@pytest.mark.parametrize("path", SNAPSHOTS, ids=lambda path: path.stem)
+def test_snapshots(path: Path) -> None:
+    findings = of_files(path)
+    assert errors(findings) == []
+    assert loud(findings) == []
+
+
+@pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes(shape: str, release: object) -> None:
+    from cdk8s_inference import RouterRelease
+
+    assert isinstance(release, RouterRelease)
+    findings = found(rendered(shape, release))
+    assert errors(findings) == []
+    assert loud(findings) == []
+
+
+@pytest.mark.parametrize("path", UPSTREAM, ids=lambda path: path.stem)
+def test_layouts_that_others_document(path: Path) -> None:
+    assert [str(each) for each in of_files(path) if each.severity != "note"] == []
+
+
+def test_there_are_documents() -> None:
+    if SHARED is None:
+        pytest.skip("no document was checked: the shared documents are absent")
+    assert len(DOCUMENTS) == 28
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_documents(path: Path) -> None:
+    platform = Platform(unified_mode="picker")
+    chart = ModelDeployment.from_file(App(), "it", path, platform=platform)
+    findings = chart.check()
+    assert errors(findings) == []
+    assert loud(findings) == []
+    assert check([Document(each) for each in chart.to_json()]) == findings
