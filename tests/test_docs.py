@@ -6,15 +6,25 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
 from cdk8s_inference import Gateway
+from cdk8s_inference.checks import RULES
+from cdk8s_inference.checks.waiver import waivers_of
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.releases.stack import KNOWN, STACK_2026_08, STACK_MODELPLANE
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.source import Document
 from cdk8s_inference.stack import rules
 from cdk8s_inference.stack.props import COMPONENT_NAMES
+from cdk8s_inference.topology import KubeObject
+from tests.cli.console import run
 from tests.kit.synth import synthesized, the
 
 DOCS = Path(__file__).parents[1] / "docs"
 STACK = (DOCS / "serving-stack.md").read_text()
+CHECKS = (DOCS / "checks.md").read_text()
 DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
 
 
@@ -88,3 +98,28 @@ def test_every_finding_about_engines_together_has_its_line() -> None:
         for code in re.findall(r'"(W\d{3})"', file.read_text())
     }
     assert re.findall(r"^\| (W\d{3}) \|", DISAGGREGATION, re.MULTILINE) == sorted(codes)
+
+
+def test_the_check_is_shown_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = re.findall(r"```console\n\$ (.*?)```", CHECKS, re.DOTALL)
+    command, _, output = shown.partition("\n")
+    objects = RULES["T201"].example.broken()
+    decode = next(each for each in objects if each["metadata"]["name"] == "decode")
+    others = [each for each in objects if each is not decode]
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    (folder / "decode.yaml").write_text(yaml.safe_dump(decode, sort_keys=False))
+    (folder / "others.yaml").write_text(yaml.safe_dump_all(others, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    result = run(*command.split()[1:])
+    assert result.stdout == output
+    assert result.exit_code == 1
+
+
+def test_the_waiver_is_read() -> None:
+    (annotated,) = re.findall(r"```yaml\n(.*?)```", CHECKS, re.DOTALL)
+    waivers, malformed = waivers_of(
+        [KubeObject(Document(data), Cursor(data)) for data in [yaml.safe_load(annotated)]]
+    )
+    assert malformed == []
+    assert [(each.code, str(each.until)) for each in waivers] == [("T503", "2027-03-31")]
