@@ -6,6 +6,7 @@ import pytest
 
 from cdk8s_inference import names
 from cdk8s_inference.objects import replica_objects, reserved
+from cdk8s_inference.picker_options import PickerOptions
 from cdk8s_inference.platform import Platform, UnifiedMode
 from tests.kit.synth import composed
 from tests.spec.builders import Json, accepted, document, gang, member, standalone
@@ -35,15 +36,16 @@ def disaggregated() -> Json:
 def test_what_is_foretold_is_what_is_composed(found: Json, mode: UnifiedMode, name: str) -> None:
     found["metadata"]["name"] = name
     found["spec"]["replicas"] = 2
+    platform = Platform(unified_mode=mode, picker=PickerOptions(keep_from_eviction=True))
     spec = accepted(found).spec.template.spec
     foretold = [
         key
         for index in range(2)
         for key in replica_objects(
-            names.replica(name, index), spec.engines, spec.serving_mode, mode
+            names.replica(name, index), spec.engines, spec.serving_mode, platform
         )
     ]
-    made = composed(found, Platform(unified_mode=mode))
+    made = composed(found, platform)
     assert sorted(foretold) == sorted((entry["kind"], entry["metadata"]["name"]) for entry in made)
     assert len(set(foretold)) == len(foretold)
 

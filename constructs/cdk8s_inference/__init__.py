@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
+    from cdk8s_inference.picker_options import PickerOptions
     from cdk8s_inference.platform import Gateway, Platform, Probes
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
@@ -80,6 +81,7 @@ _HOMES = {
     "Monitoring": "cdk8s_inference.stack.options",
     "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
+    "PickerOptions": "cdk8s_inference.picker_options",
     "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.routing.picker_config",
@@ -129,6 +131,7 @@ __all__ = [
     "Monitoring",
     "NotInReleaseError",
     "PickerConfig",
+    "PickerOptions",
     "Plain",
     "Platform",
     "Plugin",

@@ -189,7 +189,7 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
-        keys = taken(name, replicas, engines, serving_mode, platform.unified_mode)
+        keys = taken(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         _names_of_app.setdefault(scope.node.root, {}).update(claims)

@@ -30,6 +30,24 @@ def manifest(
     return made
 
 
+def cluster_manifest(
+    scope: Construct,
+    id: str,
+    *,
+    api_version: str,
+    kind: str,
+    metadata: ApiObjectMetadata,
+    body: Mapping[str, Any],
+) -> ApiObject:
+    """As :func:`manifest`, for an object of the whole cluster; ``metadata`` has a namespace.
+
+    A chart gives each of its objects its namespace, also those that have none.
+    """
+    made = manifest(scope, id, api_version=api_version, kind=kind, metadata=metadata, body=body)
+    made.add_json_patch(JsonPatch.remove("/metadata/namespace"))
+    return made
+
+
 def add(target: ApiObject, additions: Sequence[tuple[str, Any]]) -> None:
     """Adds values at JSON pointers of an object; a pointer that ends in ``-`` appends."""
     if additions:

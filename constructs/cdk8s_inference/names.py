@@ -59,6 +59,14 @@ def picker(replica: str) -> str:
     return join(replica, PICKER_SUFFIX)
 
 
+def cluster_role(namespace: str, name: str, part: str) -> str:
+    """The name of a ClusterRole that belongs to an object of a namespace.
+
+    No name has a colon in it, so ``a-b``/``c`` and ``a``/``b-c`` stay apart.
+    """
+    return f"{namespace}:{name}:{part}"
+
+
 def require(name: str, *, gang: bool) -> None:
     """Refuses a name that a workload cannot carry.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from cdk8s_inference import labels, names
-from cdk8s_inference.platform import UnifiedMode
+from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.model_deployment import Engine, ServingMode
 
 ObjectKey = tuple[str, str]
@@ -26,30 +26,32 @@ def taken(
     replicas: int,
     engines: Sequence[Engine],
     mode: ServingMode,
-    unified_mode: UnifiedMode,
+    platform: Platform,
 ) -> Iterator[ObjectKey]:
     """What a deployment takes in its namespace: its objects, and what these reserve."""
     for index in range(replicas):
         replica = names.replica(deployment, index)
-        yield from reserved(replica_objects(replica, engines, mode, unified_mode))
+        yield from reserved(replica_objects(replica, engines, mode, platform))
 
 
 def replica_objects(
-    replica: str, engines: Sequence[Engine], mode: ServingMode, unified_mode: UnifiedMode
+    replica: str, engines: Sequence[Engine], mode: ServingMode, platform: Platform
 ) -> Iterator[ObjectKey]:
-    """The objects of one replica."""
+    """The objects of one replica in its namespace."""
     for engine in engines:
         workload = names.workload(replica, engine.name, gang=engine.is_gang)
         yield ("LeaderWorkerSet" if engine.is_gang else "Deployment", workload)
         for member in engine.members:
             if member.node_selector is not None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
-    pooled = mode == "PrefillDecode" or unified_mode == "picker"
+    pooled = mode == "PrefillDecode" or platform.unified_mode == "picker"
     yield "InferencePool" if pooled else "Service", replica
     yield "HTTPRoute", replica
     if pooled:
         for kind in _PICKER_KINDS:
             yield kind, names.picker(replica)
+        if platform.picker.keep_from_eviction:
+            yield "PodDisruptionBudget", names.picker(replica)
 
 
 def reserved(keys: Iterable[ObjectKey]) -> Iterator[ObjectKey]:

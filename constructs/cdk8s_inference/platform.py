@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
+from cdk8s_inference.picker_options import PickerOptions
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
 from cdk8s_inference.spec.model_deployment import DnsLabel, ObjectName
 
@@ -87,6 +88,7 @@ class Platform:
             listed is mounted from the claim of its own name.
         probes: The engines' probes.
         router: The llm-d router release whose picker and sidecar run.
+        picker: How the endpoint picker is run.
     """
 
     gateway: Gateway = Gateway()
@@ -97,6 +99,7 @@ class Platform:
     cache_claims: Mapping[ObjectName, ObjectName] = field(default_factory=dict)
     probes: Probes = Probes()
     router: RouterRelease = ROUTER_NEWEST
+    picker: PickerOptions = PickerOptions()
 
     def device_class(self, request: str) -> str:
         """The DeviceClass that a device request is allocated from."""

@@ -6,11 +6,20 @@ from functools import cache
 from typing import Any
 
 import pytest
+from cdk8s import Chart
 
-from cdk8s_inference import Platform, RawPickerConfig, RouterRelease, UnifiedConfig
+from cdk8s_inference import (
+    App,
+    EndpointPicker,
+    Platform,
+    Profile,
+    RawPickerConfig,
+    RouterRelease,
+    UnifiedConfig,
+)
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.router import Program
-from tests.kit.synth import composed, of_kind
+from tests.kit.synth import composed, of_kind, synthesized
 from tests.spec.builders import prefill_decode, unified
 
 Json = dict[str, Any]
@@ -86,7 +95,7 @@ def test_the_picker_may_watch_all_that_it_watches(release: RouterRelease) -> Non
         for resource in rule.resources
         for verb in rule.verbs
     }
-    assert needed <= granted
+    assert granted == needed
 
 
 @each_release
@@ -115,3 +124,24 @@ def test_the_engines_block_size_reaches_the_picker() -> None:
     (config_map,) = of_kind(objects, "ConfigMap")
     expected = UnifiedConfig.prefix_aware(block_tokens=128).render(ROUTER_RELEASES[-1])
     assert list(config_map["data"].values()) == [expected]
+
+
+@each_release
+def test_alpha_plugins_are_allowed_only_where_the_configuration_asks(
+    release: RouterRelease,
+) -> None:
+    flag = release.picker.experimental_flag
+    for experimental in (False, True):
+        chart = Chart(App(), "chart")
+        EndpointPicker(
+            chart,
+            "picker",
+            name="a-epp",
+            namespace="ml-team",
+            pool="a",
+            config=UnifiedConfig(profile=Profile(), experimental=experimental),
+            platform=Platform(router=release),
+        )
+        (found,) = containers(synthesized(chart), release.picker.image)
+        allowed = f"--{flag}=true" in found["args"]
+        assert allowed == (experimental and flag is not None)

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from cdk8s_inference.cli.inputs import Loaded
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.objects import ObjectKey, taken
-from cdk8s_inference.platform import Platform, UnifiedMode
+from cdk8s_inference.platform import Platform
 
 
 def across(loaded: Sequence[Loaded], platform: Platform) -> list[Finding]:
     """The findings about valid deployments together."""
-    return [*_overlaps(loaded, platform.unified_mode), *_unused(loaded, platform)]
+    return [*_overlaps(loaded, platform), *_unused(loaded, platform)]
 
 
-def _overlaps(loaded: Sequence[Loaded], mode: UnifiedMode) -> Iterator[Finding]:
+def _overlaps(loaded: Sequence[Loaded], platform: Platform) -> Iterator[Finding]:
     """Deployments that make the same objects, whether or not they have the same name.
 
     Not an error: they may be for two clusters.
@@ -24,7 +24,7 @@ def _overlaps(loaded: Sequence[Loaded], mode: UnifiedMode) -> Iterator[Finding]:
     for item in loaded:
         clashes = [
             (key, owner)
-            for key in _objects(item, mode)
+            for key in _objects(item, platform)
             if (owner := owners.setdefault((item.deployment.namespace, key), item)) is not item
         ]
         if clashes:
@@ -49,10 +49,10 @@ def _overlap(item: Loaded, key: ObjectKey, owner: Loaded) -> Finding:
     return item.document.locate(finding, path)
 
 
-def _objects(item: Loaded, mode: UnifiedMode) -> Iterator[ObjectKey]:
+def _objects(item: Loaded, platform: Platform) -> Iterator[ObjectKey]:
     name, spec = item.deployment.name, item.deployment.spec
     template = spec.template.spec
-    return taken(name, spec.replicas, template.engines, template.serving_mode, mode)
+    return taken(name, spec.replicas, template.engines, template.serving_mode, platform)
 
 
 def _unused(loaded: Sequence[Loaded], platform: Platform) -> Iterator[Finding]:

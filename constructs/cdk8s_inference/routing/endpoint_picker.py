@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cdk8s_plus_28 as kplus
 from cdk8s import ApiObject, ApiObjectMetadata, Duration, JsonPatch, Size
 from constructs import Construct
 
 from cdk8s_inference import labels, names
-from cdk8s_inference.manifest import add, pointer
+from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.releases.flag import FlagValue
+from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.routing.picker_config import PickerConfig
 
 GRPC_PORT = 9002
@@ -21,24 +23,29 @@ _HEALTH_PORT = 9003
 _METRICS_PORT = 9090
 _CONFIG_MOUNT_PATH = "/config"
 _CONFIG_FILE = "config.yaml"
+_RBAC = "rbac.authorization.k8s.io"
 _CONFIG_DIGEST = f"{labels.PREFIX}config-sha256"
 
-_DRAIN_SECONDS = 30
-_GRACE_SECONDS = 60
-"""Longer than the drain, for whose whole length the picker stays after SIGTERM (seen run)."""
+_GRACE_MARGIN_SECONDS = 30
+"""The picker stays for its whole drain after SIGTERM (seen run), so its grace must be longer."""
 
-_WATCHED = (
-    ("", ("pods",)),
-    ("inference.networking.k8s.io", ("inferencepools",)),
-    ("inference.networking.x-k8s.io", ("inferenceobjectives", "inferencemodelrewrites")),
-    ("llm-d.ai", ("inferenceobjectives", "inferencemodelrewrites")),
-)
-"""What the picker watches. It needs both API groups whichever CRDs are installed: a picker that
-may not watch an installed kind answers 503 to every request. It never sends ``get`` (seen run)."""
+_FLAG_VALUES: Mapping[str, FlagValue] = {
+    "grpc-port": GRPC_PORT,
+    "grpc-health-port": _HEALTH_PORT,
+    "metrics-port": _METRICS_PORT,
+    # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
+    "secure-serving": True,
+    # Of no use without a collector, and of none to others; both are on by default.
+    "enable-pprof": False,
+    "tracing": False,
+}
 
 
 class EndpointPicker(Construct):
     """A picker: ServiceAccount, Role, RoleBinding, ConfigMap, Deployment and Service.
+
+    :class:`~cdk8s_inference.picker_options.PickerOptions` may add a disruption budget, and
+    ClusterRoles for metrics.
 
     Attributes:
         name: Name of its objects.
@@ -72,7 +79,7 @@ class EndpointPicker(Construct):
             instance: Value of ``app.kubernetes.io/instance``; default ``name``.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of its objects.
-            platform: The platform's choices; the router release comes from it.
+            platform: The platform's choices: the router release, how the picker is run.
 
         Raises:
             InvalidInput: The release's picker would not start with ``config``.
@@ -80,12 +87,17 @@ class EndpointPicker(Construct):
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
-        text = config.render((platform or Platform()).router)
+        platform = platform or Platform()
+        text = config.render(platform.router)
         super().__init__(scope, id)
         self.name = name
         self.port = GRPC_PORT
         self._namespace = namespace
-        self._release = (platform or Platform()).router
+        self._release = platform.router.picker
+        self._options = platform.picker
+        self._arguments = platform.router.arguments(
+            "picker", self._flags(pool, experimental=config.experimental)
+        )
         self._pod_labels = labels.merged(
             labels.recommended(
                 name="endpoint-picker",
@@ -102,7 +114,7 @@ class EndpointPicker(Construct):
         config_map = kplus.ConfigMap(
             self, "config", metadata=self._metadata(), data={_CONFIG_FILE: text}
         )
-        self.deployment = self._compose_deployment(account, config_map, pool, text)
+        self.deployment = self._compose_deployment(account, config_map, text)
         self.service = kplus.Service(
             self,
             "service",
@@ -113,6 +125,10 @@ class EndpointPicker(Construct):
             ],
         )
         self.service.select_label(labels.PICKER, name)
+        if self._options.keep_from_eviction:
+            self._compose_disruption_budget()
+        if self._options.metrics == "authenticated":
+            self._compose_metrics_roles()
 
     def _metadata(self) -> ApiObjectMetadata:
         return ApiObjectMetadata(
@@ -121,35 +137,88 @@ class EndpointPicker(Construct):
 
     def _grant(self, account: kplus.ServiceAccount) -> None:
         role = kplus.Role(self, "role", metadata=self._metadata())
-        for group, kinds in _WATCHED:
-            for kind in kinds:
-                resource = kplus.ApiResource.custom(api_group=group, resource_type=kind)
+        for permission in self._permissions():
+            for kind in permission.resources:
+                resource = kplus.ApiResource.custom(
+                    api_group=permission.api_group, resource_type=kind
+                )
                 # Its protocol names a member that is optional in TypeScript.
-                role.allow(["list", "watch"], resource)  # type: ignore[arg-type]
+                role.allow([*permission.verbs], resource)  # type: ignore[arg-type]
         binding = kplus.RoleBinding(self, "role-binding", metadata=self._metadata(), role=role)
         binding.add_subjects(account)
+
+    def _permissions(self) -> Sequence[Permission]:
+        if self._options.high_availability:
+            return (*self._release.watches, *self._release.leader_election)
+        return self._release.watches
+
+    def _compose_metrics_roles(self) -> None:
+        """What the picker needs to review the tokens of scrapes, and what scrapers need."""
+        rules = {"review": self._release.metrics_review, "reader": self._release.metrics_reader}
+        for part, permissions in rules.items():
+            cluster_manifest(
+                self,
+                f"metrics-{part}",
+                api_version=f"{_RBAC}/v1",
+                kind="ClusterRole",
+                metadata=self._cluster_metadata(part),
+                body={"rules": [_rule(permission) for permission in permissions]},
+            )
+        cluster_manifest(
+            self,
+            "metrics-review-binding",
+            api_version=f"{_RBAC}/v1",
+            kind="ClusterRoleBinding",
+            metadata=self._cluster_metadata("review"),
+            body={
+                "roleRef": {
+                    "apiGroup": _RBAC,
+                    "kind": "ClusterRole",
+                    "name": names.cluster_role(self._namespace, self.name, "metrics-review"),
+                },
+                "subjects": [
+                    {"kind": "ServiceAccount", "name": self.name, "namespace": self._namespace}
+                ],
+            },
+        )
+
+    def _cluster_metadata(self, part: str) -> ApiObjectMetadata:
+        name = names.cluster_role(self._namespace, self.name, f"metrics-{part}")
+        return ApiObjectMetadata(name=name, namespace=self._namespace, labels=self._object_labels)
+
+    def _compose_disruption_budget(self) -> None:
+        manifest(
+            self,
+            "disruption-budget",
+            api_version="policy/v1",
+            kind="PodDisruptionBudget",
+            metadata=self._metadata(),
+            body={
+                "spec": {
+                    "minAvailable": 1,
+                    "selector": {"matchLabels": {labels.PICKER: self.name}},
+                    # A standby is never Ready, and may go.
+                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                }
+            },
+        )
 
     def _compose_deployment(
         self,
         account: kplus.ServiceAccount,
         config_map: kplus.ConfigMap,
-        pool: str,
         config: str,
     ) -> kplus.Deployment:
         deployment = kplus.Deployment(
             self,
             "deployment",
             metadata=self._metadata(),
-            replicas=1,
+            replicas=2 if self._options.high_availability else 1,
             select=False,
-            # The new picker serves before the old one goes: without any, every request fails.
-            strategy=kplus.DeploymentStrategy.rolling_update(
-                max_surge=kplus.PercentOrAbsolute.absolute(1),
-                max_unavailable=kplus.PercentOrAbsolute.absolute(0),
-            ),
+            strategy=self._strategy(),
             # Its health turns SERVING up to two seconds before it listens (seen run).
             min_ready=Duration.seconds(5),
-            termination_grace_period=Duration.seconds(_GRACE_SECONDS),
+            termination_grace_period=Duration.seconds(self._stop_seconds() + _GRACE_MARGIN_SECONDS),
             service_account=account,
             automount_service_account_token=True,
             pod_metadata=ApiObjectMetadata(
@@ -161,9 +230,9 @@ class EndpointPicker(Construct):
             containers=[
                 kplus.ContainerProps(
                     name="endpoint-picker",
-                    image=self._release.picker.image,
+                    image=self._release.image,
                     image_pull_policy=kplus.ImagePullPolicy.IF_NOT_PRESENT,
-                    args=self._arguments(pool),
+                    args=self._arguments,
                     ports=[
                         kplus.ContainerPort(name="grpc", number=GRPC_PORT),
                         kplus.ContainerPort(name="grpc-health", number=_HEALTH_PORT),
@@ -171,9 +240,10 @@ class EndpointPicker(Construct):
                     ],
                     # No CPU limit: throttling would delay every request of the deployment.
                     resources=kplus.ContainerResources(
-                        cpu=kplus.CpuResources(request=kplus.Cpu.units(1)),
+                        cpu=kplus.CpuResources(request=kplus.Cpu.units(self._options.cpu)),
                         memory=kplus.MemoryResources(
-                            request=Size.gibibytes(1), limit=Size.gibibytes(8)
+                            request=Size.gibibytes(self._options.memory_gibibytes),
+                            limit=Size.gibibytes(self._options.memory_limit_gibibytes),
                         ),
                     ),
                     volume_mounts=[
@@ -197,42 +267,77 @@ class EndpointPicker(Construct):
         emitted.add_json_patch(JsonPatch.remove(address))
         return deployment
 
+    def _strategy(self) -> kplus.DeploymentStrategy:
+        if self._options.high_availability:
+            # A rolling update would wait for a second Ready picker, of which there is never one
+            # (kubernetes-sigs/gateway-api-inference-extension#1619).
+            return kplus.DeploymentStrategy.recreate()
+        # The new picker serves before the old one goes: without any, every request fails.
+        return kplus.DeploymentStrategy.rolling_update(
+            max_surge=kplus.PercentOrAbsolute.absolute(1),
+            max_unavailable=kplus.PercentOrAbsolute.absolute(0),
+        )
+
     def _beyond_cdk8s_plus(self) -> list[tuple[str, object]]:
         template = ("spec", "template")
         container = (*template, "spec", "containers", 0)
-        return [
-            (pointer(*container, "startupProbe"), _probe("readiness", 5, failures=60)),
-            (pointer(*container, "readinessProbe"), _probe("readiness", 5)),
-            (pointer(*container, "livenessProbe"), _probe("liveness", 10)),
+        ready, alive = self._release.readiness_service, self._release.liveness_service
+        standby = self._options.high_availability
+        additions: list[tuple[str, object]] = [
+            # A standby that must first be ready would be restarted for ever.
+            (
+                pointer(*container, "startupProbe"),
+                _probe(alive if standby else ready, 5, failures=60),
+            ),
+            (pointer(*container, "readinessProbe"), _probe(ready, 5)),
+            (pointer(*container, "livenessProbe"), _probe(alive, 10)),
             (pointer(*container, "securityContext", "capabilities"), {"drop": ["ALL"]}),
             (
                 pointer(*template, "spec", "securityContext", "seccompProfile"),
                 {"type": "RuntimeDefault"},
             ),
         ]
+        if standby:
+            apart = {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {labels.PICKER: self.name}},
+            }
+            additions.append((pointer(*template, "spec", "topologySpreadConstraints"), [apart]))
+        return additions
 
-    def _drain(self) -> list[str]:
-        flag = self._release.picker.drain_flag
-        return [] if flag is None else [f"--{flag}={_DRAIN_SECONDS}s"]
+    def _stop_seconds(self) -> int:
+        if self._release.drain_flag is None:
+            return self._release.stop_seconds
+        return self._options.drain_seconds
 
-    def _arguments(self, pool: str) -> list[str]:
-        return [
-            f"--pool-name={pool}",
-            f"--pool-namespace={self._namespace}",
-            f"--config-file={_CONFIG_MOUNT_PATH}/{_CONFIG_FILE}",
-            f"--grpc-port={GRPC_PORT}",
-            f"--grpc-health-port={_HEALTH_PORT}",
-            f"--metrics-port={_METRICS_PORT}",
-            # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
-            "--secure-serving=true",
-            *self._drain(),
-            # Authenticated metrics need a ClusterRole to review tokens; profiling is behind the
-            # same check, so it goes with it.
-            "--metrics-endpoint-auth=false",
-            "--enable-pprof=false",
-            # On by default, and of no use without a collector.
-            "--tracing=false",
-        ]
+    def _flags(self, pool: str, *, experimental: bool) -> dict[str, FlagValue]:
+        release, options = self._release, self._options
+        flags: dict[str, FlagValue] = {
+            "pool-name": pool,
+            "pool-namespace": self._namespace,
+            "config-file": f"{_CONFIG_MOUNT_PATH}/{_CONFIG_FILE}",
+            **_FLAG_VALUES,
+            "metrics-endpoint-auth": options.metrics == "authenticated",
+        }
+        if options.high_availability:
+            flags["ha-enable-leader-election"] = True
+        if release.drain_flag is not None:
+            flags[release.drain_flag] = f"{options.drain_seconds}s"
+        if experimental and release.experimental_flag is not None:
+            flags[release.experimental_flag] = True
+        return flags
+
+
+def _rule(permission: Permission) -> dict[str, list[str]]:
+    if permission.urls:
+        return {"nonResourceURLs": [*permission.urls], "verbs": [*permission.verbs]}
+    return {
+        "apiGroups": [permission.api_group],
+        "resources": [*permission.resources],
+        "verbs": [*permission.verbs],
+    }
 
 
 def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:

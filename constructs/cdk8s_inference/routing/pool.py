@@ -9,9 +9,15 @@ from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.imports import inferencepool as api
+from cdk8s_inference.picker_options import FailureMode
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.picker_config import PickerConfig
+
+_FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
+    "FailClose": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
+    "FailOpen": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_OPEN,
+}
 
 
 def picked_pool(
@@ -42,8 +48,7 @@ def picked_pool(
         kind="Service",
         name=picker.name,
         port=api.InferencePoolSpecEndpointPickerRefPort(number=picker.port),
-        # Envoy AI Gateway fails closed whatever is written here (envoyproxy/ai-gateway#2502).
-        failure_mode=api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
+        failure_mode=_FAILURE_MODES[platform.picker.failure_mode],
     )
     pool = api.InferencePool(
         scope,

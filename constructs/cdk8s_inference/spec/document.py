@@ -137,7 +137,7 @@ def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Place
         deployment.spec.replicas,
         spec.engines,
         spec.serving_mode,
-        platform.unified_mode,
+        platform,
     )
     twice = [f"{kind} {name}" for (kind, name), count in Counter(keys).items() if count > 1]
     if twice:

@@ -55,6 +55,7 @@ def violations(root: Cursor, under_spec: bool, platform: Platform) -> Iterator[P
     yield from _phases(replica)
     yield from _unified_ports(replica)
     yield from _picker_name(replica, platform)
+    yield from _failure_mode(replica, platform)
     for engine in replica["engines"].items():
         yield from engine_violations(engine)
         yield from _cache_of_gang(replica, engine)
@@ -322,8 +323,28 @@ def _drivers(member: Cursor, platform: Platform) -> Iterator[Placed]:
                 )
 
 
+def _has_picker(replica: Cursor, platform: Platform) -> bool:
+    return _mode(replica) != "Unified" or platform.unified_mode == "picker"
+
+
+def _failure_mode(replica: Cursor, platform: Platform) -> Iterator[Placed]:
+    if _has_picker(replica, platform) and platform.picker.failure_mode == "FailOpen":
+        yield (
+            Finding(
+                "W301",
+                "warning",
+                "",
+                "the pool's failureMode is FailOpen: without a picker, gateways that heed it send "
+                "requests to any of its pods, prefill pods included, and Envoy AI Gateway refuses "
+                "them all the same",
+                "leave PickerOptions.failure_mode at FailClose, or know what your gateway does",
+            ),
+            (),
+        )
+
+
 def _picker_name(replica: Cursor, platform: Platform) -> Iterator[Placed]:
-    if _mode(replica) == "Unified" and platform.unified_mode == "service":
+    if not _has_picker(replica, platform):
         return
     for engine in replica["engines"].items():
         if engine["name"].value == PICKER_SUFFIX:
