@@ -60,6 +60,7 @@ class ModelReplica(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
+        _checked: bool = False,
     ) -> None:
         """Composes the replica.
 
@@ -101,7 +102,11 @@ class ModelReplica(Construct):
             engine.name: engine.phase for engine in engines if engine.phase
         }
         self.routing = self._route(
-            namespace=namespace, part_of=part_of, object_labels=object_labels, platform=platform
+            namespace=namespace,
+            part_of=part_of,
+            object_labels=object_labels,
+            platform=platform,
+            checked=_checked,
         )
 
     def _route(
@@ -111,6 +116,7 @@ class ModelReplica(Construct):
         part_of: str | None,
         object_labels: Mapping[str, str] | None,
         platform: Platform | None,
+        checked: bool,
     ) -> UnifiedRouting | DisaggRouting:
         if self.serving_mode == "Unified":
             return UnifiedRouting(
@@ -122,6 +128,7 @@ class ModelReplica(Construct):
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
+                _checked=checked,
             )
         # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
         from cdk8s_inference.routing.disagg import DisaggRouting
@@ -137,6 +144,7 @@ class ModelReplica(Construct):
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,
+            _checked=checked,
         )
 
 
@@ -209,6 +217,7 @@ class ModelDeployment(Chart):
                 part_of=name,
                 object_labels=labels,
                 platform=platform,
+                _checked=True,
             )
             for index in range(replicas)
         ]

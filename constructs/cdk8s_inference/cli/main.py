@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +17,7 @@ from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, 
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
 from cdk8s_inference.cli.synth import DELIVERIES, compose, compose_stack
 from cdk8s_inference.findings import errors
+from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.stack.delivery.plain import CannotRender
@@ -124,6 +126,14 @@ def main() -> None:
     help="Gateway that the HTTPRoutes attach to, and that a ServingStack composes.",
 )
 @click.option(
+    "--gateway-provider",
+    "provider",
+    type=click.Choice(tuple(GATEWAY_PROVIDERS)),
+    default=ENVOY_AI_GATEWAY.name,
+    show_default=True,
+    help="What implements the gateway: routes get what it needs, and a ServingStack installs it.",
+)
+@click.option(
     "--node-pool",
     metavar="POOL",
     callback=_node_pool,
@@ -180,6 +190,7 @@ def synth(
     stdout: bool,
     namespace: str | None,
     gateway: Gateway,
+    provider: str,
     node_pool: str | None,
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
@@ -198,7 +209,7 @@ def synth(
     if stdout == (output is not None):
         raise click.UsageError("Give either --output DIR or --stdout.")
     platform = Platform(
-        gateway=gateway,
+        gateway=replace(gateway, provider=GATEWAY_PROVIDERS[provider]),
         node_pool=node_pool,
         device_classes=device_classes,
         unified_mode=unified_mode,

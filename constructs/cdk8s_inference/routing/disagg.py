@@ -11,9 +11,11 @@ from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.picker_config import DisaggregatedConfig, engine_block_size
 from cdk8s_inference.routing.pool import picked_pool
-from cdk8s_inference.routing.route import http_route, route_path
+from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.route import route_path
 from cdk8s_inference.routing.sidecar import sidecar
 from cdk8s_inference.spec.model_deployment import EnvVar
 from cdk8s_inference.spec.ports import SERVING_PORT
@@ -35,9 +37,9 @@ class DisaggRouting(Construct):
 
     Attributes:
         path: The path prefix under which the gateway serves the engines.
-        pool: The InferencePool.
+        pool: The InferencePool; without a gateway the Service of the picker's own Envoy.
         picker: The endpoint picker.
-        route: The HTTPRoute.
+        route: The HTTPRoute; None without a gateway.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class DisaggRouting(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
+        _checked: bool = False,
     ) -> None:
         """Routes to the two engines.
 
@@ -65,12 +68,15 @@ class DisaggRouting(Construct):
             platform: The platform's choices: the gateway, the router release.
 
         Raises:
+            InvalidInput: The gateway's provider cannot serve prefill apart from decode.
             ValueError: An engine listens on a port that cannot work, is of the other phase, or
                 cannot take what routing adds; a Service cannot carry ``name``, or no
                 cluster has ``namespace``.
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
+        platform = platform or Platform()
+        require_provider(platform, disaggregated=True, warn=not _checked)
         for engine, phase in ((prefill, "Prefill"), (decode, "Decode")):
             if engine.engine.phase not in (None, phase):
                 raise ValueError(
@@ -88,7 +94,6 @@ class DisaggRouting(Construct):
                 "sidecar takes; give it phase Decode, and --port=8001"
             )
         super().__init__(scope, id)
-        platform = platform or Platform()
         proxy = sidecar(engine_port=decode.port, release=platform.router)
         add_together(
             [
@@ -98,7 +103,7 @@ class DisaggRouting(Construct):
         )
         self.name = name
         self.namespace = namespace
-        self.path = route_path(namespace, name)
+        self.path = route_path(namespace, name, platform.gateway)
         self.pool, self.picker = picked_pool(
             self,
             name=name,
@@ -111,13 +116,13 @@ class DisaggRouting(Construct):
             object_labels=object_labels,
             platform=platform,
         )
-        self.route = http_route(
+        self.route = gateway_route(
             self,
             "route",
             name=name,
             namespace=namespace,
             labels=labels.of_routing(name, part_of, object_labels),
-            gateway=platform.gateway,
+            platform=platform,
             backend="InferencePool",
         )
 

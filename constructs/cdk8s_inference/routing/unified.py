@@ -13,7 +13,9 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing.route import SERVICE_PORT, http_route, route_path
+from cdk8s_inference.routing.gateway_route import gateway_route
+from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.route import SERVICE_PORT, route_path
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
@@ -28,7 +30,7 @@ class UnifiedRouting(Construct):
         path: The path prefix under which the gateway serves the engines.
         backend: The Service or the InferencePool.
         picker: The endpoint picker of a pool; None in front of a Service.
-        route: The HTTPRoute.
+        route: The HTTPRoute; None without a gateway.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class UnifiedRouting(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
+        _checked: bool = False,
     ) -> None:
         """Routes to the engines.
 
@@ -54,11 +57,15 @@ class UnifiedRouting(Construct):
             platform: The platform's choices: the gateway, and what fronts the engines.
 
         Raises:
+            InvalidInput: A picker is asked for, and the gateway's provider asks none.
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
+        platform = platform or Platform()
+        if platform.unified_mode == "picker":
+            require_provider(platform, disaggregated=False, warn=not _checked)
         ports = {engine.name: engine.port for engine in engines}
         if len(set(ports.values())) != 1:
             raise ValueError(f"{name}: the engines must listen on one port, found {ports}")
@@ -66,10 +73,9 @@ class UnifiedRouting(Construct):
         add_together([(engine, PodAddition(labels={labels.SERVES: name})) for engine in engines])
         self.name = name
         self.namespace = namespace
-        self.path = route_path(namespace, name)
+        self.path = route_path(namespace, name, platform.gateway)
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
-        platform = platform or Platform()
         own_labels = labels.of_routing(name, part_of, object_labels)
         port = engines[0].port
         if platform.unified_mode == "service":
@@ -99,12 +105,12 @@ class UnifiedRouting(Construct):
                 object_labels=object_labels,
                 platform=platform,
             )
-        self.route = http_route(
+        self.route = gateway_route(
             self,
             "route",
             name=name,
             namespace=namespace,
             labels=own_labels,
-            gateway=platform.gateway,
+            platform=platform,
             backend="Service" if platform.unified_mode == "service" else "InferencePool",
         )
