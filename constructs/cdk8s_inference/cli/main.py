@@ -232,11 +232,12 @@ def synth(
     outcome = None
     try:
         if output is None:
-            to_stdout([*(text for part in parts for text in part), *texts])
+            to_stdout([*(text for part in parts for text in part if text), *texts])
         else:
             manifests = dict(zip(file_names(loaded), texts, strict=True))
             for names, part in zip(stack_file_names(stacks), parts, strict=True):
-                manifests |= zip(names, part, strict=True)
+                # Without a gateway there is nothing in its file, which kubectl would refuse.
+                manifests |= {name: text for name, text in zip(names, part, strict=True) if text}
             write(manifests, output)
             outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     except BrokenPipeError:

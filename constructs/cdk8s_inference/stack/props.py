@@ -78,6 +78,8 @@ class StackProps:
         out = {*self.present, *self.without, *self.provided}
         others = (other for other in GATEWAY_PROVIDERS.values() if other != self.provider)
         out.update({name for other in others for name in other.components})
+        if not self.provider.gateway_api:
+            out |= {"gateway-api", "inference-extension"}
         if self.monitoring is None:
             out.add("kube-prometheus-stack")
         if not isinstance(self.devices, DraDriver):
