@@ -92,10 +92,11 @@ def container(file: str, mount: Mapping[str, Any]) -> dict[str, Any]:
         "restartPolicy": "Always",
         "command": ["envoy"],
         "args": [
-            f"--config-path={file}",
+            # It takes no `=` between a flag and its value.
+            *("--config-path", file),
             # By default as many as the node has cores, each with its own memory.
-            "--concurrency=4",
-            "--log-level=warning",
+            *("--concurrency", "4"),
+            *("--log-level", "warning"),
             # Its shared memory is for a successor in the same pod, of which there is none.
             "--disable-hot-restart",
         ],
