@@ -35,7 +35,8 @@ _FLAG_VALUES: Mapping[str, FlagValue] = {
     "metrics-port": _METRICS_PORT,
     # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
     "secure-serving": True,
-    # Of no use without a collector, and of none to others; both are on by default.
+    # Both are on by default: profiles, open to the cluster in v0.8.0, and traces that go nowhere
+    # without a collector.
     "enable-pprof": False,
     "tracing": False,
 }
