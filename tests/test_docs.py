@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from cdk8s_inference import Gateway
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.releases.stack import KNOWN, STACK_2026_08, STACK_MODELPLANE
 from cdk8s_inference.stack import rules
 from cdk8s_inference.stack.props import COMPONENT_NAMES
 from tests.kit.synth import synthesized, the
 
-STACK = (Path(__file__).parents[1] / "docs" / "serving-stack.md").read_text()
+DOCS = Path(__file__).parents[1] / "docs"
+STACK = (DOCS / "serving-stack.md").read_text()
+DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
 
 
 def test_the_stack_is_composed() -> None:
@@ -52,3 +55,36 @@ def test_every_code_has_its_line() -> None:
         for code in re.findall(r'"(S\d{3})"', file.read_text())
     }
     assert set(re.findall(r"^\| (S\d{3}) \|", STACK, re.MULTILINE)) == codes
+
+
+def test_disaggregation_is_composed() -> None:
+    scope: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", DISAGGREGATION, re.DOTALL):
+        exec(code, scope)
+    objects = synthesized(scope["app"])
+    assert the(objects, "Deployment", "qwen3-0-epp")["spec"]["replicas"] == 2
+    pool = the(objects, "InferencePool", "deepseek-0")
+    assert len(pool["spec"]["targetPorts"]) == 8
+    gang = the(objects, "LeaderWorkerSet", "deepseek-0-decode")["spec"]["leaderWorkerTemplate"]
+    assert gang["size"] == 4
+    assert "initContainers" in gang["workerTemplate"]["spec"]
+
+
+def test_its_connectors_are_those_of_the_releases() -> None:
+    rows = re.findall(r"^\| .*? \| `([a-z0-9-]+)` \| (v[^|]*) \|", DISAGGREGATION, re.MULTILINE)
+    assert dict(rows) == {
+        connector.name: ", ".join(
+            release.version for release in ROUTER_RELEASES if release.has_connector(connector.name)
+        )
+        for connector in ROUTER_NEWEST.sidecar.connectors
+    }
+
+
+def test_every_finding_about_engines_together_has_its_line() -> None:
+    package = Path(rules.__file__).parents[1]
+    codes = {
+        code
+        for file in package.rglob("*.py")
+        for code in re.findall(r'"(W\d{3})"', file.read_text())
+    }
+    assert re.findall(r"^\| (W\d{3}) \|", DISAGGREGATION, re.MULTILINE) == sorted(codes)

@@ -134,3 +134,8 @@ def test_no_namespaces(name: str) -> None:
     with pytest.raises(ValueError, match="up to 63 lower case letters") as raised:
         names.require_namespace(name)
     assert repr(name) in str(raised.value)
+
+
+def test_names_of_cluster_roles_keep_namespaces_apart() -> None:
+    one, other = (names.cluster_role(*place, "part") for place in (("a-b", "c"), ("a", "b-c")))
+    assert one != other

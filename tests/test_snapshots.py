@@ -12,13 +12,13 @@ from cdk8s_inference import App, ModelDeployment, Platform
 from tests.kit.schemas import SHARED
 from tests.kit.synth import synthesized
 from tests.spec import builders
-from tests.spec.builders import CEL, document, gang, standalone
+from tests.spec.builders import CEL, NIXL, document, gang, standalone
 
 Json = dict[str, Any]
 
-NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 PREFILL, DECODE = ("--port=8000", NIXL), ("--port=8001", NIXL)
 SERVE = "exec vllm serve /mnt/models --port={port} --nnodes=3 --node-rank=$(MODELPLANE_RANK)"
+HANDING_OVER = f"{SERVE} --kv-transfer-config.kv_connector=NixlConnector"
 
 
 def spread(name: str, *, port: int = 8000, **fields: Any) -> Json:
@@ -30,7 +30,8 @@ def spread(name: str, *, port: int = 8000, **fields: Any) -> Json:
         }
         container = member["template"]["spec"]["containers"][0]
         container["command"] = ["/bin/sh", "-c"]
-        container["args"] = [SERVE.format(port=port)]
+        script = HANDING_OVER if "phase" in fields else SERVE
+        container["args"] = [script.format(port=port)]
     return found
 
 

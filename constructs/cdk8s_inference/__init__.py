@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         GatewayProvider,
     )
     from cdk8s_inference.picker_options import PickerOptions
-    from cdk8s_inference.platform import Gateway, Platform, Probes
+    from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.disagg import DisaggRouting
@@ -48,12 +48,9 @@ if TYPE_CHECKING:
         UnifiedConfig,
     )
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.spec.model_deployment import (
-        DeviceRequest,
-        Engine,
-        EnvVar,
-        Member,
-    )
+    from cdk8s_inference.sidecar_options import SidecarOptions
+    from cdk8s_inference.spec.engine import Engine, Member
+    from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
     from cdk8s_inference.stack.component import Component, HelmChart
     from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
     from cdk8s_inference.stack.listener import Listener
@@ -75,7 +72,7 @@ _HOMES = {
     "DraDriver": "cdk8s_inference.stack.options",
     "ENVOY_AI_GATEWAY": "cdk8s_inference.gateways",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
-    "Engine": "cdk8s_inference.spec.model_deployment",
+    "Engine": "cdk8s_inference.spec.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
@@ -91,7 +88,7 @@ _HOMES = {
     "Issuer": "cdk8s_inference.stack.options",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
-    "Member": "cdk8s_inference.spec.model_deployment",
+    "Member": "cdk8s_inference.spec.engine",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "Monitoring": "cdk8s_inference.stack.options",
@@ -111,6 +108,8 @@ _HOMES = {
     "RouterRelease": "cdk8s_inference.releases",
     "STANDALONE": "cdk8s_inference.gateways",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
+    "Shutdown": "cdk8s_inference.platform",
+    "SidecarOptions": "cdk8s_inference.sidecar_options",
     "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedConfig": "cdk8s_inference.routing.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
@@ -169,6 +168,8 @@ __all__ = [
     "RawPickerConfig",
     "RouterRelease",
     "ServingStack",
+    "Shutdown",
+    "SidecarOptions",
     "StackVersions",
     "UnifiedConfig",
     "UnifiedRouting",

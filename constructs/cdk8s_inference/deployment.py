@@ -16,23 +16,25 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
 from cdk8s_inference.objects import ObjectKey, taken
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.picker_fit import misfits
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.spec.document import Deployment, check, check_spec
 from cdk8s_inference.spec.model_deployment import (
     Engine,
     ModelCacheRef,
     ModelDeploymentSpec,
-    Phase,
     ReplicaMetadata,
     ReplicaSpec,
     ReplicaTemplate,
     Serving,
     ServingMode,
+    Stage,
 )
 from cdk8s_inference.spec.source import Document, single
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
+    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class ModelReplica(Construct):
@@ -59,6 +61,7 @@ class ModelReplica(Construct):
         model_cache: str | None = None,
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         _checked: bool = False,
     ) -> None:
@@ -67,12 +70,13 @@ class ModelReplica(Construct):
         Args:
             name: Name of its Service or pool and its route; the engines' names start with it.
             namespace: Where everything goes.
-            engines: What to run, each under its own name; for PrefillDecode one engine of each
-                phase.
+            engines: What to run, each under its own name; for PrefillDecode at least one of
+                phase Prefill and one of phase Decode.
             serving_mode: How requests reach the engines.
             model_cache: Model cache that every engine mounts.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of every object.
+            picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices.
 
         Raises:
@@ -98,13 +102,14 @@ class ModelReplica(Construct):
             )
             for engine in engines
         }
-        self.phases: dict[str, Phase] = {
-            engine.name: engine.phase for engine in engines if engine.phase
+        self.phases: dict[str, Stage] = {
+            engine.name: engine.stage for engine in engines if engine.stage
         }
         self.routing = self._route(
             namespace=namespace,
             part_of=part_of,
             object_labels=object_labels,
+            config=picker_config,
             platform=platform,
             checked=_checked,
         )
@@ -115,6 +120,7 @@ class ModelReplica(Construct):
         namespace: str,
         part_of: str | None,
         object_labels: Mapping[str, str] | None,
+        config: PickerConfig | None,
         platform: Platform | None,
         checked: bool,
     ) -> UnifiedRouting | DisaggRouting:
@@ -125,6 +131,7 @@ class ModelReplica(Construct):
                 engines=list(self.engines.values()),
                 name=self.name,
                 namespace=namespace,
+                config=config,
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
@@ -133,14 +140,16 @@ class ModelReplica(Construct):
         # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
         from cdk8s_inference.routing.disagg import DisaggRouting
 
-        by_phase = {group.engine.phase: group for group in self.engines.values()}
+        groups = self.engines.values()
         return DisaggRouting(
             self,
             "routing",
-            prefill=by_phase["Prefill"],
-            decode=by_phase["Decode"],
+            prefill=[group for group in groups if group.engine.stage == "Prefill"],
+            decode=[group for group in groups if group.engine.stage == "Decode"],
+            encode=[group for group in groups if group.engine.stage == "Encode"],
             name=self.name,
             namespace=namespace,
+            config=config,
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,
@@ -169,6 +178,7 @@ class ModelDeployment(Chart):
         replicas: int = 1,
         model_cache: str | None = None,
         labels: Mapping[str, str] | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         _checked: Sequence[Finding] | None = None,
     ) -> None:
@@ -177,11 +187,12 @@ class ModelDeployment(Chart):
         Args:
             name: The deployment's name: a DNS label that starts with a letter.
             namespace: Where its objects go.
-            engines: 1 to 8 engines; for PrefillDecode one Prefill and one Decode.
+            engines: 1 to 8 engines; for PrefillDecode at least one Prefill and one Decode.
             serving_mode: ``Unified`` (default) or ``PrefillDecode``.
             replicas: Complete serving instances, 1 (default) to 10.
             model_cache: Name of the model cache that engines mount at /mnt/models.
             labels: Further labels of every object.
+            picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices; the default suits a cluster with a gateway
                 ``modelplane-system/inference-gateway`` and NVIDIA's DRA driver.
 
@@ -197,6 +208,10 @@ class ModelDeployment(Chart):
             if errors(_checked):
                 raise InvalidInput(_checked)
             _warn(_checked)
+        if picker_config is not None and (
+            unfit := misfits(picker_config, engines, serving_mode, platform)
+        ):
+            raise InvalidInput(unfit)
         keys = taken(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
@@ -216,6 +231,7 @@ class ModelDeployment(Chart):
                 model_cache=model_cache,
                 part_of=name,
                 object_labels=labels,
+                picker_config=picker_config,
                 platform=platform,
                 _checked=True,
             )
@@ -230,6 +246,7 @@ class ModelDeployment(Chart):
         path: str | os.PathLike[str],
         *,
         namespace: str | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
         """Composes the one ModelDeployment document of a YAML or JSON file.
@@ -237,6 +254,7 @@ class ModelDeployment(Chart):
         Args:
             path: The file.
             namespace: Where its objects go; default the document's, else ``default``.
+            picker_config: As for typed values.
             platform: The platform's choices.
 
         Raises:
@@ -244,7 +262,7 @@ class ModelDeployment(Chart):
             OSError: The file cannot be read.
             ValueError: As for typed values.
         """
-        return cls._from(scope, id, single(path), namespace, platform)
+        return cls._from(scope, id, single(path), namespace, picker_config, platform)
 
     @classmethod
     def from_document(
@@ -254,6 +272,7 @@ class ModelDeployment(Chart):
         document: Mapping[str, Any],
         *,
         namespace: str | None = None,
+        picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
         """Composes a ModelDeployment document given as plain data.
@@ -261,13 +280,14 @@ class ModelDeployment(Chart):
         Args:
             document: The document, with its fields in camelCase.
             namespace: Where its objects go; default the document's, else ``default``.
+            picker_config: As for typed values.
             platform: The platform's choices.
 
         Raises:
             InvalidInput: It is no such document; says all that is wrong.
             ValueError: As for typed values.
         """
-        return cls._from(scope, id, Document(document), namespace, platform)
+        return cls._from(scope, id, Document(document), namespace, picker_config, platform)
 
     @classmethod
     def _from(
@@ -276,13 +296,16 @@ class ModelDeployment(Chart):
         id: str,
         document: Document,
         namespace: str | None,
+        picker_config: PickerConfig | None,
         platform: Platform | None,
     ) -> ModelDeployment:
         deployment, findings = check(document, platform, namespace=namespace)
         if deployment is None:
             raise InvalidInput(findings)
         _warn(findings)
-        return cls.from_checked(scope, id, deployment, findings, platform)
+        return cls.from_checked(
+            scope, id, deployment, findings, platform, picker_config=picker_config
+        )
 
     @classmethod
     def from_checked(
@@ -292,6 +315,8 @@ class ModelDeployment(Chart):
         deployment: Deployment,
         findings: Sequence[Finding],
         platform: Platform | None = None,
+        *,
+        picker_config: PickerConfig | None = None,
     ) -> ModelDeployment:
         """Composes a deployment that :func:`cdk8s_inference.spec.document.check` returned."""
         template = deployment.spec.template
@@ -306,6 +331,7 @@ class ModelDeployment(Chart):
             replicas=deployment.spec.replicas,
             model_cache=cache.name if cache else None,
             labels=template.metadata.labels if template.metadata else None,
+            picker_config=picker_config,
             platform=platform,
             _checked=findings,
         )
@@ -340,9 +366,13 @@ def _require_fit(replica: str, engines: Sequence[Engine], mode: ServingMode) -> 
     engine_names = [engine.name for engine in engines]
     if len(set(engine_names)) != len(engine_names):
         raise ValueError(f"{replica}: each engine needs a name of its own, found {engine_names}")
-    phases = {engine.name: engine.phase for engine in engines}
-    if mode == "PrefillDecode" and sorted(map(str, phases.values())) != ["Decode", "Prefill"]:
-        raise ValueError(f"{replica}: PrefillDecode needs one engine of each phase, found {phases}")
+    phases = {engine.name: engine.stage for engine in engines}
+    missing = {"Prefill", "Decode"} - {*phases.values()}
+    if mode == "PrefillDecode" and (missing or None in phases.values()):
+        raise ValueError(
+            f"{replica}: PrefillDecode needs a phase on each engine, Prefill on one at least and "
+            f"Decode on one, found {phases}"
+        )
 
 
 def _spec(

@@ -17,6 +17,8 @@ kubernetes-sigs/lws#410 names 51, which suits copies below 10 whose hash happens
 
 PICKER_SUFFIX = "epp"
 
+_SIDECAR_SUFFIX = "sidecar"
+
 _HASH_LENGTH = 8
 
 
@@ -57,6 +59,11 @@ def claim_template(workload: str, role: str) -> str:
 def picker(replica: str) -> str:
     """The name of the endpoint picker's objects."""
     return join(replica, PICKER_SUFFIX)
+
+
+def sidecar(replica: str) -> str:
+    """The name of what lets a replica's sidecars read their pool."""
+    return join(replica, _SIDECAR_SUFFIX)
 
 
 def cluster_role(namespace: str, name: str, part: str) -> str:

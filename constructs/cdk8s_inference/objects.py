@@ -58,6 +58,9 @@ def replica_objects(
     if pooled:
         for kind in _PICKER_KINDS:
             yield kind, names.picker(replica)
+        if mode == "PrefillDecode" and platform.sidecar.ssrf_protection:
+            for kind in ("ServiceAccount", "Role", "RoleBinding"):
+                yield kind, names.sidecar(replica)
         if platform.picker.keep_from_eviction:
             yield "PodDisruptionBudget", names.picker(replica)
 

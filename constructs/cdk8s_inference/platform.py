@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
 from cdk8s_inference.picker_options import PickerOptions
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.sidecar_options import SidecarOptions
 from cdk8s_inference.spec.model_deployment import DnsLabel, ObjectName
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
@@ -83,6 +84,23 @@ class Probes:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Shutdown:
+    """How long pods that serve may take to stop.
+
+    A pod's grace period is both together, counted from when it is asked to stop; what then still
+    runs is killed.
+
+    Attributes:
+        drain_seconds: How long an engine may finish running requests, where its own
+            ``--shutdown-timeout`` does not say.
+        margin_seconds: For what comes after: the engine's end, and the sidecar's.
+    """
+
+    drain_seconds: Positive = 60
+    margin_seconds: Annotated[int, Field(ge=4)] = 30
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Platform:
     """A platform's choices. Every construct of this library takes one.
 
@@ -101,6 +119,8 @@ class Platform:
         probes: The engines' probes.
         router: The llm-d router release whose picker and sidecar run.
         picker: How the endpoint picker is run.
+        sidecar: How the pd-sidecar of decode pods is run.
+        shutdown: How long pods that serve may take to stop.
     """
 
     gateway: Gateway = Gateway()
@@ -112,6 +132,8 @@ class Platform:
     probes: Probes = Probes()
     router: RouterRelease = ROUTER_NEWEST
     picker: PickerOptions = PickerOptions()
+    sidecar: SidecarOptions = SidecarOptions()
+    shutdown: Shutdown = Shutdown()
 
     def device_class(self, request: str) -> str:
         """The DeviceClass that a device request is allocated from."""

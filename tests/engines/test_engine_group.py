@@ -309,12 +309,14 @@ def test_metadata_of_the_workload_can_be_added_to() -> None:
     assert annotations == {"argocd.argoproj.io/sync-wave": "1"}
 
 
-def test_its_environment_is_what_its_container_has() -> None:
-    made = group(gang())
-    assert made.serving_environment == {"MODELPLANE_LEADER_ADDRESS", "MODELPLANE_RANK"}
-    made.add_env(EnvVar(name="A", value="1"))
-    env = serving(made)["spec"]["containers"][0]["env"]
-    assert made.serving_environment == {variable["name"] for variable in env}
+def test_a_default_variable_gives_way_to_one_that_is_there() -> None:
+    made = group(standalone(env=[EnvVar(name="A", value="mine")]))
+    defaults = [EnvVar(name="A", value="default"), EnvVar(name="B", value="default")]
+    made.add_to_serving_pods(PodAddition(default_env=defaults))
+    assert serving(made)["spec"]["containers"][0]["env"] == [
+        {"name": "A", "value": "mine"},
+        {"name": "B", "value": "default"},
+    ]
 
 
 def test_the_platform_pins_and_allocates() -> None:

@@ -9,6 +9,7 @@ import pytest
 from cdk8s_inference import DeviceRequest, EnvVar, Member, Platform, Probes
 from cdk8s_inference.engines.pod import claim_template, pod_template
 from cdk8s_inference.spec.model_deployment import Role
+from cdk8s_inference.spec.ports import Listening
 
 Json = dict[str, Any]
 
@@ -30,10 +31,11 @@ def pod(
 ) -> Json:
     return pod_template(
         Member.of(role, image="vllm", **container),
-        port=port,
+        listening=None if role == "Worker" else Listening((port,), port),
         workload="w",
         labels={"z": "ours"},
         cache_claim=cache_claim,
+        grace_seconds=90,
         platform=platform or Platform(),
     )
 

@@ -15,9 +15,11 @@ from cdk8s_inference import (
     Gateway,
     Member,
     Platform,
+    RouterRelease,
     UnifiedRouting,
 )
 from cdk8s_inference.platform import UnifiedMode
+from cdk8s_inference.releases import ROUTER_RELEASES
 from tests.kit.cluster import selected
 from tests.kit.synth import of_kind, synthesized, the
 
@@ -160,3 +162,33 @@ def test_an_engine_that_is_routed_to_already_leaves_the_others_alone() -> None:
     with pytest.raises(ValueError, match="serves is 'one' already, cannot add 'two'"):
         UnifiedRouting(chart, "two", engines=[small, large], name="two", namespace="n")
     assert synthesized(chart) == before
+
+
+@pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (["python3", "-m", "sglang.launch_server"], "sglang"),
+        (["trtllm-serve", "m"], "trtllm-serve"),
+        (["vllm", "serve", "m"], None),
+        (["serve"], None),
+    ],
+)
+def test_a_picker_is_told_whose_metrics_an_engine_has(
+    command: list[str], kind: str | None, release: RouterRelease
+) -> None:
+    """It takes a pod without the label for vLLM's: others would all look alike, or full."""
+    for mode in ("service", "picker"):
+        chart = Chart(App(), "chart", namespace="ml-team")
+        engine = Engine.standalone("a", image="i", command=command, devices=[GPU])
+        platform = Platform(
+            router=release, unified_mode="service" if mode == "service" else "picker"
+        )
+        group = EngineGroup(chart, "engine", engine=engine)
+        UnifiedRouting(
+            chart, "route", engines=[group], name="to", namespace="ml-team", platform=platform
+        )
+        template = the(synthesized(chart), "Deployment", "a")["spec"]["template"]
+        found = template["metadata"]["labels"].get(release.picker.engine_label)
+        assert found == (kind if mode == "picker" else None)
+        assert kind is None or kind in release.picker.engines

@@ -19,6 +19,8 @@ Json = dict[str, Any]
 ABSENT: Any = object()
 """As a value: the field is removed."""
 
+NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+
 CEL = 'device.driver == "gpu.nvidia.com"'
 
 
@@ -69,8 +71,8 @@ def two_engines() -> Json:
 
 def prefill_decode() -> Json:
     return document(
-        standalone("prefill", "--port=8000", phase="Prefill"),
-        standalone("decode", "--port=8001", phase="Decode"),
+        standalone("prefill", "--port=8000", NIXL, phase="Prefill"),
+        standalone("decode", "--port=8001", NIXL, phase="Decode"),
         serving={"mode": "PrefillDecode"},
     )
 

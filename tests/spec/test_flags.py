@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdk8s_inference.spec.flags import FlagUse, uses
+from cdk8s_inference.spec.flags import FlagUse, last_use, uses, words
 
 
 def values(*args: str, command: list[str] | None = None) -> list[str | None]:
@@ -227,3 +227,20 @@ def test_a_script_may_be_long(word: str, text: str) -> None:
 def test_no_text_is_too_odd(command: list[str], args: list[str]) -> None:
     for use in uses(["sh", "-c", *command], [*args, "--port"], "--port"):
         assert use.place[0] in ("command", "args")
+
+
+def test_a_parser_takes_the_last_and_arguments_follow_the_command() -> None:
+    assert last_use(["serve", "--a=1"], ["--a=2", "--a=3"], "--a") == FlagUse("3", ("args", 1))
+    assert last_use(["serve", "--a=1"], ["--b=2"], "--a") == FlagUse("1", ("command", 1))
+    assert last_use(None, None, "--a") is None
+
+
+def test_words_are_those_of_scripts_too() -> None:
+    assert words(["env", "A=1", "serve"], ["-x"]) == ["env", "A=1", "serve", "-x"]
+    assert words(["sh", "-c", "exec 'serve' m; true"], ["end"]) == [
+        "exec",
+        "serve",
+        "m",
+        "true",
+        "end",
+    ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdk8s_inference.spec.model_deployment import DeviceRequest, Engine, Member, Phase
-from cdk8s_inference.spec.ports import DECODE_PORT, SERVING_PORT, engine_port, parse_port
+from cdk8s_inference.spec.engine import Engine, Member
+from cdk8s_inference.spec.model_deployment import DeviceRequest, Phase
+from cdk8s_inference.spec.ports import (
+    DECODE_PORT,
+    SERVING_PORT,
+    Listening,
+    engine_port,
+    listening,
+    parse_port,
+)
 
 GPU = DeviceRequest.of("gpu", "true")
 
@@ -109,3 +119,15 @@ def test_a_gang_listens_on_its_leader() -> None:
     ]
     assert engine_port(Engine(name="a", members=members)) == 2
     assert engine_port(Engine(name="a", phase="Decode", members=members[::-1])) == 2
+
+
+def test_ranks_listen_side_by_side_and_a_supervisor_knows_of_all() -> None:
+    def said(*args: str, **fields: Any) -> Listening:
+        return listening(Engine.standalone("a", image="i", args=args, devices=[GPU], **fields))
+
+    assert said("--port=9000", ranks=3) == Listening((9000, 9001, 9002), 9000)
+    assert said(phase="Decode", ranks=2) == Listening((8200, 8201), 8200)
+    supervised = ("--data-parallel-supervisor-port=1", "--data-parallel-supervisor-port", "8208")
+    assert said(*supervised, ranks=2).health == 8208
+    assert said("--data-parallel-supervisor-port=soon", ranks=2).health == 8000
+    assert said(*supervised).health == 8000

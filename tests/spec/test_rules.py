@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.findings import Severity
+from cdk8s_inference.findings import Finding, Severity
 from cdk8s_inference.names import workload
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec import rules
 from cdk8s_inference.spec.source import read
+from tests.spec import builders
 from tests.spec.builders import (
     ABSENT,
     CEL,
@@ -23,7 +24,6 @@ from tests.spec.builders import (
     device,
     document,
     edited,
-    findings,
     gang,
     gangs,
     member,
@@ -54,6 +54,13 @@ TOLERATIONS = f"{REPLICA}.tolerations"
 WORKER = f"{MEMBERS}[1].worker"
 DECODE = f"{ENGINES}[1]"
 DECODE_ARGS = f"{DECODE}.members[0].template.spec.containers[0].args"
+
+
+def findings(found: Any, platform: Platform | None = None) -> list[Finding]:
+    """What these rules say: what engines say of handing over is another's matter."""
+    every = builders.findings(found, platform)
+    return [finding for finding in every if not finding.code.startswith("W1")]
+
 
 KEY = {"name": "hf", "key": "token"}
 PREFIX_253 = ".".join(["p" * 63, "p" * 63, "p" * 63, "p" * 61])

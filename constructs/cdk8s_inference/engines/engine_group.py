@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,30 @@ from cdk8s_inference.findings import InvalidInput, errors
 from cdk8s_inference.manifest import add, manifest, pointer
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.document import check_engine
+from cdk8s_inference.spec.drain import drain_seconds
 from cdk8s_inference.spec.model_deployment import Engine, EnvVar, Member
-from cdk8s_inference.spec.ports import engine_port
+from cdk8s_inference.spec.ports import listening
 
 _PROGRESS_MARGIN_SECONDS = 600
 
-_Change = tuple[tuple[str | int, ...], Any]
-"""A path below the pod template, and the value that goes there."""
+_Keys = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class _Template:
+    """A pod template of serving pods: where it stands in the workload, and what is in it."""
+
+    at: _Keys
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A value that goes to a path below a pod template."""
+
+    template: _Template
+    path: _Keys
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class PodAddition:
         sidecars: Native sidecars: they start before the engine and stop after it.
         containers: Containers beside the engine.
         volumes: Pod volumes.
+        default_env: Variables of the engine container, each where it has none of that name.
+        service_account: The pods' ServiceAccount, whose token no container gets by itself.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +62,8 @@ class PodAddition:
     sidecars: Sequence[Mapping[str, Any]] = ()
     containers: Sequence[Mapping[str, Any]] = ()
     volumes: Sequence[Mapping[str, Any]] = ()
+    default_env: Sequence[EnvVar] = ()
+    service_account: str | None = None
 
 
 class EngineGroup(Construct):
@@ -55,7 +76,9 @@ class EngineGroup(Construct):
     Attributes:
         engine: What it runs.
         name: The workload's name.
-        port: Where its serving pods listen.
+        port: Where its serving pods listen, the first of ``ports``.
+        ports: One for each data-parallel rank of a pod, contiguous.
+        drain_seconds: How long its serving pods may finish running requests when they stop.
         workload: The Deployment or LeaderWorkerSet. JSON patches that you add to it come last:
             a list or map that a patch makes is not known to the methods here, so call those
             first.
@@ -92,7 +115,8 @@ class EngineGroup(Construct):
             InvalidInput: The engine breaks a rule of its type.
             ValueError: The workload cannot carry ``name``, or no cluster has ``namespace``.
         """
-        if findings := errors(check_engine(engine)):
+        platform = platform or Platform()
+        if findings := errors(check_engine(engine, platform)):
             raise InvalidInput(findings)
         names.require(name or engine.name, gang=engine.is_gang)
         if namespace is not None:
@@ -100,14 +124,17 @@ class EngineGroup(Construct):
         super().__init__(scope, id)
         self.engine = engine
         self.name = name or engine.name
-        self.port = engine_port(engine)
+        self._listening = listening(engine)
+        self.ports = self._listening.ports
+        self.port = self.ports[0]
+        self.drain_seconds = drain_seconds(engine, platform.shutdown.drain_seconds)
         self._namespace = namespace
-        self._platform = platform or Platform()
+        self._platform = platform
         self._pod_labels = labels.merged(
             labels.recommended(
                 name="model-server",
                 instance=instance or self.name,
-                component=engine.phase.lower() if engine.phase else "engine",
+                component=engine.stage.lower() if engine.stage else "engine",
                 part_of=part_of,
             ),
             {labels.ENGINE: self.name},
@@ -117,22 +144,16 @@ class EngineGroup(Construct):
 
         for member in engine.members:
             self._compose_claims(member)
-        self._serving = self._pod(engine.serving_member)
+        self._serving: list[_Template]
         self.workload = self._compose_gang() if engine.is_gang else self._compose_deployment()
 
     @property
     def serving_selector(self) -> dict[str, str]:
-        """Labels that match exactly the engine's serving pods, never a gang's followers."""
+        """Labels that match exactly the pods that serve: no follower of a gang that does not."""
         selector = {labels.ENGINE: self.name}
-        if self.engine.is_gang:
+        if self.engine.is_gang and not self.engine.every_pod_serves:
             selector["leaderworkerset.sigs.k8s.io/worker-index"] = "0"
         return selector
-
-    @property
-    def serving_environment(self) -> frozenset[str]:
-        """Names of the environment variables that the engine container has."""
-        container = self._serving["spec"]["containers"][0]
-        return frozenset(variable["name"] for variable in container.get("env", ()))
 
     def add_label(self, key: str, value: str) -> None:
         """Adds a label to the serving pods."""
@@ -168,18 +189,25 @@ class EngineGroup(Construct):
         add_together([(self, addition)])
 
     def _apply(self, changes: Sequence[_Change]) -> None:
-        template = (
-            ("spec", "leaderWorkerTemplate", "leaderTemplate")
-            if self.engine.is_gang
-            else ("spec", "template")
+        add(
+            self.workload,
+            [(pointer(*change.template.at, *change.path), change.value) for change in changes],
         )
-        add(self.workload, [(pointer(*template, *path), value) for path, value in changes])
-        for path, value in changes:
-            _set(self._serving, path, value)
+        for change in changes:
+            _set(change)
 
     def _changes(self, addition: PodAddition) -> list[_Change]:
-        changes: list[_Change] = []
-        metadata, spec = self._serving["metadata"], self._serving["spec"]
+        return [
+            _Change(template, path, value)
+            for template in self._serving
+            for path, value in self._template_changes(template.content, addition)
+        ]
+
+    def _template_changes(
+        self, template: Mapping[str, Any], addition: PodAddition
+    ) -> list[tuple[_Keys, Any]]:
+        changes: list[tuple[_Keys, Any]] = []
+        metadata, spec = template["metadata"], template["spec"]
         for key, entries in (("labels", addition.labels), ("annotations", addition.annotations)):
             present = metadata.get(key, {})
             for name, value in entries.items():
@@ -193,11 +221,30 @@ class EngineGroup(Construct):
                 changes.append((("metadata", key), new))
             else:
                 changes += [(("metadata", key, name), value) for name, value in new.items()]
-        lists: list[tuple[tuple[str | int, ...], Any, list[dict[str, Any]]]] = [
+        account = addition.service_account
+        if account is not None and spec.get("serviceAccountName", account) != account:
+            raise ValueError(
+                f"engine {self.name}: serviceAccountName is {spec['serviceAccountName']!r} "
+                f"already, cannot add {account!r}"
+            )
+        if account is not None and "serviceAccountName" not in spec:
+            changes.append((("spec", "serviceAccountName"), account))
+        return [*changes, *self._list_changes(spec, addition)]
+
+    def _list_changes(
+        self, spec: Mapping[str, Any], addition: PodAddition
+    ) -> Iterator[tuple[_Keys, Any]]:
+        env = spec["containers"][0].get("env")
+        has = {variable["name"] for variable in env or ()}
+        variables = [
+            *addition.env,
+            *(each for each in addition.default_env if each.name not in has),
+        ]
+        lists: list[tuple[_Keys, Any, list[dict[str, Any]]]] = [
             (
                 ("spec", "containers", 0, "env"),
-                spec["containers"][0].get("env"),
-                [entry.model_dump(exclude_none=True, by_alias=True) for entry in addition.env],
+                env,
+                [entry.model_dump(exclude_none=True, by_alias=True) for entry in variables],
             ),
             (
                 ("spec", "initContainers"),
@@ -221,18 +268,20 @@ class EngineGroup(Construct):
                     )
                 taken.add(entry["name"])
             if new_entries and present is None:
-                changes.append((path, new_entries))
+                yield path, new_entries
             else:
-                changes += [((*path, "-"), entry) for entry in new_entries]
-        return changes
+                for entry in new_entries:
+                    yield (*path, "-"), entry
 
     def _pod(self, member: Member) -> dict[str, Any]:
+        serves = member is self.engine.serving_member or self.engine.every_pod_serves
         return pod_template(
             member,
-            port=self.port,
+            listening=self._listening if serves else None,
             workload=self.name,
             labels=self._pod_labels,
             cache_claim=self._cache_claim,
+            grace_seconds=self.drain_seconds + self._platform.shutdown.margin_seconds,
             platform=self._platform,
         )
 
@@ -255,12 +304,14 @@ class EngineGroup(Construct):
 
     def _compose_deployment(self) -> ApiObject:
         startup = self._platform.probes.startup_seconds
+        template = self._pod(self.engine.serving_member)
+        self._serving = [_Template(("spec", "template"), template)]
         spec = {
             "replicas": self.engine.copies,
             "selector": {"matchLabels": {labels.ENGINE: self.name}},
             # Longer than the startup probe allows, or a rollout counts as failed while it loads.
             "progressDeadlineSeconds": startup + _PROGRESS_MARGIN_SECONDS,
-            "template": self._serving,
+            "template": template,
         }
         return manifest(
             self,
@@ -275,14 +326,19 @@ class EngineGroup(Construct):
         worker = self.engine.worker_member
         assert worker is not None
         followers = worker.worker.nodes if worker.worker else 1
+        within = ("spec", "leaderWorkerTemplate")
+        leading, following = self._pod(self.engine.serving_member), self._pod(worker)
+        self._serving = [_Template((*within, "leaderTemplate"), leading)]
+        if self.engine.every_pod_serves:
+            self._serving.append(_Template((*within, "workerTemplate"), following))
         spec = {
             "replicas": self.engine.copies,
             "leaderWorkerTemplate": {
                 "size": 1 + followers,
                 # A gang that lost a rank cannot go on: its collectives hang.
                 "restartPolicy": "RecreateGroupOnPodRestart",
-                "leaderTemplate": self._serving,
-                "workerTemplate": self._pod(worker),
+                "leaderTemplate": leading,
+                "workerTemplate": following,
             },
             # Followers dial the leader, so it must not wait for them, nor they for its health.
             "startupPolicy": "LeaderCreated",
@@ -308,12 +364,12 @@ def add_together(additions: Sequence[tuple[EngineGroup, PodAddition]]) -> None:
         engine._apply(changes)
 
 
-def _set(template: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+def _set(change: _Change) -> None:
     """Keeps our own picture of the pods in step with the object."""
-    parent: Any = template
-    for key in path[:-1]:
+    parent: Any = change.template.content
+    for key in change.path[:-1]:
         parent = parent[key]
-    if path[-1] == "-":
-        parent.append(value)
+    if change.path[-1] == "-":
+        parent.append(change.value)
     else:
-        parent[path[-1]] = value
+        parent[change.path[-1]] = change.value

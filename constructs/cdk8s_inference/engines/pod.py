@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdk8s_inference import names
@@ -10,6 +10,7 @@ from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
 from cdk8s_inference.spec.flags import uses
 from cdk8s_inference.spec.model_deployment import Container, DeviceRequest, Member
+from cdk8s_inference.spec.ports import Listening
 
 ENGINE_CONTAINER = "engine"
 
@@ -30,19 +31,21 @@ _GANG_ENVIRONMENT = (
 def pod_template(
     member: Member,
     *,
-    port: int,
+    listening: Listening | None,
     workload: str,
     labels: Mapping[str, str],
     cache_claim: str | None,
+    grace_seconds: int,
     platform: Platform,
 ) -> dict[str, Any]:
     """The pod template of a member.
 
     Args:
-        port: Where the engine listens; a Worker listens nowhere.
+        listening: Where the engine listens; None for a pod that takes no requests.
         workload: The name of the Deployment or LeaderWorkerSet.
         labels: Our labels. A label that the user gave the pods stays as the user gave it.
         cache_claim: PersistentVolumeClaim of the model cache.
+        grace_seconds: How long the pod may take to stop.
     """
     template = member.template.metadata
     metadata: dict[str, Any] = {
@@ -53,7 +56,12 @@ def pod_template(
     return {
         "metadata": metadata,
         "spec": _pod_spec(
-            member, port=port, workload=workload, cache_claim=cache_claim, platform=platform
+            member,
+            listening=listening,
+            workload=workload,
+            cache_claim=cache_claim,
+            grace_seconds=grace_seconds,
+            platform=platform,
         ),
     }
 
@@ -81,11 +89,22 @@ def _device_request(device: DeviceRequest, platform: Platform) -> dict[str, Any]
 
 
 def _pod_spec(
-    member: Member, *, port: int, workload: str, cache_claim: str | None, platform: Platform
+    member: Member,
+    *,
+    listening: Listening | None,
+    workload: str,
+    cache_claim: str | None,
+    grace_seconds: int,
+    platform: Platform,
 ) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "containers": [
-            _container(member, port=port, cached=cache_claim is not None, probes=platform.probes)
+            _container(
+                member,
+                listening=listening,
+                cached=cache_claim is not None,
+                probes=platform.probes,
+            )
         ],
         "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
         "tolerations": [_GPU_TOLERATION],
@@ -93,6 +112,8 @@ def _pod_spec(
         "automountServiceAccountToken": False,
         # A Service named vllm would otherwise set VLLM_PORT to a URL, and vLLM would not start.
         "enableServiceLinks": False,
+        # Longer than the engine drains, which Kubernetes' default of 30 seconds would cut.
+        "terminationGracePeriodSeconds": grace_seconds,
     }
     if cache_claim is not None:
         claim = {"claimName": cache_claim}
@@ -107,26 +128,46 @@ def _pod_spec(
     return spec
 
 
-def _container(member: Member, *, port: int, cached: bool, probes: Probes) -> dict[str, Any]:
+def _container(
+    member: Member, *, listening: Listening | None, cached: bool, probes: Probes
+) -> dict[str, Any]:
     said = member.container
-    serves = member.role != "Worker"
     container: dict[str, Any] = {"name": ENGINE_CONTAINER, "image": said.image}
     if said.command is not None:
         container["command"] = list(said.command)
-    if args := _arguments(said, add_model=cached and serves):
+    if args := _arguments(said, add_model=cached and listening is not None):
         container["args"] = args
     if environment := _environment(member):
         container["env"] = environment
-    if serves:
-        container["ports"] = [{"name": "http", "containerPort": port}]
-        container.update(_probes(port, probes))
-    if member.node_selector is not None:
-        container["resources"] = {"claims": [{"name": "devices"}]}
+    if listening is not None:
+        container["ports"] = container_ports("http", listening.ports)
+        container.update(_probes(listening.health, probes))
+    if resources := _resources(member):
+        container["resources"] = resources
     container["volumeMounts"] = [{"name": "shm", "mountPath": "/dev/shm"}]
     if cached:
         mount = {"name": "model-cache", "mountPath": CACHE_MOUNT_PATH}
         container["volumeMounts"].append(mount)
     return container
+
+
+def container_ports(name: str, ports: Sequence[int]) -> list[dict[str, Any]]:
+    """The ports of a container: the first by the name, the others by the name and a number."""
+    return [
+        {"name": f"{name}-{rank}" if rank else name, "containerPort": port}
+        for rank, port in enumerate(ports)
+    ]
+
+
+def _resources(member: Member) -> dict[str, Any]:
+    resources: dict[str, Any] = {}
+    if member.node_selector is not None:
+        resources["claims"] = [{"name": "devices"}]
+    if counts := member.device_resources:
+        # Kubernetes takes no request of a device plugin's resource other than the limit.
+        whole = {name: str(count) for name, count in sorted(counts.items())}
+        resources.update(limits=whole, requests=dict(whole))
+    return resources
 
 
 def _arguments(container: Container, *, add_model: bool) -> list[str]:

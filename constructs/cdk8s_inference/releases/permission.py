@@ -20,3 +20,13 @@ class Permission:
     api_group: str = ""
     resources: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
+
+    def rule(self) -> dict[str, list[str]]:
+        """As a rule of a Role or ClusterRole."""
+        if self.urls:
+            return {"nonResourceURLs": [*self.urls], "verbs": [*self.verbs]}
+        return {
+            "apiGroups": [self.api_group],
+            "resources": [*self.resources],
+            "verbs": [*self.verbs],
+        }

@@ -1,42 +1,54 @@
-"""DisaggRouting: prefill on one engine, decode on another, behind one pool."""
+"""DisaggRouting: prefill on some engines, decode on others, behind one pool."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
-from cdk8s_inference.engines.engine_group import PodAddition, add_together
+from cdk8s_inference.engines.engine_group import add_together
+from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
-from cdk8s_inference.routing.picker_config import DisaggregatedConfig, engine_block_size
+from cdk8s_inference.routing.picker_config import (
+    DisaggregatedConfig,
+    PickerConfig,
+    Plugin,
+    Profile,
+    engine_block_size,
+)
+from cdk8s_inference.routing.picker_fit import disaggregated_misfits
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.role import role_addition
 from cdk8s_inference.routing.route import route_path
-from cdk8s_inference.routing.sidecar import sidecar
-from cdk8s_inference.spec.model_deployment import EnvVar
-from cdk8s_inference.spec.ports import SERVING_PORT
-from cdk8s_inference.spec.rules import ROLE_LABEL
+from cdk8s_inference.routing.sidecar_account import sidecar_account
+from cdk8s_inference.spec.connector import Handover, handover
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.document import engine_cursor
+from cdk8s_inference.spec.model_deployment import Stage
+from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
+from cdk8s_inference.spec.shapes import pool_shape
 
-_SIDE_CHANNEL = (
-    # vLLM's default is localhost: the handshake then fails, and decode silently computes the
-    # prefill again (vllm-project/vllm#27083).
-    EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP"),
-    EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557"),
-)
+EngineGroups = EngineGroup | Sequence[EngineGroup]
 
 
 class DisaggRouting(Construct):
-    """Endpoint picker, InferencePool and HTTPRoute over a prefill and a decode engine.
+    """Endpoint picker, InferencePool and HTTPRoute over prefill and decode engines.
 
-    It adds to both engines' serving pods the role that the picker filters by, the pool's label
-    and the NIXL side channel where the user set none; to decode pods also the pd-sidecar.
+    It adds to the engines' serving pods the role that the picker filters by, the pool's label, and
+    what their way to hand over needs: for vLLM's NIXL the side channel where the user set none,
+    for an engine other than vLLM the label that tells whose metrics it has. To decode pods it
+    adds the pd-sidecar.
 
     Attributes:
         path: The path prefix under which the gateway serves the engines.
+        handover: How prefill hands over to decode.
+        findings: What is worth knowing about the engines together.
         pool: The InferencePool; without a gateway the Service of the picker's own Envoy.
         picker: The endpoint picker.
         route: The HTTPRoute; None without a gateway.
@@ -47,29 +59,38 @@ class DisaggRouting(Construct):
         scope: Construct,
         id: str,
         *,
-        prefill: EngineGroup,
-        decode: EngineGroup,
+        prefill: EngineGroups,
+        decode: EngineGroups,
+        encode: EngineGroups = (),
         name: str,
         namespace: str,
+        config: PickerConfig | None = None,
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
         _checked: bool = False,
     ) -> None:
-        """Routes to the two engines.
+        """Routes to the engines.
 
         Args:
-            prefill: Listens on port 8000, where the sidecar calls it.
-            decode: Listens on another port than 8000, which its sidecar takes.
+            prefill: One engine or several that listen on port 8000, where sidecars call them.
+            decode: One or several that listen on another port than 8000, which sidecars take.
+            encode: Engines that encode images, video and audio, on port 8000; none by default.
             name: Name of the pool and the route.
             namespace: The engines' namespace; with the name it makes the route's path.
+            config: What the picker is configured to do; by default it prefers pods that know
+                the prefix, and prefills elsewhere what is long enough, or everything where the
+                decode engine cannot prefill, as SGLang's.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of the objects.
-            platform: The platform's choices: the gateway, the router release.
+            platform: The platform's choices: the gateway, the router release, how picker and
+                sidecar are run.
 
         Raises:
-            InvalidInput: The gateway's provider cannot serve prefill apart from decode.
-            ValueError: An engine listens on a port that cannot work, is of the other phase, or
+            InvalidInput: The engines cannot work together, or with the picker's configuration, or
+                behind the provider's gateway; says all that is wrong.
+            NotInReleaseError: The release lacks what is asked of it.
+            ValueError: An engine listens on a port that cannot work, is of another phase, or
                 cannot take what routing adds; a Service cannot carry ``name``, or no
                 cluster has ``namespace``.
         """
@@ -77,41 +98,57 @@ class DisaggRouting(Construct):
         names.require_namespace(namespace)
         platform = platform or Platform()
         require_provider(platform, disaggregated=True, warn=not _checked)
-        for engine, phase in ((prefill, "Prefill"), (decode, "Decode")):
-            if engine.engine.phase not in (None, phase):
-                raise ValueError(
-                    f"{name}: engine {engine.name} has phase {engine.engine.phase}, but is "
-                    f"given as {phase.lower()}"
-                )
-        if prefill.port != SERVING_PORT:
-            raise ValueError(
-                f"{name}: prefill engine {prefill.name} listens on {prefill.port}, but decode "
-                f"calls it on {SERVING_PORT}; give it --port={SERVING_PORT}"
-            )
-        if decode.port == SERVING_PORT:
-            raise ValueError(
-                f"{name}: decode engine {decode.name} listens on {decode.port}, which its "
-                "sidecar takes; give it phase Decode, and --port=8001"
-            )
+        stages: dict[Stage, list[EngineGroup]] = {
+            "Encode": _listed(encode),
+            "Prefill": _listed(prefill),
+            "Decode": _listed(decode),
+        }
+        _require_fit(name, stages)
+        agreed, known = _agreed(stages, platform)
+        if config is None:
+            config = _default_config(stages, agreed)
+        if misfits := disaggregated_misfits(
+            config, platform, decodes=agreed.connector.engine, encoders=bool(stages["Encode"])
+        ):
+            raise InvalidInput(misfits)
         super().__init__(scope, id)
-        proxy = sidecar(engine_port=decode.port, release=platform.router)
-        add_together(
-            [
-                (prefill, _addition(prefill, role="prefill", pool=name)),
-                (decode, _addition(decode, role="decode", pool=name, sidecars=[proxy])),
-            ]
-        )
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)
+        self.handover = agreed
+        self.findings = known
+        if not _checked:
+            self._warn()
+        own_labels = labels.of_routing(name, part_of, object_labels)
+        account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
+        add_together(
+            [
+                (
+                    group,
+                    role_addition(
+                        group,
+                        stage,
+                        pool=name,
+                        namespace=namespace,
+                        handover=agreed,
+                        account=account,
+                        platform=platform,
+                    ),
+                )
+                for stage, groups in stages.items()
+                for group in groups
+            ]
+        )
+        if account is not None:
+            sidecar_account(
+                self, name=account, namespace=namespace, labels=own_labels, release=platform.router
+            )
         self.pool, self.picker = picked_pool(
             self,
             name=name,
             namespace=namespace,
-            port=SERVING_PORT,
-            config=DisaggregatedConfig.prefix_aware(
-                block_tokens=engine_block_size(decode.engine).tokens
-            ),
+            ports=rank_ports(SERVING_PORT, len(stages["Decode"][0].ports)),
+            config=config,
             part_of=part_of,
             object_labels=object_labels,
             platform=platform,
@@ -121,18 +158,69 @@ class DisaggRouting(Construct):
             "route",
             name=name,
             namespace=namespace,
-            labels=labels.of_routing(name, part_of, object_labels),
+            labels=own_labels,
             platform=platform,
             backend="InferencePool",
         )
 
+    def _warn(self) -> None:
+        for finding in self.findings:
+            if finding.severity == "warning":
+                # On behalf of who made the routing; jsii stands between.
+                warnings.warn(str(finding), InferenceWarning, stacklevel=4)
 
-def _addition(
-    engine: EngineGroup, *, role: str, pool: str, sidecars: Sequence[Mapping[str, Any]] = ()
-) -> PodAddition:
-    present = engine.serving_environment
-    return PodAddition(
-        labels={ROLE_LABEL: role, labels.SERVES: pool},
-        env=[variable for variable in _SIDE_CHANNEL if variable.name not in present],
-        sidecars=sidecars,
-    )
+
+def _listed(engines: EngineGroups) -> list[EngineGroup]:
+    return [engines] if isinstance(engines, EngineGroup) else list(engines)
+
+
+def _require_fit(name: str, stages: Mapping[Stage, Sequence[EngineGroup]]) -> None:
+    for stage, groups in stages.items():
+        if not groups and stage != "Encode":
+            raise ValueError(f"{name}: there is no {stage.lower()} engine; give at least one")
+        for group in groups:
+            if group.engine.stage not in (None, stage):
+                raise ValueError(
+                    f"{name}: engine {group.name} has phase {group.engine.stage}, but is "
+                    f"given as {stage.lower()}"
+                )
+            if stage == "Decode" and group.port == SERVING_PORT:
+                raise ValueError(
+                    f"{name}: decode engine {group.name} listens on {group.port}, which its "
+                    "sidecar takes; give it phase Decode, and --port=8001"
+                )
+            if stage != "Decode" and group.port != SERVING_PORT:
+                raise ValueError(
+                    f"{name}: {stage.lower()} engine {group.name} listens on {group.port}, but "
+                    f"decode calls it on {SERVING_PORT}; give it --port={SERVING_PORT}"
+                )
+
+
+def _agreed(
+    stages: Mapping[Stage, Sequence[EngineGroup]], platform: Platform
+) -> tuple[Handover, tuple[Finding, ...]]:
+    """How the engines hand over; refuses those that cannot."""
+    cursors: dict[Stage, list[Cursor]] = {
+        stage: [engine_cursor(group.engine) for group in groups] for stage, groups in stages.items()
+    }
+    every = [cursor for each in cursors.values() for cursor in each]
+    phases = [stage for stage, each in cursors.items() for _ in each]
+    agreed, placed = handover(cursors, platform.router, platform.sidecar)
+    findings = [finding for finding, _ in (*pool_shape(every, phases), *placed)]
+    if agreed is None or errors(findings):
+        raise InvalidInput(findings)
+    return agreed, tuple(findings)
+
+
+def _default_config(
+    stages: Mapping[Stage, Sequence[EngineGroup]], agreed: Handover
+) -> DisaggregatedConfig:
+    block = max(engine_block_size(group.engine).tokens for group in stages["Decode"])
+    if agreed.connector.engine == "sglang":
+        config = DisaggregatedConfig.always(block_tokens=block)
+    else:
+        config = DisaggregatedConfig.prefix_aware(block_tokens=block)
+    if stages["Encode"]:
+        # An encoder has no cache to be preferred for.
+        config = replace(config, encode=Profile(((Plugin("queue-scorer"), 1),)))
+    return config

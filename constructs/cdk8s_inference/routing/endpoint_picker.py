@@ -32,7 +32,8 @@ _GRACE_MARGIN_SECONDS = 30
 """The picker stays for its whole drain after SIGTERM (seen run), so its grace must be longer."""
 
 _FLAG_VALUES: Mapping[str, FlagValue] = {
-    # Of no use without a collector, and of none to others; both are on by default.
+    # Both are on by default: profiles, open to the cluster in v0.8.0, and traces that go nowhere
+    # without a collector.
     "enable-pprof": False,
     "tracing": False,
 }
@@ -169,7 +170,7 @@ class EndpointPicker(Construct):
                 api_version=f"{_RBAC}/v1",
                 kind="ClusterRole",
                 metadata=self._cluster_metadata(part),
-                body={"rules": [_rule(permission) for permission in permissions]},
+                body={"rules": [permission.rule() for permission in permissions]},
             )
         cluster_manifest(
             self,
@@ -358,16 +359,6 @@ def _own_proxy(*pod: str) -> list[tuple[str, object]]:
             [container(f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", mount)],
         ),
     ]
-
-
-def _rule(permission: Permission) -> dict[str, list[str]]:
-    if permission.urls:
-        return {"nonResourceURLs": [*permission.urls], "verbs": [*permission.verbs]}
-    return {
-        "apiGroups": [permission.api_group],
-        "resources": [*permission.resources],
-        "verbs": [*permission.verbs],
-    }
 
 
 def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:

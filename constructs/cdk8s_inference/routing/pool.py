@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
@@ -28,7 +28,7 @@ def picked_pool(
     *,
     name: str,
     namespace: str,
-    port: int,
+    ports: Sequence[int],
     config: PickerConfig,
     part_of: str | None,
     object_labels: Mapping[str, str] | None,
@@ -45,7 +45,7 @@ def picked_pool(
         "picker",
         name=names.picker(name),
         namespace=namespace,
-        pool=name if has_gateway else Endpoints(selected, [port]),
+        pool=name if has_gateway else Endpoints(selected, ports),
         config=config,
         instance=name,
         part_of=part_of,
@@ -69,7 +69,7 @@ def picked_pool(
         metadata=metadata,
         spec=api.InferencePoolSpec(
             selector=api.InferencePoolSpecSelector(match_labels=selected),
-            target_ports=[api.InferencePoolSpecTargetPorts(number=port)],
+            target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
             endpoint_picker_ref=endpoint_picker,
         ),
     )

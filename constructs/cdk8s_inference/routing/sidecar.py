@@ -4,40 +4,100 @@ from __future__ import annotations
 
 from typing import Any
 
+from cdk8s_inference.engines.pod import container_ports
 from cdk8s_inference.releases import RouterRelease
-from cdk8s_inference.spec.ports import SERVING_PORT
+from cdk8s_inference.releases.flag import FlagValue
+from cdk8s_inference.spec.connector import Handover
+from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
 
 SIDECAR_CONTAINER = "pd-sidecar"
 
+TOKEN_VOLUME: dict[str, Any] = {
+    "name": "sidecar-token",
+    "projected": {
+        "sources": [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+            {
+                "configMap": {
+                    "name": "kube-root-ca.crt",
+                    "items": [{"key": "ca.crt", "path": "ca.crt"}],
+                }
+            },
+            {
+                "downwardAPI": {
+                    "items": [
+                        {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+                    ]
+                }
+            },
+        ]
+    },
+}
+"""What Kubernetes mounts of a ServiceAccount, for the sidecar alone: no engine needs it."""
 
-def sidecar(*, engine_port: int, release: RouterRelease) -> dict[str, Any]:
+_OPEN_PATH = "/metrics"
+"""Answered by the engine too, also to those without its API key."""
+
+_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def sidecar(
+    *,
+    engine_port: int,
+    release: RouterRelease,
+    handover: Handover,
+    ranks: int = 1,
+    guarded_pool: str | None = None,
+    wait_seconds: int | None = None,
+    guarded_engine: bool = False,
+) -> dict[str, Any]:
     """The sidecar's container.
 
-    It takes the pool's port and forwards to the engine. Every flag whose default moved between
+    It takes the pool's ports and forwards to the engine's. Every flag whose default moved between
     releases is given.
 
     Args:
-        engine_port: Where the decode engine listens in the same pod.
+        engine_port: Where the decode engine listens in the same pod, its first rank.
         release: The router release whose sidecar runs.
+        handover: How prefill hands over.
+        ranks: The engine's data-parallel ranks, with contiguous ports.
+        guarded_pool: ``namespace/name`` of the pool whose pods alone it may call; None lets it
+            call any address.
+        wait_seconds: How long it serves on when it is asked to stop. A native sidecar is asked
+            only when the engine has ended, and needs no wait.
+        guarded_engine: Whether the engine wants a key from whoever asks for its models.
     """
-    return {
+    connector = handover.connector
+    flags: dict[str, FlagValue] = {
+        "port": SERVING_PORT,
+        release.sidecar.engine_port_flag: engine_port,
+        "kv-connector": connector.name,
+        # The gateway and the picker's scraper speak plain HTTP to the pool's port.
+        "secure-proxy": False,
+    }
+    environment: list[dict[str, Any]] = []
+    if handover.bootstrap_port is not None:
+        if connector.bootstrap_port_flag is not None:
+            flags[connector.bootstrap_port_flag] = handover.bootstrap_port
+        if connector.bootstrap_port_env is not None:
+            port = {"name": connector.bootstrap_port_env, "value": str(handover.bootstrap_port)}
+            environment.append(port)
+    if handover.encoder_connector is not None:
+        flags["ec-connector"] = handover.encoder_connector
+    if ranks > 1:
+        flags["data-parallel-size"] = ranks
+        # Without it a request that names its rank is answered by another one.
+        address = {"fieldRef": {"fieldPath": "status.podIP"}}
+        environment.append({"name": "POD_IP", "valueFrom": address})
+    if guarded_pool is not None:
+        flags["enable-ssrf-protection"] = True
+        flags["inference-pool"] = guarded_pool
+    container: dict[str, Any] = {
         "name": SIDECAR_CONTAINER,
         "image": release.sidecar.image,
-        "args": [
-            f"--port={SERVING_PORT}",
-            f"--{release.sidecar.engine_port_flag}={engine_port}",
-            "--kv-connector=nixlv2",
-            # The gateway and the picker's scraper speak plain HTTP to the pool's port.
-            "--secure-proxy=false",
-        ],
-        "ports": [{"name": "sidecar", "containerPort": SERVING_PORT}],
-        # It answers /health by itself, always with 200: that tells of the sidecar alone. The
-        # engine has probes of its own, so the pod is ready when both are.
-        "readinessProbe": {
-            "httpGet": {"path": "/health", "port": SERVING_PORT},
-            "periodSeconds": 10,
-            "timeoutSeconds": 5,
-        },
+        "args": release.arguments("sidecar", flags),
+        "ports": container_ports("sidecar", rank_ports(SERVING_PORT, ranks)),
+        "readinessProbe": _readiness(_OPEN_PATH if guarded_engine else release.sidecar.engine_path),
         # No limits: a sidecar that is killed for memory cuts every stream of its pod.
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "securityContext": {
@@ -46,4 +106,26 @@ def sidecar(*, engine_port: int, release: RouterRelease) -> dict[str, Any]:
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+    }
+    if environment:
+        container["env"] = environment
+    if guarded_pool is not None:
+        mount = {"name": TOKEN_VOLUME["name"], "mountPath": _TOKEN_PATH, "readOnly": True}
+        container["volumeMounts"] = [mount]
+    if wait_seconds is not None:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": wait_seconds}}}
+    return container
+
+
+def _readiness(path: str) -> dict[str, Any]:
+    """Whether requests reach the engine, by a path that the engine answers through the sidecar.
+
+    Its own /health is 200 with the engine dead (seen run). There is no startup probe: the engine
+    of a pod with a native sidecar starts only when that has passed, so it would never pass. And
+    no liveness probe: a restart of the sidecar does not heal the engine, and cuts its streams.
+    """
+    return {
+        "httpGet": {"path": path, "port": SERVING_PORT},
+        "periodSeconds": 10,
+        "timeoutSeconds": 5,
     }

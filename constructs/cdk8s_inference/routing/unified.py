@@ -11,20 +11,29 @@ from constructs import Construct
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
+from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
+from cdk8s_inference.routing.picker_fit import unified_misfits
 from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.route import SERVICE_PORT, route_path
+from cdk8s_inference.spec.connector import engine_runtime
+from cdk8s_inference.spec.document import engine_cursor
+from cdk8s_inference.spec.runtime import Runtime
+
+_ENGINE_LABELS: Mapping[Runtime, str] = {"sglang": "sglang", "trtllm": "trtllm-serve"}
 
 if TYPE_CHECKING:
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class UnifiedRouting(Construct):
     """A Service, or on request an InferencePool with a picker, and the HTTPRoute to it.
 
-    It adds one label to the engines' serving pods, and nothing else to the engines.
+    It adds one label to the engines' serving pods, and where a picker reads the metrics of an
+    engine other than vLLM the label that says so. Nothing else is added to the engines.
 
     Attributes:
         path: The path prefix under which the gateway serves the engines.
@@ -41,6 +50,7 @@ class UnifiedRouting(Construct):
         engines: Sequence[EngineGroup],
         name: str,
         namespace: str,
+        config: PickerConfig | None = None,
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
@@ -52,12 +62,15 @@ class UnifiedRouting(Construct):
             engines: The engines; all listen on the same port.
             name: Name of the Service or pool, and of the route.
             namespace: The engines' namespace; with the name it makes the route's path.
+            config: What a picker is configured to do; by default it prefers pods that know the
+                prefix. Refused where a Service fronts the engines.
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of the objects.
             platform: The platform's choices: the gateway, and what fronts the engines.
 
         Raises:
-            InvalidInput: A picker is asked for, and the gateway's provider asks none.
+            InvalidInput: The picker's configuration is none for these engines, or the provider's
+                gateway asks no picker.
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
@@ -66,20 +79,39 @@ class UnifiedRouting(Construct):
         platform = platform or Platform()
         if platform.unified_mode == "picker":
             require_provider(platform, disaggregated=False, warn=not _checked)
-        ports = {engine.name: engine.port for engine in engines}
-        if len(set(ports.values())) != 1:
-            raise ValueError(f"{name}: the engines must listen on one port, found {ports}")
+        listening = {engine.name: engine.ports for engine in engines}
+        if len(set(listening.values())) != 1:
+            found = {
+                engine: ports[0] if len(ports) == 1 else ports
+                for engine, ports in listening.items()
+            }
+            raise ValueError(f"{name}: the engines must listen on one port, found {found}")
+        ports = engines[0].ports
+        if platform.unified_mode == "service" and len(ports) > 1:
+            raise ValueError(
+                f"{name}: a Service leads to one port, and the engines listen on {ports}; set "
+                'Platform(unified_mode="picker")'
+            )
+        if config is not None and (misfits := unified_misfits(config, platform)):
+            raise InvalidInput(misfits)
         super().__init__(scope, id)
-        add_together([(engine, PodAddition(labels={labels.SERVES: name})) for engine in engines])
+        add_together(
+            [
+                (
+                    engine,
+                    PodAddition(labels={labels.SERVES: name, **_engine_label(engine, platform)}),
+                )
+                for engine in engines
+            ]
+        )
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
         own_labels = labels.of_routing(name, part_of, object_labels)
-        port = engines[0].port
         if platform.unified_mode == "service":
-            backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": port}
+            backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": ports[0]}
             self.backend = manifest(
                 self,
                 "service",
@@ -99,8 +131,8 @@ class UnifiedRouting(Construct):
                 self,
                 name=name,
                 namespace=namespace,
-                port=port,
-                config=UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
+                ports=ports,
+                config=config or UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
@@ -114,3 +146,12 @@ class UnifiedRouting(Construct):
             platform=platform,
             backend="Service" if platform.unified_mode == "service" else "InferencePool",
         )
+
+
+def _engine_label(engine: EngineGroup, platform: Platform) -> dict[str, str]:
+    """Tells a picker whose metrics an engine has: it takes a pod without the label for vLLM's."""
+    kind = engine_runtime(engine_cursor(engine.engine))
+    name = _ENGINE_LABELS.get(kind) if kind else None
+    if platform.unified_mode == "service" or name is None:
+        return {}
+    return {platform.router.picker.engine_label: name}

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from cdk8s_inference.findings import Finding, Path, errors, field_path, shown, type_name
 from cdk8s_inference.objects import taken
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.spec import rules
+from cdk8s_inference.spec import rules, shapes
+from cdk8s_inference.spec.connector import handover
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.model_deployment import (
     API_VERSION,
@@ -26,6 +27,8 @@ from cdk8s_inference.spec.model_deployment import (
     Model,
     ModelDeploymentDocument,
     ModelDeploymentSpec,
+    ObjectMeta,
+    Stage,
     fields_at,
 )
 from cdk8s_inference.spec.source import Document
@@ -82,6 +85,9 @@ def check(
         placed += _given_namespace(namespace)
     placed += _newer_fields(root["spec"]) if under_spec else []
     placed += rules.violations(root, under_spec, platform or Platform())
+    placed += _handover(
+        root["spec"] if under_spec else root.at("spec", "template", "spec"), platform or Platform()
+    )
     if namespace is None and not root.at("metadata", "namespace").present:
         placed.append(_no_namespace())
     findings = [*document.findings, *(document.locate(*each) for each in placed)]
@@ -98,20 +104,54 @@ def check(
 def check_spec(
     name: str, namespace: str, spec: ModelDeploymentSpec, platform: Platform
 ) -> list[Finding]:
-    """The findings of a deployment written as Python values."""
+    """The findings of a deployment written as Python values, whose types are checked already."""
     data = {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"name": name, "namespace": namespace},
-        "spec": spec.model_dump(exclude_none=True),
+        "spec": _plain(spec),
     }
-    return check(Document(data), platform)[1]
+    root = Cursor(data)
+    replica = root.at("spec", "template", "spec")
+    placed: list[rules.Placed] = []
+    try:
+        ObjectMeta.model_validate(data["metadata"])
+    except ValidationError as problem:
+        placed += [
+            _structural({**error, "loc": ("metadata", *error["loc"])}, ModelDeploymentDocument)
+            for error in problem.errors(include_url=False)
+        ]
+    placed += rules.violations(root, False, platform, typed=True)
+    engines = list(replica["engines"].items())
+    for engine in engines:
+        placed += shapes.engine_shape(engine, platform)
+    placed += shapes.pool_shape(engines, [engine["phase"].text for engine in engines])
+    placed += _handover(replica, platform)
+    findings = sorted((each for each, _ in placed), key=lambda each: (each.path, each.code))
+    if not errors(findings):
+        findings += [each for each, _ in _clashes(Deployment(name, namespace, spec), platform)]
+    return findings
 
 
-def check_engine(engine: Engine) -> list[Finding]:
+def check_engine(engine: Engine, platform: Platform | None = None) -> list[Finding]:
     """The findings of one engine written as a Python value."""
-    root = Cursor(engine.model_dump(exclude_none=True), ("engine",))
-    return [finding for finding, _ in rules.engine_violations(root)]
+    root = Cursor(_plain(engine), ("engine",))
+    placed = [
+        *rules.engine_violations(root),
+        *shapes.engine_shape(root, platform or Platform()),
+    ]
+    return [finding for finding, _ in placed]
+
+
+def engine_cursor(engine: Engine) -> Cursor:
+    """An engine written as a Python value, as rules read it."""
+    return Cursor(_plain(engine), ("engines", engine.name))
+
+
+def _plain(value: Model) -> dict[str, Any]:
+    """A value as a document would say it, with the fields that only Python has."""
+    # Not by the fields' own types, which are a document's, but by what is in them.
+    return value.model_dump(exclude_none=True, serialize_as_any=True)
 
 
 def foreign(root: Cursor, api_version: str, kind: str) -> Iterator[rules.Placed]:
@@ -145,6 +185,17 @@ def _clashes(deployment: Deployment, platform: Platform) -> Iterator[rules.Place
         message = f"several objects would have one name: {', '.join(twice)}"
         fix = "rename the deployment or an engine"
         yield Finding("D133", "error", field_path(path), message, fix), path
+
+
+def _handover(replica: Cursor, platform: Platform) -> list[rules.Placed]:
+    """What prefill and decode say of handing over, where both are there."""
+    stages: dict[Stage, list[Cursor]] = {"Encode": [], "Prefill": [], "Decode": []}
+    for stage, engines in stages.items():
+        engines += [each for each in replica["engines"].items() if each["phase"].value == stage]
+    disaggregated = replica.at("serving", "mode").value == "PrefillDecode"
+    if not (stages["Prefill"] and stages["Decode"] and disaggregated):
+        return []
+    return handover(stages, platform.router, platform.sidecar)[1]
 
 
 def _given_namespace(namespace: str) -> list[rules.Placed]:

@@ -55,6 +55,19 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     return sorted(found, key=lambda use: use.place[0] != "args")
 
 
+def last_use(
+    command: Sequence[str] | None, args: Sequence[str] | None, *flags: str
+) -> FlagUse | None:
+    """The use of a flag that its program's parser takes: arguments follow the command."""
+    found = sorted(uses(command, args, *flags), key=lambda use: use.place[0] == "args")
+    return found[-1] if found else None
+
+
+def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[str]:
+    """Everything that is run, as words; of a ``sh -c`` script each of its own."""
+    return [word.text for found in _commands(command or (), args or ()) for word in found]
+
+
 def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
     """What is run, as words: the whole of it, or each command of a shell's script."""
     elements = [

@@ -17,6 +17,9 @@ from pydantic.alias_generators import to_camel
 
 ServingMode = Literal["Unified", "PrefillDecode"]
 Phase = Literal["Prefill", "Decode"]
+Stage = Literal["Encode", "Prefill", "Decode"]
+"""A part of a request; a document has no phase ``Encode``, Python has."""
+
 Role = Literal["Standalone", "Leader", "Worker"]
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
@@ -251,44 +254,10 @@ class Member(Model):
     worker: WorkerSettings | None = None
     template: PodTemplate
 
-    @classmethod
-    def of(
-        cls,
-        role: Role,
-        *,
-        image: str,
-        command: Sequence[str] | None = None,
-        args: Sequence[str] | None = None,
-        env: Sequence[EnvVar] | None = None,
-        devices: Sequence[DeviceRequest] = (),
-        nodes: int | None = None,
-        labels: dict[str, str] | None = None,
-        annotations: dict[str, str] | None = None,
-        image_pull_secrets: Sequence[str] = (),
-    ) -> Member:
-        """A member from what usually differs: its container, its devices, its metadata.
-
-        Args:
-            nodes: Pods of a Worker; leave it out elsewhere.
-        """
-        metadata = PodMetadata(labels=labels, annotations=annotations)
-        secrets = [ImagePullSecret(name=name) for name in image_pull_secrets]
-        container = Container(
-            name="engine",
-            image=image,
-            command=None if command is None else list(command),
-            args=None if args is None else list(args),
-            env=None if env is None else list(env),
-        )
-        return cls(
-            role=role,
-            node_selector=NodeSelector(devices=list(devices)) if devices else None,
-            worker=None if nodes is None else WorkerSettings(nodes=nodes),
-            template=PodTemplate(
-                metadata=metadata if labels or annotations else None,
-                spec=PodSpec(containers=[container], image_pull_secrets=secrets or None),
-            ),
-        )
+    @property
+    def device_resources(self) -> Mapping[str, int]:
+        """What each pod gets of device plugins: nothing that a document could say."""
+        return {}
 
     @property
     def container(self) -> Container:
@@ -311,24 +280,20 @@ class Engine(Model):
     phase: Phase | None = None
     members: Annotated[list[Member], Field(min_length=1, max_length=2)]
 
-    @classmethod
-    def standalone(
-        cls,
-        name: str,
-        *,
-        image: str,
-        devices: Sequence[DeviceRequest],
-        command: Sequence[str] | None = None,
-        args: Sequence[str] | None = None,
-        env: Sequence[EnvVar] | None = None,
-        phase: Phase | None = None,
-        copies: int = 1,
-    ) -> Engine:
-        """An engine of one pod a copy, the usual case; see :class:`Member` for the rest."""
-        member = Member.of(
-            "Standalone", image=image, command=command, args=args, env=env, devices=devices
-        )
-        return cls(name=name, phase=phase, copies=copies, members=[member])
+    @property
+    def stage(self) -> Stage | None:
+        """The part of a request that it does; None: all of it."""
+        return self.phase
+
+    @property
+    def rank_count(self) -> int:
+        """How many ports each serving pod listens on: one, as far as a document can say."""
+        return 1
+
+    @property
+    def every_pod_serves(self) -> bool:
+        """Whether the followers of a gang take requests too: not as a document has it."""
+        return False
 
     @property
     def is_gang(self) -> bool:

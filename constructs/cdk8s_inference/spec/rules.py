@@ -17,7 +17,7 @@ from cdk8s_inference.names import PICKER_SUFFIX
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.flags import uses
-from cdk8s_inference.spec.ports import DECODE_PORT, SERVING_PORT, parse_port
+from cdk8s_inference.spec.ports import DECODE_PORT, SERVING_PORT, default_port, parse_port
 
 Placed = tuple[Finding, Path]
 
@@ -36,13 +36,16 @@ _UNWRITABLE = re.compile(
 """Characters that YAML's writers and readers lose, change or refuse."""
 
 
-def violations(root: Cursor, under_spec: bool, platform: Platform) -> Iterator[Placed]:
+def violations(
+    root: Cursor, under_spec: bool, platform: Platform, *, typed: bool = False
+) -> Iterator[Placed]:
     """Every rule over one document.
 
     Args:
         root: The document.
         under_spec: Whether it has the shape of pull request #142.
         platform: What it will be composed with.
+        typed: Whether it was said in Python, where there may be several engines of a phase.
     """
     template = root["spec"] if under_spec else root.at("spec", "template")
     replica = template if under_spec else template["spec"]
@@ -53,8 +56,8 @@ def violations(root: Cursor, under_spec: bool, platform: Platform) -> Iterator[P
         yield from _toleration(toleration)
     yield from _unused(replica)
     yield from _unique(replica["engines"], "engine")
-    yield from _phases(replica)
-    yield from _unified_ports(replica)
+    yield from _typed_phases(replica) if typed else _phases(replica)
+    yield from _unified_ports(replica, platform)
     yield from _picker_name(replica, platform)
     yield from _failure_mode(replica, platform)
     for engine in replica["engines"].items():
@@ -109,18 +112,45 @@ def _unique(items: Cursor, noun: str) -> Iterator[Placed]:
         first.setdefault(name, item.path)
 
 
+def _typed_phases(replica: Cursor) -> Iterator[Placed]:
+    if _mode(replica) != "PrefillDecode":
+        yield from _idle_phases(replica)
+        return
+    engines = list(replica["engines"].items())
+    for engine in engines:
+        if not engine["phase"].present:
+            yield _problem(
+                "D101",
+                engine,
+                "the engine has no phase, and serving_mode is 'PrefillDecode'",
+                "set its phase to Prefill, Decode or Encode",
+            )
+    for code, phase in (("D102", "Prefill"), ("D103", "Decode")):
+        if not any(engine["phase"].value == phase for engine in engines):
+            yield _problem(
+                code,
+                replica["engines"],
+                f"PrefillDecode serving needs an engine with phase {phase}, found none",
+                f"set phase={phase!r} on an engine",
+            )
+
+
+def _idle_phases(replica: Cursor) -> Iterator[Placed]:
+    for engine in replica["engines"].items():
+        if engine["phase"].present:
+            yield _problem(
+                "D104",
+                engine["phase"],
+                f"phase {shown(engine['phase'].value)} is set, but serving.mode is "
+                f"{shown(_mode(replica))}",
+                "set serving.mode to PrefillDecode, or remove the phase",
+            )
+
+
 def _phases(replica: Cursor) -> Iterator[Placed]:
     engines = list(replica["engines"].items())
     if _mode(replica) != "PrefillDecode":
-        for engine in engines:
-            if engine["phase"].present:
-                yield _problem(
-                    "D104",
-                    engine["phase"],
-                    f"phase {shown(engine['phase'].value)} is set, but serving.mode is "
-                    f"{shown(_mode(replica))}",
-                    "set serving.mode to PrefillDecode, or remove the phase",
-                )
+        yield from _idle_phases(replica)
         return
     if len(engines) != 2:
         yield _problem(
@@ -163,7 +193,9 @@ def _members(engine: Cursor) -> Iterator[Placed]:
             + _listed(shown(role) for role in roles),
             "set the roles so; a Worker's worker.nodes says how many pods it has",
         )
-    if members and not any(member["nodeSelector"].present for member in members):
+    if members and not any(
+        member["nodeSelector"].present or member["resources"].present for member in members
+    ):
         yield _problem(
             "D106",
             engine["members"],
@@ -311,17 +343,30 @@ def _drivers(member: Cursor, platform: Platform) -> Iterator[Placed]:
         if name is None or name in platform.device_classes:
             continue
         for selector in device["selectors"].items():
-            match = _DRIVER.search(selector["cel"].text or "")
-            if match is not None and match[1] != platform.default_device_class:
+            for driver in _drivers_named(selector):
+                if driver == platform.default_device_class:
+                    continue
                 yield _problem(
                     "D204",
                     selector["cel"],
-                    f"request {shown(name)} asks for driver {shown(match[1])}, but is allocated "
+                    f"request {shown(name)} asks for driver {shown(driver)}, but is allocated "
                     f"from DeviceClass {platform.default_device_class!r}",
                     f"name its class: --device-class {name:.63}=CLASS, or "
                     "Platform(device_classes=...)",
                     "warning",
                 )
+
+
+def _drivers_named(selector: Cursor) -> list[str]:
+    match = _DRIVER.search(selector["cel"].text or "")
+    return [match[1]] if match else []
+
+
+def driver_of(device: Cursor) -> list[str]:
+    """The DRA drivers that the selectors of a device request name."""
+    return [
+        driver for selector in device["selectors"].items() for driver in _drivers_named(selector)
+    ]
 
 
 def _has_picker(replica: Cursor, platform: Platform) -> bool:
@@ -392,7 +437,8 @@ def _port_uses(container: Cursor) -> list[tuple[Cursor, str | None]]:
     return [(container.at(*use.place), use.value) for use in found]
 
 
-def _serving_container(engine: Cursor) -> Cursor:
+def serving_container(engine: Cursor) -> Cursor:
+    """The container of the member whose pods take requests."""
     for member in engine["members"].items():
         if _role(member) != "Worker":
             return member.at("template", "spec", "containers", 0)
@@ -400,7 +446,7 @@ def _serving_container(engine: Cursor) -> Cursor:
 
 
 def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
-    container = _serving_container(engine)
+    container = serving_container(engine)
     phase = engine["phase"].text if _mode(replica) == "PrefillDecode" else None
     found = _port_uses(container)
     for at, value in found:
@@ -419,12 +465,13 @@ def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
                 f"the decode engine listens on {port}, which its sidecar takes",
                 f"give it --port={DECODE_PORT}",
             )
-        elif phase == "Prefill" and port != SERVING_PORT:
+        elif phase in ("Prefill", "Encode") and port != SERVING_PORT:
+            called = phase.lower()
             yield _problem(
                 "D124",
                 at,
-                f"the prefill engine listens on {port}, but decode calls prefill on the pool's "
-                f"port {SERVING_PORT}: every prefill would fail",
+                f"the {called} engine listens on {port}, but decode calls {called} on the pool's "
+                f"port {SERVING_PORT}: every {called} would fail",
                 f"give it --port={SERVING_PORT}",
             )
     if len({value for _, value in found}) > 1:
@@ -436,25 +483,39 @@ def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
             "warning",
         )
     if phase == "Decode" and container.present and not found:
+        ranks = engine["ranks"].value
+        forwarded = default_port(phase, ranks if isinstance(ranks, int) else 1)
         yield _problem(
             "D201",
             container,
-            f"the decode engine has no --port; requests are forwarded to {DECODE_PORT}, while "
+            f"the decode engine has no --port; requests are forwarded to {forwarded}, while "
             "vLLM's own default is 8000, which the sidecar takes",
-            f"give it --port={DECODE_PORT}",
+            f"give it --port={forwarded}",
             "warning",
         )
 
 
-def _unified_ports(replica: Cursor) -> Iterator[Placed]:
+def _ranked(engine: Cursor) -> bool:
+    return engine["ranks"].value not in (None, 1)
+
+
+def _unified_ports(replica: Cursor, platform: Platform) -> Iterator[Placed]:
     if _mode(replica) == "PrefillDecode":
         return
     ports: dict[int, str] = {}
     for engine in replica["engines"].items():
-        found = _port_uses(_serving_container(engine))
+        found = _port_uses(serving_container(engine))
         port = parse_port(found[0][1]) if found else SERVING_PORT
         if port is not None:
             ports.setdefault(port, shown(engine["name"].value))
+    ranked = next((engine for engine in replica["engines"].items() if _ranked(engine)), None)
+    if ranked is not None and platform.unified_mode == "service":
+        yield _problem(
+            "W205",
+            ranked,
+            "its pods have several ranks, each with a port, and a Service leads to one port",
+            'set Platform(unified_mode="picker"): a pool has up to eight ports',
+        )
     if len(ports) > 1:
         yield _problem(
             "D126",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.flags import last_use
 from cdk8s_inference.spec.model_deployment import Engine
 
 VLLM_BLOCK_TOKENS = 16
@@ -39,9 +39,8 @@ def block_size(
         default: What it is where no flag says a positive number.
     """
     for flag in ("--block-size", "--page-size"):
-        # The engine's parser takes the last, and arguments follow the command.
-        found = sorted(uses(command, args, flag), key=lambda use: use.place[0] == "args")
-        value = found[-1].value if found else None
+        said = last_use(command, args, flag)
+        value = said.value if said else None
         if value and value.isascii() and value.isdigit() and len(value) < 10 and int(value):
             return BlockSize(int(value), flag)
     return BlockSize(default)

@@ -48,6 +48,18 @@ class PickerConfig(ABC):
             NotInReleaseError: The release lacks what it needs.
         """
 
+    def refusals(self, release: RouterRelease) -> list[Finding]:
+        """Why it cannot be used with a release; nothing where it can.
+
+        Raises:
+            NotInReleaseError: The release lacks what it needs.
+        """
+        return [
+            finding
+            for finding in self.verdict(release).findings
+            if finding.severity == "error" or finding.code in self.refused_codes
+        ]
+
     def render(self, release: RouterRelease) -> str:
         """The configuration as YAML for a release, checked.
 
@@ -58,15 +70,9 @@ class PickerConfig(ABC):
                 request; of a composed configuration also what would quietly do otherwise.
             NotInReleaseError: The release lacks what it needs.
         """
-        findings = self.verdict(release).findings
-        refused = [
-            finding
-            for finding in findings
-            if finding.severity == "error" or finding.code in self.refused_codes
-        ]
-        if refused:
+        if refused := self.refusals(release):
             raise InvalidInput(refused)
-        for finding in findings:
+        for finding in self.verdict(release).findings:
             if finding.severity == "warning":
                 warnings.warn(str(finding), InferenceWarning, stacklevel=2)
         return self.text(release)

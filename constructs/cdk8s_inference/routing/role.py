@@ -1,0 +1,91 @@
+"""What routing adds to the serving pods of an engine, by the part of a request that it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cdk8s_inference import labels
+from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.engines.engine_group import PodAddition
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
+from cdk8s_inference.spec.connector import Handover
+from cdk8s_inference.spec.flags import uses
+from cdk8s_inference.spec.model_deployment import Container, EnvVar, Stage
+
+_NIXL = "nixlv2"
+# vLLM's default is localhost: the handshake then fails, and decode silently computes the prefill
+# again (vllm-project/vllm#27083).
+_SIDE_CHANNEL_HOST = EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP")
+_SIDE_CHANNEL_PORT = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557")
+
+
+def role_addition(
+    group: EngineGroup,
+    stage: Stage,
+    *,
+    pool: str,
+    namespace: str,
+    handover: Handover,
+    account: str | None,
+    platform: Platform,
+) -> PodAddition:
+    """The labels and variables of a role, and for decode the sidecar.
+
+    Args:
+        group: The engine.
+        stage: What it does.
+        pool: The name of the pool that it serves.
+        namespace: The pool's namespace.
+        handover: How prefill hands over to decode.
+        account: The ServiceAccount by which sidecars read the pool; None where they need not.
+        platform: The platform's choices.
+    """
+    release, connector = platform.router, handover.connector
+    container = group.engine.serving_member.container
+    role = {release.role_label: stage.lower(), labels.SERVES: pool}
+    if connector.engine != "vllm":
+        # Without it the picker looks for vLLM's metrics, finds none, and ranks by chance.
+        role[release.picker.engine_label] = connector.engine
+    addition = PodAddition(
+        labels=role, default_env=_side_channel(container) if connector.name == _NIXL else ()
+    )
+    if stage != "Decode":
+        return addition
+    native = platform.sidecar.native
+    # Past the engine's drain, and within the pod's grace period.
+    wait_seconds = group.drain_seconds + platform.shutdown.margin_seconds // 2
+    proxy: list[Mapping[str, Any]] = [
+        sidecar(
+            engine_port=group.port,
+            release=release,
+            handover=handover,
+            ranks=len(group.ports),
+            guarded_pool=f"{namespace}/{pool}" if account else None,
+            guarded_engine=_wants_key(container),
+            wait_seconds=None if native else wait_seconds,
+        )
+    ]
+    return replace(
+        addition,
+        sidecars=proxy if native else (),
+        containers=() if native else proxy,
+        volumes=[TOKEN_VOLUME] if account else (),
+        service_account=account,
+    )
+
+
+def _wants_key(container: Container) -> bool:
+    variables = {variable.name for variable in container.env or ()}
+    flags = uses(container.command, container.args, "--api-key", "--api_key")
+    return bool(flags) or "VLLM_API_KEY" in variables
+
+
+def _side_channel(container: Container) -> Sequence[EnvVar]:
+    if uses(container.command, container.args, "--kv-events-config", "--kv_events_config"):
+        # vLLM publishes its events on 5557 unless told otherwise, and its own default for the
+        # side channel is another port.
+        return [_SIDE_CHANNEL_HOST]
+    return [_SIDE_CHANNEL_HOST, _SIDE_CHANNEL_PORT]
