@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import ISTIO, Gateway, PickerOptions, Platform, RouterRelease
+from cdk8s_inference import Gateway, PickerOptions, Platform, RouterRelease
+from cdk8s_inference.gateways import ISTIO
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
 from tests.kit.synth import composed, of_kind, the

@@ -19,16 +19,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
-    from cdk8s_inference.gateways import (
-        AGENTGATEWAY,
-        ENVOY_AI_GATEWAY,
-        GATEWAY_PROVIDERS,
-        GKE,
-        ISTIO,
-        NGINX_GATEWAY_FABRIC,
-        STANDALONE,
-        GatewayProvider,
-    )
+    from cdk8s_inference.gateways import GatewayProvider
     from cdk8s_inference.picker_options import PickerOptions
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
@@ -58,7 +49,6 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.serving_stack import ServingStack
 
 _HOMES = {
-    "AGENTGATEWAY": "cdk8s_inference.gateways",
     "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
     "App": "cdk8s",
     "ApproximatePrefix": "cdk8s_inference.routing.picker_config",
@@ -70,19 +60,15 @@ _HOMES = {
     "DisaggRouting": "cdk8s_inference.routing.disagg",
     "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
     "DraDriver": "cdk8s_inference.stack.options",
-    "ENVOY_AI_GATEWAY": "cdk8s_inference.gateways",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
     "Engine": "cdk8s_inference.spec.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
     "EnvVar": "cdk8s_inference.spec.model_deployment",
     "Finding": "cdk8s_inference.findings",
     "Flux": "cdk8s_inference.stack.delivery",
-    "GATEWAY_PROVIDERS": "cdk8s_inference.gateways",
-    "GKE": "cdk8s_inference.gateways",
     "Gateway": "cdk8s_inference.platform",
     "GatewayProvider": "cdk8s_inference.gateways",
     "HelmChart": "cdk8s_inference.stack.component",
-    "ISTIO": "cdk8s_inference.gateways",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
     "Issuer": "cdk8s_inference.stack.options",
@@ -92,7 +78,6 @@ _HOMES = {
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "Monitoring": "cdk8s_inference.stack.options",
-    "NGINX_GATEWAY_FABRIC": "cdk8s_inference.gateways",
     "NotInReleaseError": "cdk8s_inference.releases",
     "PickerConfig": "cdk8s_inference.routing.picker_config",
     "PickerOptions": "cdk8s_inference.picker_options",
@@ -106,7 +91,6 @@ _HOMES = {
     "Profile": "cdk8s_inference.routing.picker_config",
     "RawPickerConfig": "cdk8s_inference.routing.picker_config",
     "RouterRelease": "cdk8s_inference.releases",
-    "STANDALONE": "cdk8s_inference.gateways",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "Shutdown": "cdk8s_inference.platform",
     "SidecarOptions": "cdk8s_inference.sidecar_options",
@@ -118,13 +102,6 @@ _HOMES = {
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
 
 __all__ = [
-    "AGENTGATEWAY",
-    "ENVOY_AI_GATEWAY",
-    "GATEWAY_PROVIDERS",
-    "GKE",
-    "ISTIO",
-    "NGINX_GATEWAY_FABRIC",
-    "STANDALONE",
     "AlwaysDisaggregate",
     "App",
     "ApproximatePrefix",

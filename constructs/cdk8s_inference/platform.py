@@ -41,7 +41,7 @@ class Gateway:
         namespace: Its namespace; its listeners must allow routes from the workloads' one.
         name: Its name.
         section_name: The one listener to attach to; None for all that take HTTP.
-        provider: What implements it. With :data:`~cdk8s_inference.STANDALONE` there is no
+        provider: What implements it. With :data:`~cdk8s_inference.gateways.STANDALONE` there is no
             Gateway, and the other fields mean nothing.
         stack: The :class:`ServingStack` that composes it; a deployment then comes after that.
     """

@@ -9,8 +9,6 @@ import pytest
 from cdk8s import Chart
 
 from cdk8s_inference import (
-    GATEWAY_PROVIDERS,
-    NGINX_GATEWAY_FABRIC,
     App,
     DeviceRequest,
     DisaggRouting,
@@ -23,8 +21,10 @@ from cdk8s_inference import (
     ModelDeployment,
     PickerOptions,
     Platform,
+    SidecarOptions,
     UnifiedRouting,
 )
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, NGINX_GATEWAY_FABRIC, STANDALONE
 from cdk8s_inference.gateways.fit import misfits
 from cdk8s_inference.picker_options import FailureMode
 from tests.kit.synth import synthesized
@@ -51,14 +51,26 @@ EXPECTED: dict[str, dict[tuple[FailureMode, bool], list[str]]] = {
 @pytest.mark.parametrize("mode", ["FailOpen", "FailClose"])
 @pytest.mark.parametrize("name", GATEWAY_PROVIDERS)
 def test_each(name: str, mode: FailureMode, disaggregated: bool) -> None:
-    found = list(misfits(GATEWAY_PROVIDERS[name], mode, disaggregated=disaggregated))
+    platform = Platform(
+        gateway=Gateway(provider=GATEWAY_PROVIDERS[name]), picker=PickerOptions(failure_mode=mode)
+    )
+    found = list(misfits(platform, disaggregated=disaggregated))
     assert [finding.code for finding in found] == EXPECTED[name].get((mode, disaggregated), [])
     assert all(finding.fix for finding in found)
 
 
 def test_one_for_services_alone_has_no_picker_to_ask() -> None:
-    (finding,) = misfits(SERVICES_ALONE, "FailOpen", disaggregated=True)
+    platform = Platform(gateway=Gateway(provider=SERVICES_ALONE))
+    (finding,) = misfits(platform, disaggregated=True)
     assert (finding.code, finding.severity) == ("G101", "error")
+
+
+def test_the_sidecar_has_no_pool_to_look_up_without_a_gateway() -> None:
+    platform = Platform(
+        gateway=Gateway(provider=STANDALONE), sidecar=SidecarOptions(ssrf_protection=True)
+    )
+    assert [finding.code for finding in misfits(platform, disaggregated=True)] == ["G104"]
+    assert not list(misfits(platform, disaggregated=False))
 
 
 def engine(chart: Chart, name: str, port: int) -> EngineGroup:

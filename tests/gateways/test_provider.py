@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cdk8s_inference import GATEWAY_PROVIDERS, ISTIO, STANDALONE, Gateway, GatewayProvider
+from cdk8s_inference import Gateway, GatewayProvider
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO, STANDALONE
 from cdk8s_inference.gateways.policies import policies
 from cdk8s_inference.releases.stack import STACK_NEWEST
 from cdk8s_inference.stack.catalog import PARTS

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import (
+from cdk8s_inference import Gateway, GatewayProvider, Platform, Probes
+from cdk8s_inference.gateways import (
     AGENTGATEWAY,
     ENVOY_AI_GATEWAY,
     GATEWAY_PROVIDERS,
@@ -14,10 +15,6 @@ from cdk8s_inference import (
     ISTIO,
     NGINX_GATEWAY_FABRIC,
     STANDALONE,
-    Gateway,
-    GatewayProvider,
-    Platform,
-    Probes,
 )
 from cdk8s_inference.objects import replica_objects
 from cdk8s_inference.platform import UnifiedMode

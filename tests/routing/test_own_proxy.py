@@ -8,14 +8,8 @@ import pytest
 import yaml
 from cdk8s import Chart
 
-from cdk8s_inference import (
-    STANDALONE,
-    App,
-    DisaggRouting,
-    Gateway,
-    Platform,
-    RouterRelease,
-)
+from cdk8s_inference import App, DisaggRouting, Gateway, Platform, RouterRelease
+from cdk8s_inference.gateways import STANDALONE
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.routing import own_proxy
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints, bootstrap

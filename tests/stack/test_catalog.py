@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import (
-    AGENTGATEWAY,
-    GATEWAY_PROVIDERS,
-    ISTIO,
-    NGINX_GATEWAY_FABRIC,
-    DevicePlugin,
-    DraDriver,
-    Gateway,
-    Issuer,
-    Monitoring,
-)
+from cdk8s_inference import DevicePlugin, DraDriver, Gateway, Issuer, Monitoring
+from cdk8s_inference.gateways import AGENTGATEWAY, GATEWAY_PROVIDERS, ISTIO, NGINX_GATEWAY_FABRIC
 from cdk8s_inference.stack.catalog import NEEDS, PARTS, catalog
 from cdk8s_inference.stack.component import Component
 from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, StackProps

@@ -10,13 +10,6 @@ import yaml
 from syrupy.assertion import SnapshotAssertion
 
 from cdk8s_inference import (
-    AGENTGATEWAY,
-    ENVOY_AI_GATEWAY,
-    GATEWAY_PROVIDERS,
-    GKE,
-    ISTIO,
-    NGINX_GATEWAY_FABRIC,
-    STANDALONE,
     App,
     Gateway,
     GatewayProvider,
@@ -26,6 +19,15 @@ from cdk8s_inference import (
     ModelDeployment,
     Platform,
     ServingStack,
+)
+from cdk8s_inference.gateways import (
+    AGENTGATEWAY,
+    ENVOY_AI_GATEWAY,
+    GATEWAY_PROVIDERS,
+    GKE,
+    ISTIO,
+    NGINX_GATEWAY_FABRIC,
+    STANDALONE,
 )
 from cdk8s_inference.releases.stack import STACK_MODELPLANE, STACK_NEWEST
 from cdk8s_inference.stack.catalog import catalog

@@ -20,11 +20,7 @@ def require_provider(platform: Platform, *, disaggregated: bool, warn: bool) -> 
     Raises:
         InvalidInput: It cannot work; says why.
     """
-    found = list(
-        misfits(
-            platform.gateway.provider, platform.picker.failure_mode, disaggregated=disaggregated
-        )
-    )
+    found = list(misfits(platform, disaggregated=disaggregated))
     if errors(found):
         raise InvalidInput(found)
     for finding in found:

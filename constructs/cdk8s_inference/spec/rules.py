@@ -378,7 +378,7 @@ def _failure_mode(replica: Cursor, platform: Platform) -> Iterator[Placed]:
     if not _has_picker(replica, platform):
         return
     disaggregated = _mode(replica) == "PrefillDecode"
-    for finding in misfits(provider, failure_mode, disaggregated=disaggregated):
+    for finding in misfits(platform, disaggregated=disaggregated):
         yield finding, ()
     if failure_mode == "FailOpen" and failure_mode in provider.failure_modes:
         yield (
