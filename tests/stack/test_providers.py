@@ -129,6 +129,13 @@ def test_its_gateway_is_of_its_class(provider: GatewayProvider) -> None:
         assert gateway["spec"]["gatewayClassName"] == provider.class_name
 
 
+def test_a_provider_of_ones_own_may_differ_in_a_fact() -> None:
+    newer = replace(ISTIO, failure_modes=("FailOpen",))
+    installed = {entry.name for entry in catalog(props(newer))}
+    assert {"istio-base", "istiod"} <= installed
+    assert not {"envoy-gateway", "agentgateway"} & installed
+
+
 def test_gke_lacks_the_inference_pool_before_1_34() -> None:
     def crds(**changes: Any) -> set[str]:
         return {entry.name for entry in catalog(props(GKE, **changes))} & {

@@ -1,4 +1,4 @@
-"""Envoy AI Gateway on Envoy Gateway, v1.1.0: read in its sources, and in the xDS of v1.0 run.
+"""Envoy AI Gateway on Envoy Gateway, v1.1.0: read in its sources, and in the xDS of v0.7.0 run.
 
 Sources: envoyproxy/ai-gateway ``internal/extensionserver`` (``inferencepool.go``,
 ``post_cluster_modify.go``); the project's issues as named.
@@ -36,6 +36,6 @@ ENVOY_AI_GATEWAY = GatewayProvider(
             "the controller reports Ready before it knows the pools; requests get 500 until then",
             f"{_ISSUES}/2581",
         ),
-        Caveat("pools of another namespace before v1.1.0 are not found", f"{_ISSUES}/2339"),
+        Caveat("before v1.1.0 the namespace of a pool is ignored", f"{_ISSUES}/2339"),
     ),
 )

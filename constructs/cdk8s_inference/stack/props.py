@@ -76,8 +76,8 @@ class StackProps:
     def installed(self) -> tuple[ComponentName, ...]:
         """Names of the components of the catalog that the stack installs."""
         out = {*self.present, *self.without, *self.provided}
-        others = (other for other in GATEWAY_PROVIDERS.values() if other != self.provider)
-        out.update({name for other in others for name in other.components})
+        of_gateways = {name for each in GATEWAY_PROVIDERS.values() for name in each.components}
+        out |= of_gateways - {*self.provider.components}
         if not self.provider.gateway_api:
             out |= {"gateway-api", "inference-extension"}
         if self.monitoring is None:
