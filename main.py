@@ -27,8 +27,8 @@ def gpus(count: int) -> DeviceRequest:
 
 app = App()
 
-# What a cluster needs first: CRDs, controllers, the gateway. Flux installs the charts.
-stack = ServingStack(app, "stack", delivery=Flux(), kubernetes="1.34")
+# What a cluster needs first: CRDs, namespaces, controllers, the gateway. Flux installs the charts.
+stack = ServingStack(app, "stack", delivery=Flux(), kubernetes="1.34", model_namespaces=["ml-team"])
 platform = Platform(gateway=stack.gateway, node_pool="h100")
 
 # One engine, prefill and decode together, two complete replicas of it.

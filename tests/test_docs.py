@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cdk8s_inference import Gateway
+from cdk8s_inference import Gateway, GatewayProvider
 from cdk8s_inference.checks import RULES
 from cdk8s_inference.checks.waiver import waivers_of
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO, fit
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.releases.stack import KNOWN, STACK_2026_08, STACK_MODELPLANE
 from cdk8s_inference.spec.cursor import Cursor
@@ -25,6 +27,7 @@ from tests.kit.synth import synthesized, the
 DOCS = Path(__file__).parents[1] / "docs"
 STACK = (DOCS / "serving-stack.md").read_text()
 CHECKS = (DOCS / "checks.md").read_text()
+GATEWAYS = (DOCS / "gateways.md").read_text()
 DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
 
 
@@ -55,6 +58,69 @@ def test_its_components_and_releases_are_those_of_the_code() -> None:
             )
         }.items()
     ]
+
+
+def test_the_gateways_example_is_composed() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", GATEWAYS, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    assert scope["platform"].gateway.provider == ISTIO
+    assert the(synthesized(scope["stack"]), "Gateway")["spec"]["gatewayClassName"] == "istio"
+
+
+def _row(provider: GatewayProvider) -> list[str]:
+    def yes(value: bool) -> str:
+        return "yes" if value else "no"
+
+    tls = {
+        "unverified": "TLS, unverified",
+        "DestinationRule": "plaintext; TLS by a `DestinationRule`",
+        "plaintext": "plaintext, within the pod",
+    }
+    limit = provider.default_timeout_seconds
+    return [
+        f"`{provider.name}`",
+        provider.release or "-",
+        ", ".join(provider.failure_modes),
+        tls[provider.picker_tls],
+        yes(provider.picker_headers),
+        yes(provider.route_timeouts) if provider.gateway_api else "-",
+        "none" if limit is None else f"{limit} s",
+        yes(provider.weighted_pools),
+        yes(provider.cross_namespace_pools),
+    ]
+
+
+def _composed_for(provider: GatewayProvider) -> list[str]:
+    def quoted(names: Sequence[str]) -> str:
+        return ", ".join(f"`{name}`" for name in names) or "-"
+
+    classes = [provider.class_name] if provider.class_name else []
+    return [
+        f"`{provider.name}`",
+        quoted(classes),
+        quoted(provider.components),
+        quoted(provider.policies),
+    ]
+
+
+def test_its_gateways_are_those_of_the_code() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in GATEWAYS.splitlines()
+        if line.startswith("| `")
+    ]
+    providers = GATEWAY_PROVIDERS.values()
+    assert rows == [*map(_row, providers), *map(_composed_for, providers)]
+    text = " ".join(GATEWAYS.split()).lower()
+    for provider in providers:
+        for caveat in provider.caveats:
+            assert f"{caveat.text} ([source]({caveat.source}))".lower() in text
+
+
+def test_every_code_of_a_gateway_has_its_line() -> None:
+    codes = re.findall(r'"(G\d{3})"', Path(fit.__file__).read_text())
+    assert re.findall(r"^\| (G\d{3}) \|", GATEWAYS, re.MULTILINE) == sorted(codes)
 
 
 def test_every_code_has_its_line() -> None:

@@ -8,6 +8,7 @@ from cdk8s_inference import names
 from cdk8s_inference.objects import replica_objects, reserved
 from cdk8s_inference.picker_options import PickerOptions
 from cdk8s_inference.platform import Platform, UnifiedMode
+from cdk8s_inference.sidecar_options import SidecarOptions
 from tests.kit.synth import composed
 from tests.spec.builders import Json, accepted, document, gang, member, standalone
 
@@ -36,7 +37,11 @@ def disaggregated() -> Json:
 def test_what_is_foretold_is_what_is_composed(found: Json, mode: UnifiedMode, name: str) -> None:
     found["metadata"]["name"] = name
     found["spec"]["replicas"] = 2
-    platform = Platform(unified_mode=mode, picker=PickerOptions(keep_from_eviction=True))
+    platform = Platform(
+        unified_mode=mode,
+        picker=PickerOptions(keep_from_eviction=True),
+        sidecar=SidecarOptions(ssrf_protection=True),
+    )
     spec = accepted(found).spec.template.spec
     foretold = [
         key

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import PickerOptions, Platform, RouterRelease
+from cdk8s_inference import Gateway, PickerOptions, Platform, RouterRelease
+from cdk8s_inference.gateways import ISTIO
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
 from tests.kit.synth import composed, of_kind, the
@@ -148,7 +149,8 @@ def test_the_grace_period_is_longer_than_the_drain(release: RouterRelease) -> No
 
 
 def test_failing_open_is_written_and_warned_of() -> None:
-    open_ = Platform(picker=PickerOptions(failure_mode="FailOpen"))
+    istio = Gateway(provider=ISTIO)
+    open_ = Platform(gateway=istio, picker=PickerOptions(failure_mode="FailOpen"))
     pool = the(composed(prefill_decode(), open_), "InferencePool")
     assert pool["spec"]["endpointPickerRef"]["failureMode"] == "FailOpen"
     assert "W301" in [finding.code for finding in findings(prefill_decode(), open_)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import Gateway, Platform, Probes
+from cdk8s_inference import Gateway, PickerOptions, Platform, Probes, Shutdown, SidecarOptions
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "unified mode": (Platform, {"unified_mode": "pool"}, "'service' or 'picker'"),
@@ -20,6 +20,13 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "gateway's namespace": (Gateway, {"namespace": "a.b"}, "a.b"),
     "path": (Probes, {"path": "health"}, "health"),
     "no time": (Probes, {"period_seconds": 0}, "greater than or equal to 1"),
+    "margin": (Shutdown, {"margin_seconds": 3}, "margin_seconds"),
+    "no drain": (Shutdown, {"drain_seconds": 0}, "drain_seconds"),
+    "connector": (SidecarOptions, {"connector": "carrier-pigeon"}, "'nixlv2', "),
+    "encoder connector": (SidecarOptions, {"encoder_connector": "ec"}, "'ec-example' or"),
+    "metrics": (PickerOptions, {"metrics": "secret"}, "'open' or 'authenticated'"),
+    "failure mode": (PickerOptions, {"failure_mode": "open"}, "'FailClose' or 'FailOpen'"),
+    "no core": (PickerOptions, {"cpu": 0}, "greater than 0"),
     "time as text": (Probes, {"startup_seconds": "60"}, "startup_seconds"),
 }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
+    from cdk8s_inference.gateways import GatewayProvider
     from cdk8s_inference.picker_options import PickerOptions
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
@@ -66,6 +67,7 @@ _HOMES = {
     "Finding": "cdk8s_inference.findings",
     "Flux": "cdk8s_inference.stack.delivery",
     "Gateway": "cdk8s_inference.platform",
+    "GatewayProvider": "cdk8s_inference.gateways",
     "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
@@ -118,6 +120,7 @@ __all__ = [
     "Finding",
     "Flux",
     "Gateway",
+    "GatewayProvider",
     "HelmChart",
     "InferenceWarning",
     "InvalidInput",

@@ -139,6 +139,7 @@ class ModelReplica(Construct):
                 part_of=part_of,
                 object_labels=object_labels,
                 platform=platform,
+                _checked=checked,
             )
         # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
         from cdk8s_inference.routing.disagg import DisaggRouting

@@ -20,6 +20,10 @@ PICKER = f"{PREFIX}picker"
 
 MANAGED_BY = "cdk8s-inference"
 
+NAME = "app.kubernetes.io/name"
+
+SERVING_STACK = "serving-stack"
+
 
 def recommended(
     *, name: str, instance: str, component: str, part_of: str | None = None
@@ -33,7 +37,7 @@ def recommended(
         part_of: The model deployment that the instance belongs to.
     """
     labels = {
-        "app.kubernetes.io/name": name,
+        NAME: name,
         "app.kubernetes.io/instance": instance,
         "app.kubernetes.io/component": component,
         "app.kubernetes.io/managed-by": MANAGED_BY,
@@ -41,6 +45,19 @@ def recommended(
     if part_of is not None:
         labels["app.kubernetes.io/part-of"] = part_of
     return labels
+
+
+def of_stack(name: str) -> dict[str, str]:
+    """The labels of a serving stack's own object.
+
+    Args:
+        name: The component that it installs or belongs to, or ``inference-gateway``.
+    """
+    return {
+        NAME: name,
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        "app.kubernetes.io/part-of": SERVING_STACK,
+    }
 
 
 def merged(*layers: Mapping[str, str]) -> dict[str, str]:

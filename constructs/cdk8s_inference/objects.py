@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.gateways.policies import Backend, policies
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.model_deployment import Engine, ServingMode
 
@@ -45,8 +46,15 @@ def replica_objects(
             if member.node_selector is not None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
     pooled = mode == "PrefillDecode" or platform.unified_mode == "picker"
-    yield "InferencePool" if pooled else "Service", replica
-    yield "HTTPRoute", replica
+    provider = platform.gateway.provider
+    backend: Backend = "InferencePool" if pooled and provider.gateway_api else "Service"
+    yield backend, replica
+    if provider.gateway_api:
+        yield "HTTPRoute", replica
+    for policy in policies(
+        provider, name=replica, backend=backend, health_path=platform.probes.path
+    ):
+        yield policy.kind, policy.name
     if pooled:
         for kind in _PICKER_KINDS:
             yield kind, names.picker(replica)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
+from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
 from cdk8s_inference.picker_options import PickerOptions
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
 from cdk8s_inference.sidecar_options import SidecarOptions
@@ -40,13 +41,24 @@ class Gateway:
         namespace: Its namespace; its listeners must allow routes from the workloads' one.
         name: Its name.
         section_name: The one listener to attach to; None for all that take HTTP.
+        provider: What implements it. With :data:`~cdk8s_inference.gateways.STANDALONE` there is no
+            Gateway, and the other fields mean nothing.
         stack: The :class:`ServingStack` that composes it; a deployment then comes after that.
     """
 
     namespace: DnsLabel = "modelplane-system"
     name: ObjectName = "inference-gateway"
     section_name: ObjectName | None = None
+    provider: GatewayProvider = ENVOY_AI_GATEWAY
     stack: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        composed = getattr(self.stack, "gateway", None)
+        if composed is not None and composed.provider != self.provider:
+            raise ValueError(
+                f"the stack's gateway is {composed.provider}, not {self.provider}; give the stack "
+                "the provider, as ServingStack(gateway=Gateway(provider=...))"
+            )
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -9,7 +9,7 @@ import yaml
 
 from tests.cli.console import found, named, save, synth, tree
 from tests.kit.server import Server
-from tests.spec.builders import Json, edited
+from tests.spec.builders import Json, edited, prefill_decode
 from tests.spec.test_serving_stack import SMALLEST
 from tests.stack.tools import control_plane, fake_helm
 
@@ -107,6 +107,52 @@ def test_its_gateway_is_the_one_that_routes_attach_to(tmp_path: Path) -> None:
     (parent,) = made["HTTPRoute"]["spec"]["parentRefs"]
     assert (metadata["namespace"], metadata["name"]) == ("edge", "models")
     assert (parent["namespace"], parent["name"]) == ("edge", "models")
+
+
+@pytest.mark.parametrize(
+    ("provider", "kinds"),
+    [
+        ("istio", {"DestinationRule", "HTTPRoute", "Gateway", "InferencePool"}),
+        ("gke", {"HealthCheckPolicy", "GCPBackendPolicy", "HTTPRoute", "Gateway"}),
+        ("standalone", set()),
+    ],
+)
+def test_the_provider_is_the_routes_and_the_stacks(
+    provider: str, kinds: set[str], tmp_path: Path
+) -> None:
+    file = save(tmp_path / "all.yaml", prefill_decode(), stack())
+    result = synth(file, "--stdout", "--gateway-provider", provider)
+    assert result.exit_code == 0, result.stderr
+    made = {entry["kind"] for entry in objects(result.stdout)}
+    assert kinds <= made
+    assert "EnvoyProxy" not in made
+    if provider == "standalone":
+        assert not made & {"HTTPRoute", "Gateway", "InferencePool"}
+
+
+def test_a_class_of_another_provider_is_refused(tmp_path: Path) -> None:
+    file = save(tmp_path / "stack.yaml", stack(gateway={"className": "envoy"}))
+    arguments = (file, "--stdout", "--gateway-provider", "istio", "--format", "json")
+    result = synth(*arguments)
+    assert result.exit_code == 1
+    assert [(f["code"], f["path"]) for f in found(result) if f["severity"] == "error"] == [
+        ("S110", "spec.gateway.className")
+    ]
+
+
+def test_a_provider_that_does_not_disaggregate_is_refused(tmp_path: Path) -> None:
+    file = save(tmp_path / "model.yaml", prefill_decode())
+    result = synth(
+        file, "--stdout", "--gateway-provider", "nginx-gateway-fabric", "--format", "json"
+    )
+    assert result.exit_code == 1
+    assert [f["code"] for f in found(result) if f["severity"] == "error"] == ["G102"]
+
+
+def test_an_unknown_provider_is_wrong_usage(tmp_path: Path) -> None:
+    result = synth(save(tmp_path / "s.yaml", stack()), "--stdout", "--gateway-provider", "acme")
+    assert result.exit_code == 2
+    assert "nginx-gateway-fabric" in result.stderr
 
 
 def test_untested_releases_on_request(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.kit.nodes import Node, node_of, node_problems, with_defaults
 from tests.kit.objects import object_problems
 from tests.kit.openapi import OBJECT_META, Schema, as_object, ref_name, schema_problems, validator
 from tests.kit.pods import workload_problems
+from tests.kit.policies import POLICIES
 from tests.kit.problem import Problem
 from tests.kit.shared import (
     KUBERNETES_RELEASES,
@@ -46,6 +47,8 @@ def problems(manifest: Mapping[str, Any], *, kubernetes: str) -> list[Problem]:
     if name := _own_kinds(kubernetes).get((api_version, kind)):
         # To the decoder of a native type, null is absence.
         instance, compiled = _without_nulls(manifest), _own(kubernetes, name)
+    elif (api_version, kind) in POLICIES:
+        instance, compiled = manifest, _policy(api_version, kind)
     elif file := crd_files().get((api_version, kind)):
         instance, compiled = manifest, _custom(file, api_version.rpartition("/")[2])
     else:
@@ -116,6 +119,11 @@ def _custom(file: str, version: str) -> _Compiled:
     schema = served[version]["schema"]["openAPIV3Schema"]
     # Object metadata is the same in all releases, so a custom resource is compiled only once.
     return _compile(as_object(schema), KUBERNETES_RELEASES[-1])
+
+
+@cache
+def _policy(api_version: str, kind: str) -> _Compiled:
+    return _compile(as_object(POLICIES[api_version, kind]), KUBERNETES_RELEASES[-1])
 
 
 @cache

@@ -10,6 +10,7 @@ import yaml
 from cdk8s import App, Chart
 
 from cdk8s_inference import ModelDeployment, Platform, labels
+from tests.kit.policies import POLICIES
 from tests.kit.schemas import KUBERNETES_RELEASES, SHARED, problems
 from tests.kit.shared import crd_files
 
@@ -97,7 +98,7 @@ def _problems(text: str) -> tuple[str, ...]:
         return ()
     entry = json.loads(text)
     # A custom resource is the same in all releases.
-    custom = (entry["apiVersion"], entry["kind"]) in crd_files()
+    custom = (entry["apiVersion"], entry["kind"]) in {*crd_files(), *POLICIES}
     return tuple(
         f"{entry['kind']} {entry['metadata']['name']} in {release}: {problem}"
         for release in (KUBERNETES_RELEASES[:1] if custom else KUBERNETES_RELEASES)

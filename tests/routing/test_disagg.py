@@ -336,6 +336,7 @@ def test_over_engines_made_by_hand() -> None:
             "name": "public",
         }
     ]
+    assert routing.route is not None
     assert [routing.pool.name, routing.picker.name, routing.route.name] == ["to", "to-epp", "to"]
     routed = [entry for entry in objects if entry["metadata"]["name"].startswith("to")]
     assert len(routed) == 8

@@ -111,6 +111,7 @@ def test_the_route(mode: UnifiedMode) -> None:
 @pytest.mark.parametrize("mode", ["service", "picker"])
 def test_what_users_patch_arrives(mode: UnifiedMode) -> None:
     routing, _ = routed(mode)
+    assert routing.route is not None
     routing.route.add_json_patch(JsonPatch.add("/spec/hostnames", ["models.example.com"]))
     routing.backend.metadata.add_annotation("note", "x")
     objects = synthesized(Chart.of(routing))

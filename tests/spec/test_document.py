@@ -12,7 +12,8 @@ import pytest
 from cdk8s_inference.findings import Finding, InvalidInput, errors
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.document import check, check_engine, check_spec
-from cdk8s_inference.spec.model_deployment import DeviceRequest, Engine, EnvVar
+from cdk8s_inference.spec.engine import Engine
+from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
 from cdk8s_inference.spec.source import Document, read
 from tests.spec.builders import (
     ABSENT,

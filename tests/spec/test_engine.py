@@ -6,6 +6,7 @@ import pytest
 
 from cdk8s_inference import DeviceRequest, Engine, Member
 from cdk8s_inference.spec import model_deployment as document
+from tests.spec.builders import accepted, prefill_decode
 
 GPU = DeviceRequest.of("gpu", "true")
 
@@ -15,13 +16,13 @@ def engine(**fields: object) -> Engine:
 
 
 def test_what_a_document_says_and_what_python_says_answer_the_same_questions() -> None:
-    member = document.Member.of("Standalone", image="i", devices=[GPU])
-    plain = document.Engine(name="a", phase="Decode", members=[member])
-    assert (plain.stage, plain.rank_count, plain.every_pod_serves) == ("Decode", 1, False)
-    assert member.device_resources == {}
-    said = engine(phase="Decode")
-    assert (said.stage, said.rank_count, said.every_pod_serves) == ("Decode", 1, False)
-    assert said.members[0].device_resources == {}
+    found = accepted(prefill_decode()).spec.template.spec.engines
+    assert {type(engine) for engine in found} == {document.Engine}
+    for read, said in zip(found, (engine(phase="Prefill"), engine(phase="Decode")), strict=True):
+        assert (read.stage, said.stage) == (read.phase, read.phase)
+        assert (read.rank_count, said.rank_count) == (1, 1)
+        assert (read.every_pod_serves, said.every_pod_serves) == (False, False)
+        assert (read.members[0].device_resources, said.members[0].device_resources) == ({}, {})
 
 
 def test_what_only_python_says() -> None:
@@ -34,18 +35,6 @@ def test_what_only_python_says() -> None:
     )
     assert (said.stage, said.rank_count, said.every_pod_serves) == ("Encode", 8, True)
     assert said.members[0].device_resources == {"nvidia.com/gpu": 8}
-
-
-def test_without_its_own_words_it_is_what_a_document_says() -> None:
-    fields = {"image": "i", "args": ["--port=8000"], "labels": {"a": "b"}, "devices": [GPU]}
-    said = Member.of("Worker", nodes=3, image_pull_secrets=["s"], **fields)  # type: ignore[arg-type]
-    plain = document.Member.of(
-        "Worker",
-        nodes=3,
-        image_pull_secrets=["s"],
-        **fields,  # type: ignore[arg-type]
-    )
-    assert said.model_dump(exclude_none=True) == plain.model_dump(exclude_none=True)
 
 
 @pytest.mark.parametrize(

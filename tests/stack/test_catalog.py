@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import DevicePlugin, DraDriver, Issuer, Monitoring
+from cdk8s_inference import DevicePlugin, DraDriver, Gateway, Issuer, Monitoring
+from cdk8s_inference.gateways import AGENTGATEWAY, GATEWAY_PROVIDERS, ISTIO, NGINX_GATEWAY_FABRIC
 from cdk8s_inference.stack.catalog import NEEDS, PARTS, catalog
 from cdk8s_inference.stack.component import Component
 from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, StackProps
@@ -34,6 +35,17 @@ READ: Mapping[str, frozenset[str]] = {
             "config.envoyGateway.extensionManager.service.fqdn.port",
         }
     ),
+    "istio-base": frozenset({"global.istioNamespace"}),
+    "istiod": frozenset({"global.istioNamespace", "env.ENABLE_GATEWAY_API_INFERENCE_EXTENSION"}),
+    "agentgateway-crds": frozenset(),
+    "agentgateway": frozenset({"inferenceExtension.enabled", "gatewayClassName"}),
+    "nginx-gateway-fabric": frozenset(
+        {
+            "nginxGateway.gwAPIInferenceExtension.enable",
+            "nginxGateway.gatewayClassName",
+            "nginx.service.externalTrafficPolicy",
+        }
+    ),
     "kube-prometheus-stack": frozenset(
         {
             "alertmanager.enabled",
@@ -56,7 +68,8 @@ READ: Mapping[str, frozenset[str]] = {
 }
 """Values that the charts read, looked up in the charts of STACK_NEWEST: gateway-helm v1.8.3,
 ai-gateway-helm v1.1.0, lws v0.10.0, cert-manager v1.21.1, kube-prometheus-stack 88.5.3,
-node-feature-discovery v0.19.0, dra-driver-nvidia-gpu v0.4.1, nvidia-device-plugin v0.20.0."""
+node-feature-discovery v0.19.0, dra-driver-nvidia-gpu v0.4.1, nvidia-device-plugin v0.20.0; and in
+the sources of Istio 1.30.3, agentgateway v1.4.1 and NGINX Gateway Fabric 2.6.7."""
 
 
 def component(name: str, **changes: Any) -> Component:
@@ -83,8 +96,11 @@ def paths(values: Any, read: frozenset[str], prefix: str = "") -> Iterator[str]:
             namespaces={"envoy-gateway": "edge"},
         ),
         StackProps(devices=DevicePlugin("/run/nvidia/driver")),
+        StackProps(gateway=Gateway(provider=ISTIO), namespaces={"istiod": "mesh"}),
+        StackProps(gateway=Gateway(provider=AGENTGATEWAY), gateway_class="models"),
+        StackProps(gateway=Gateway(provider=NGINX_GATEWAY_FABRIC), gateway_class="models"),
     ],
-    ids=["default", "changed", "device plugin"],
+    ids=["default", "changed", "device plugin", "istio", "agentgateway", "nginx"],
 )
 def test_every_value_is_one_that_the_chart_reads(props: StackProps) -> None:
     for entry in catalog(props):
@@ -98,7 +114,12 @@ def test_the_tables_name_the_same_components() -> None:
     assert set(NAMESPACES) == set(READ)
     needed = {name for needs in NEEDS.values() for name in needs}
     assert needed | set(NEEDS) <= set(COMPONENT_NAMES)
-    for entry in catalog(StackProps()):
+    everything = (
+        entry
+        for provider in GATEWAY_PROVIDERS.values()
+        for entry in catalog(StackProps(gateway=Gateway(provider=provider)))
+    )
+    for entry in everything:
         assert set(entry.after) <= set(COMPONENT_NAMES)
         assert (entry.chart is None) == (entry.namespace is None)
         # A Helm release's name starts those of many objects, whose labels hold 63 characters.

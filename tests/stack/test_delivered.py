@@ -70,6 +70,20 @@ def test_every_object_is_valid(stack: str, delivery: str) -> None:
     validated([entry for entry in wrapped if entry not in objects])
 
 
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_the_stacks_own_objects_say_so(delivery: str) -> None:
+    props = replace(STACKS["default"], devices=DraDriver(GKE), model_namespaces=["ml-team"])
+    delivered = DELIVERIES[delivery].deliver(plan(props))
+    named = set()
+    for entry in everything(delivered):
+        if entry["kind"] != "CustomResourceDefinition":
+            labels = entry["metadata"]["labels"]
+            assert labels["app.kubernetes.io/managed-by"] == "cdk8s-inference"
+            assert labels["app.kubernetes.io/part-of"] == "serving-stack"
+            named.add(labels["app.kubernetes.io/name"])
+    assert {"cert-manager", "envoy-gateway", "inference-gateway", "ml-team"} <= named
+
+
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("delivery", DELIVERIES.values(), ids=DELIVERIES)
 def test_every_chart_is_delivered_as_planned(stack: str, delivery: Delivery) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from cdk8s_inference import Gateway, Issuer, Listener
 from cdk8s_inference.stack.gateway import gateway_objects
+from cdk8s_inference.stack.props import StackProps
 from tests.kit.synth import the, validated
 
 ALL = {"namespaces": {"from": "All"}}
@@ -51,11 +52,12 @@ def test_the_gateway_has_all_of_them_in_order() -> None:
         [
             dict(entry)
             for entry in gateway_objects(
-                Gateway("edge", "models"),
-                class_name="envoy-models",
-                listeners=listeners,
-                issuer=Issuer("letsencrypt"),
-                proxy_namespace="envoy-gateway-system",
+                StackProps(
+                    gateway=Gateway("edge", "models"),
+                    gateway_class="envoy-models",
+                    listeners=listeners,
+                    issuer=Issuer("letsencrypt"),
+                )
             )
         ]
     )

@@ -253,6 +253,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "namespaces.lws",
         "'LWS' is no namespace's name",
     ),
+    "a namespace for models": (
+        {"model_namespaces": ["ml-team", "ML"]},
+        "S107",
+        "model_namespaces[1]",
+        "'ML' is no namespace's name",
+    ),
     "a class": ({"gateway_class": "Envoy"}, "S107", "gateway_class", "'Envoy' is malformed"),
     "a relative path": (
         {"devices": DraDriver("run/nvidia")},

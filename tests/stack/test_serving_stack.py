@@ -61,8 +61,8 @@ def written(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 def test_files_in_order_and_deployments_after_them(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path))
-    stack = ServingStack(app, "stack")
-    model = deployment(app, Platform(gateway=stack.gateway))
+    stack = ServingStack(app, "stack", model_namespaces=["ml-team"])
+    deployment(app, Platform(gateway=stack.gateway))
     app.synth()
     files = written(tmp_path)
     assert [name.split(".")[0].rsplit("-c8", 1)[0] for name in files] == [
@@ -72,7 +72,6 @@ def test_files_in_order_and_deployments_after_them(tmp_path: Path) -> None:
         "0003-aa",
     ]
     server = control_plane("flux")
-    server.namespaces.add(model.namespace or "default")
     for objects in files.values():
         server.apply_all(objects)
     route = the(server.objects, "HTTPRoute")  # type: ignore[arg-type]

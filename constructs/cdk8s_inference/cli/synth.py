@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,7 @@ from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
 from cdk8s_inference.findings import errors
+from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.stack.delivery.plain import CannotRender
@@ -119,6 +121,14 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     help="Gateway that the HTTPRoutes attach to, and that a ServingStack composes.",
 )
 @click.option(
+    "--gateway-provider",
+    "provider",
+    type=click.Choice(tuple(GATEWAY_PROVIDERS)),
+    default=ENVOY_AI_GATEWAY.name,
+    show_default=True,
+    help="What implements the gateway: routes get what it needs, and a ServingStack installs it.",
+)
+@click.option(
     "--node-pool",
     metavar="POOL",
     callback=_node_pool,
@@ -175,6 +185,7 @@ def synth(
     stdout: bool,
     namespace: str | None,
     gateway: Gateway,
+    provider: str,
     node_pool: str | None,
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
@@ -193,7 +204,7 @@ def synth(
     if stdout == (output is not None):
         raise click.UsageError("Give either --output DIR or --stdout.")
     platform = Platform(
-        gateway=gateway,
+        gateway=replace(gateway, provider=GATEWAY_PROVIDERS[provider]),
         node_pool=node_pool,
         device_classes=device_classes,
         unified_mode=unified_mode,
@@ -220,11 +231,12 @@ def synth(
     outcome = None
     try:
         if output is None:
-            to_stdout([*(text for part in parts for text in part), *texts])
+            to_stdout([*(text for part in parts for text in part if text), *texts])
         else:
             manifests = dict(zip(file_names(loaded), texts, strict=True))
             for names, part in zip(stack_file_names(stacks), parts, strict=True):
-                manifests |= zip(names, part, strict=True)
+                # Without a gateway there is nothing in its file, which kubectl would refuse.
+                manifests |= {name: text for name, text in zip(names, part, strict=True) if text}
             write(manifests, output)
             outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     except BrokenPipeError:

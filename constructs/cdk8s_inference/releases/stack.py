@@ -19,6 +19,9 @@ class StackVersions:
         inference_extension: Gateway API Inference Extension's CRDs: InferencePool.
         envoy_gateway: Envoy Gateway's chart and CRDs.
         ai_gateway: Envoy AI Gateway's two charts.
+        istio: Istio's charts.
+        agentgateway: agentgateway's two charts.
+        nginx_gateway_fabric: NGINX Gateway Fabric's chart.
         leader_worker_set: LeaderWorkerSet's chart and CRDs.
         cert_manager: cert-manager's chart.
         prometheus: The kube-prometheus-stack chart.
@@ -31,6 +34,9 @@ class StackVersions:
     inference_extension: str
     envoy_gateway: str
     ai_gateway: str
+    istio: str
+    agentgateway: str
+    nginx_gateway_fabric: str
     leader_worker_set: str
     cert_manager: str
     prometheus: str
@@ -44,6 +50,9 @@ STACK_2026_08 = StackVersions(
     inference_extension="v1.6.0",
     envoy_gateway="v1.8.3",
     ai_gateway="v1.1.0",
+    istio="1.30.3",
+    agentgateway="v1.4.1",
+    nginx_gateway_fabric="2.6.7",
     leader_worker_set="v0.10.0",
     cert_manager="v1.21.1",
     prometheus="88.5.3",
@@ -58,6 +67,9 @@ STACK_MODELPLANE = StackVersions(
     inference_extension="v1.0.1",
     envoy_gateway="v1.8.1",
     ai_gateway="v0.7.0",
+    istio="1.30.3",
+    agentgateway="v1.4.1",
+    nginx_gateway_fabric="2.6.7",
     leader_worker_set="v0.8.0",
     cert_manager="v1.17.1",
     prometheus="72.6.2",
@@ -66,7 +78,7 @@ STACK_MODELPLANE = StackVersions(
     nvidia_device_plugin="0.20.0",
 )
 """What Modelplane installs, from pull request #142 to v0.3.1, and its document's defaults. It
-installs no device plugin."""
+installs no device plugin, and no other gateway than Envoy AI Gateway."""
 
 STACK_NEWEST = STACK_2026_08
 
@@ -81,6 +93,9 @@ KNOWN: Mapping[Part, tuple[str, ...]] = {
     "inference_extension": ("v1.0.1", "v1.6.0"),
     "envoy_gateway": ("v1.8.1", "v1.8.3", "v1.9.0"),
     "ai_gateway": ("v0.7.0", "v1.0.0", "v1.1.0"),
+    "istio": ("1.30.3",),
+    "agentgateway": ("v1.4.1",),
+    "nginx_gateway_fabric": ("2.6.7",),
     "leader_worker_set": ("v0.8.0", "v0.10.0"),
 }
 """Releases of the parts that have to fit: their CRDs and values are known here."""
@@ -159,6 +174,34 @@ MATRIX = (
         Span("1.8", "1.8"),
         {"gateway_api": Span("1.5.1", "1.5"), "kubernetes": Span("1.32", "1.35")},
         _ENVOY_GATEWAY,
+    ),
+    Fit(
+        "istio",
+        Span("1.30", "1.30"),
+        {
+            "gateway_api": Span("1.5.1", "1.5"),
+            "inference_extension": Span("1.0"),
+            "kubernetes": Span("1.32", "1.36"),
+        },
+        # The releases of Gateway API and InferencePool are those of its go.mod and of its
+        # conformance report.
+        "https://istio.io/latest/docs/releases/supported-releases/",
+    ),
+    Fit(
+        "agentgateway",
+        Span("1.4", "1.4"),
+        {"gateway_api": Span("1.5"), "inference_extension": Span("1.0")},
+        "https://github.com/agentgateway/agentgateway/blob/v1.4.1/go.mod",
+    ),
+    Fit(
+        "nginx_gateway_fabric",
+        Span("2.6", "2.6"),
+        {
+            "gateway_api": Span("1.5.1", "1.5"),
+            "inference_extension": Span("1.0"),
+            "kubernetes": Span("1.31"),
+        },
+        "https://github.com/nginx/nginx-gateway-fabric/blob/v2.6.7/CHANGELOG.md",
     ),
     Fit(
         "nvidia_dra_driver",
@@ -255,11 +298,11 @@ def _apart(chosen: Mapping[Part, str], versions: StackVersions) -> Iterator[Misf
                 yield Misfit(
                     part,
                     f"{fit.part} {mine} needs {part} {span}, not {theirs} ({fit.source})",
-                    _closest_sets(versions),
+                    _closest_sets(versions, chosen),
                 )
 
 
-def _closest_sets(versions: StackVersions) -> str:
+def _closest_sets(versions: StackVersions, chosen: Mapping[Part, str]) -> str:
     """The known sets, the one that differs in the fewest releases first."""
     asked = asdict(versions)
 
@@ -267,8 +310,9 @@ def _closest_sets(versions: StackVersions) -> str:
         return sum(asked[part] != version for part, version in asdict(known).items())
 
     sets = sorted(STACKS.items(), key=lambda item: differences(item[1]))
+    parts = [part for part in KNOWN if part in chosen]
     texts = [
-        f"{name} ({', '.join(f'{part} {getattr(known, part)}' for part in KNOWN)})"
+        f"{name} ({', '.join(f'{part} {getattr(known, part)}' for part in parts)})"
         for name, known in sets
     ]
     return f"known to work together: {'; '.join(texts)}"

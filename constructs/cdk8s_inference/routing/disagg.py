@@ -13,6 +13,7 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import add_together
 from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.picker_config import (
     DisaggregatedConfig,
     PickerConfig,
@@ -22,8 +23,9 @@ from cdk8s_inference.routing.picker_config import (
 )
 from cdk8s_inference.routing.picker_fit import disaggregated_misfits
 from cdk8s_inference.routing.pool import picked_pool
+from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.role import role_addition
-from cdk8s_inference.routing.route import http_route, route_path
+from cdk8s_inference.routing.route import route_path
 from cdk8s_inference.routing.sidecar_account import sidecar_account
 from cdk8s_inference.spec.connector import Handover, handover
 from cdk8s_inference.spec.cursor import Cursor
@@ -47,9 +49,9 @@ class DisaggRouting(Construct):
         path: The path prefix under which the gateway serves the engines.
         handover: How prefill hands over to decode.
         findings: What is worth knowing about the engines together.
-        pool: The InferencePool.
+        pool: The InferencePool; without a gateway the Service of the picker's own Envoy.
         picker: The endpoint picker.
-        route: The HTTPRoute.
+        route: The HTTPRoute; None without a gateway.
     """
 
     def __init__(
@@ -85,8 +87,8 @@ class DisaggRouting(Construct):
                 sidecar are run.
 
         Raises:
-            InvalidInput: The engines cannot work together, or with the picker's configuration;
-                says all that is wrong.
+            InvalidInput: The engines cannot work together, or with the picker's configuration, or
+                behind the provider's gateway; says all that is wrong.
             NotInReleaseError: The release lacks what is asked of it.
             ValueError: An engine listens on a port that cannot work, is of another phase, or
                 cannot take what routing adds; a Service cannot carry ``name``, or no
@@ -95,6 +97,7 @@ class DisaggRouting(Construct):
         names.require(name, gang=False)
         names.require_namespace(namespace)
         platform = platform or Platform()
+        require_provider(platform, disaggregated=True, warn=not _checked)
         stages: dict[Stage, list[EngineGroup]] = {
             "Encode": _listed(encode),
             "Prefill": _listed(prefill),
@@ -111,7 +114,7 @@ class DisaggRouting(Construct):
         super().__init__(scope, id)
         self.name = name
         self.namespace = namespace
-        self.path = route_path(namespace, name)
+        self.path = route_path(namespace, name, platform.gateway)
         self.handover = agreed
         self.findings = known
         if not _checked:
@@ -150,13 +153,13 @@ class DisaggRouting(Construct):
             object_labels=object_labels,
             platform=platform,
         )
-        self.route = http_route(
+        self.route = gateway_route(
             self,
             "route",
             name=name,
             namespace=namespace,
             labels=own_labels,
-            gateway=platform.gateway,
+            platform=platform,
             backend="InferencePool",
         )
 

@@ -1,4 +1,4 @@
-"""EndpointPicker: the llm-d endpoint picker of one InferencePool, with its permissions."""
+"""EndpointPicker: the llm-d endpoint picker of one pool of pods, with its permissions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.releases.flag import FlagValue
 from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.routing.own_proxy import Endpoints, bootstrap, container
 from cdk8s_inference.routing.picker_config import PickerConfig
 
 GRPC_PORT = 9002
@@ -23,6 +24,7 @@ _HEALTH_PORT = 9003
 _METRICS_PORT = 9090
 _CONFIG_MOUNT_PATH = "/config"
 _CONFIG_FILE = "config.yaml"
+_PROXY_FILE = "envoy.yaml"
 _RBAC = "rbac.authorization.k8s.io"
 _CONFIG_DIGEST = f"{labels.PREFIX}config-sha256"
 
@@ -30,12 +32,8 @@ _GRACE_MARGIN_SECONDS = 30
 """The picker stays for its whole drain after SIGTERM (seen run), so its grace must be longer."""
 
 _FLAG_VALUES: Mapping[str, FlagValue] = {
-    "grpc-port": GRPC_PORT,
-    "grpc-health-port": _HEALTH_PORT,
-    "metrics-port": _METRICS_PORT,
-    # Envoy AI Gateway always speaks TLS to the picker, and does not verify it.
-    "secure-serving": True,
-    # Of no use without a collector, and of none to others; both are on by default.
+    # Both are on by default: profiles, open to the cluster in v0.8.0, and traces that go nowhere
+    # without a collector.
     "enable-pprof": False,
     "tracing": False,
 }
@@ -61,7 +59,7 @@ class EndpointPicker(Construct):
         *,
         name: str,
         namespace: str,
-        pool: str,
+        pool: str | Endpoints,
         config: PickerConfig,
         instance: str | None = None,
         part_of: str | None = None,
@@ -74,7 +72,8 @@ class EndpointPicker(Construct):
             name: Name of its objects. A Service carries it: a DNS label that starts with a
                 letter.
             namespace: Of the picker, the pool and the pool's pods: one for all three.
-            pool: The InferencePool it picks from.
+            pool: The InferencePool it picks from; or the pods, with an Envoy of its own to ask it,
+                where there is no gateway that does.
             config: Its plugins and profiles.
             instance: Value of ``app.kubernetes.io/instance``; default ``name``.
             part_of: Value of ``app.kubernetes.io/part-of``.
@@ -95,6 +94,8 @@ class EndpointPicker(Construct):
         self._namespace = namespace
         self._release = platform.router.picker
         self._options = platform.picker
+        self._endpoints = pool if isinstance(pool, Endpoints) else None
+        self._secure = platform.gateway.provider.secure_picker
         self._arguments = platform.router.arguments(
             "picker", self._flags(pool, experimental=config.experimental)
         )
@@ -111,10 +112,13 @@ class EndpointPicker(Construct):
 
         account = kplus.ServiceAccount(self, "service-account", metadata=self._metadata())
         self._grant(account)
-        config_map = kplus.ConfigMap(
-            self, "config", metadata=self._metadata(), data={_CONFIG_FILE: text}
-        )
-        self.deployment = self._compose_deployment(account, config_map, text)
+        files = {_CONFIG_FILE: text}
+        if self._endpoints is not None:
+            files[_PROXY_FILE] = bootstrap(GRPC_PORT)
+        config_map = kplus.ConfigMap(self, "config", metadata=self._metadata(), data=files)
+        # The programs read their configuration once, at start: a change must roll them.
+        digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
+        self.deployment = self._compose_deployment(account, config_map, digest)
         self.service = kplus.Service(
             self,
             "service",
@@ -148,9 +152,13 @@ class EndpointPicker(Construct):
         binding.add_subjects(account)
 
     def _permissions(self) -> Sequence[Permission]:
+        watches = self._release.watches
+        if self._endpoints is not None:
+            # Without a pool it watches no custom resource.
+            watches = tuple(watch for watch in watches if not watch.api_group)
         if self._options.high_availability:
-            return (*self._release.watches, *self._release.leader_election)
-        return self._release.watches
+            return (*watches, *self._release.leader_election)
+        return watches
 
     def _compose_metrics_roles(self) -> None:
         """What the picker needs to review the tokens of scrapes, and what scrapers need."""
@@ -207,7 +215,7 @@ class EndpointPicker(Construct):
         self,
         account: kplus.ServiceAccount,
         config_map: kplus.ConfigMap,
-        config: str,
+        config_digest: str,
     ) -> kplus.Deployment:
         deployment = kplus.Deployment(
             self,
@@ -223,8 +231,7 @@ class EndpointPicker(Construct):
             automount_service_account_token=True,
             pod_metadata=ApiObjectMetadata(
                 labels=self._pod_labels,
-                # The picker reads its configuration once, at start: a change must roll it.
-                annotations={_CONFIG_DIGEST: hashlib.sha256(config.encode()).hexdigest()},
+                annotations={_CONFIG_DIGEST: config_digest},
             ),
             volumes=[],
             containers=[
@@ -305,6 +312,8 @@ class EndpointPicker(Construct):
                 "labelSelector": {"matchLabels": {labels.PICKER: self.name}},
             }
             additions.append((pointer(*template, "spec", "topologySpreadConstraints"), [apart]))
+        if self._endpoints is not None:
+            additions += _own_proxy(*template, "spec")
         return additions
 
     def _stop_seconds(self) -> int:
@@ -312,12 +321,21 @@ class EndpointPicker(Construct):
             return self._release.stop_seconds
         return self._options.drain_seconds
 
-    def _flags(self, pool: str, *, experimental: bool) -> dict[str, FlagValue]:
+    def _flags(self, pool: str | Endpoints, *, experimental: bool) -> dict[str, FlagValue]:
         release, options = self._release, self._options
+        source: dict[str, FlagValue] = (
+            {"endpoint-selector": pool.selector, "endpoint-target-ports": tuple(pool.ports)}
+            if isinstance(pool, Endpoints)
+            else {"pool-name": pool}
+        )
         flags: dict[str, FlagValue] = {
-            "pool-name": pool,
+            **source,
             "pool-namespace": self._namespace,
             "config-file": f"{_CONFIG_MOUNT_PATH}/{_CONFIG_FILE}",
+            "grpc-port": GRPC_PORT,
+            "grpc-health-port": _HEALTH_PORT,
+            "metrics-port": _METRICS_PORT,
+            "secure-serving": self._secure,
             **_FLAG_VALUES,
             "metrics-endpoint-auth": options.metrics == "authenticated",
         }
@@ -328,6 +346,19 @@ class EndpointPicker(Construct):
         if experimental and release.experimental_flag is not None:
             flags[release.experimental_flag] = True
         return flags
+
+
+def _own_proxy(*pod: str) -> list[tuple[str, object]]:
+    mount = {"name": "config", "mountPath": _CONFIG_MOUNT_PATH, "readOnly": True}
+    pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return [
+        # Without a pool the picker takes its name from its pod's, and does not start otherwise.
+        (pointer(*pod, "containers", 0, "env"), [pod_name]),
+        (
+            pointer(*pod, "initContainers"),
+            [container(f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", mount)],
+        ),
+    ]
 
 
 def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:

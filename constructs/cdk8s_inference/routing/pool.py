@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cdk8s import ApiObjectMetadata
+from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.imports import inferencepool as api
+from cdk8s_inference.manifest import manifest
 from cdk8s_inference.picker_options import FailureMode
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints
 from cdk8s_inference.routing.picker_config import PickerConfig
+from cdk8s_inference.routing.route import SERVICE_PORT
 
 _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
     "FailClose": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
@@ -30,20 +33,30 @@ def picked_pool(
     part_of: str | None,
     object_labels: Mapping[str, str] | None,
     platform: Platform,
-) -> tuple[api.InferencePool, EndpointPicker]:
-    """A pool over the pods that serve ``name``, and its picker, as children of ``scope``."""
+) -> tuple[ApiObject, EndpointPicker]:
+    """What leads to the pods that serve ``name``, and its picker, as children of ``scope``.
+
+    That is an InferencePool for the gateway; without one the Service of the picker's own Envoy.
+    """
+    has_gateway = platform.gateway.provider.gateway_api
+    selected = {labels.SERVES: name}
     picker = EndpointPicker(
         scope,
         "picker",
         name=names.picker(name),
         namespace=namespace,
-        pool=name,
+        pool=name if has_gateway else Endpoints(selected, ports),
         config=config,
         instance=name,
         part_of=part_of,
         object_labels=object_labels,
         platform=platform,
     )
+    metadata = ApiObjectMetadata(
+        name=name, namespace=namespace, labels=labels.of_routing(name, part_of, object_labels)
+    )
+    if not has_gateway:
+        return _service(scope, metadata, picker), picker
     endpoint_picker = api.InferencePoolSpecEndpointPickerRef(
         kind="Service",
         name=picker.name,
@@ -53,15 +66,23 @@ def picked_pool(
     pool = api.InferencePool(
         scope,
         "pool",
-        metadata=ApiObjectMetadata(
-            name=name,
-            namespace=namespace,
-            labels=labels.of_routing(name, part_of, object_labels),
-        ),
+        metadata=metadata,
         spec=api.InferencePoolSpec(
-            selector=api.InferencePoolSpecSelector(match_labels={labels.SERVES: name}),
+            selector=api.InferencePoolSpecSelector(match_labels=selected),
             target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
             endpoint_picker_ref=endpoint_picker,
         ),
     )
     return pool, picker
+
+
+def _service(scope: Construct, metadata: ApiObjectMetadata, picker: EndpointPicker) -> ApiObject:
+    port = {"name": "http", "port": SERVICE_PORT, "targetPort": PROXY_PORT}
+    return manifest(
+        scope,
+        "service",
+        api_version="v1",
+        kind="Service",
+        metadata=metadata,
+        body={"spec": {"selector": {labels.PICKER: picker.name}, "ports": [port]}},
+    )

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
+from cdk8s_inference.gateways.policies import GATEWAY_GROUP, INFERENCE_GROUP, Backend
 from cdk8s_inference.imports import httproute as api
 from cdk8s_inference.platform import Gateway
 
 SERVICE_PORT = 80
 
-Backend = Literal["Service", "InferencePool"]
 
-_INFERENCE_GROUP = "inference.networking.k8s.io"
-
-
-def route_path(namespace: str, name: str) -> str:
-    """The path prefix under which the gateway serves a replica."""
-    return f"/{namespace}/{name}/"
+def route_path(namespace: str, name: str, gateway: Gateway) -> str:
+    """The path prefix under which a replica is served: the root of its own Service without one."""
+    return f"/{namespace}/{name}/" if gateway.provider.gateway_api else "/"
 
 
 def http_route(
@@ -36,7 +32,7 @@ def http_route(
     """A route from the replica's path prefix to the Service or InferencePool of its name."""
     path = api.HttpRouteSpecRulesMatchesPath(
         type=api.HttpRouteSpecRulesMatchesPathType.PATH_PREFIX,
-        value=route_path(namespace, name),
+        value=route_path(namespace, name, gateway),
     )
     rewrite = api.HttpRouteSpecRulesFiltersUrlRewrite(
         path=api.HttpRouteSpecRulesFiltersUrlRewritePath(
@@ -52,11 +48,10 @@ def http_route(
             )
         ],
         backend_refs=[_backend_ref(name, backend)],
-        # Envoy's default of 15 seconds cuts a longer answer off in the middle of its stream.
-        timeouts=api.HttpRouteSpecRulesTimeouts(request="0s"),
+        timeouts=_timeouts(gateway),
     )
     parent = api.HttpRouteSpecParentRefs(
-        group="gateway.networking.k8s.io",
+        group=GATEWAY_GROUP,
         kind="Gateway",
         namespace=gateway.namespace,
         name=gateway.name,
@@ -70,8 +65,15 @@ def http_route(
     )
 
 
+def _timeouts(gateway: Gateway) -> api.HttpRouteSpecRulesTimeouts | None:
+    if not gateway.provider.route_timeouts:
+        return None
+    # Envoy's default of 15 seconds cuts a longer answer off in the middle of its stream.
+    return api.HttpRouteSpecRulesTimeouts(request="0s")
+
+
 def _backend_ref(name: str, backend: Backend) -> api.HttpRouteSpecRulesBackendRefs:
     if backend == "InferencePool":
         # Without group and kind the name would silently mean a Service.
-        return api.HttpRouteSpecRulesBackendRefs(group=_INFERENCE_GROUP, kind=backend, name=name)
+        return api.HttpRouteSpecRulesBackendRefs(group=INFERENCE_GROUP, kind=backend, name=name)
     return api.HttpRouteSpecRulesBackendRefs(kind=backend, name=name, port=SERVICE_PORT)

@@ -14,8 +14,10 @@ from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.picker_fit import unified_misfits
-from cdk8s_inference.routing.route import SERVICE_PORT, http_route, route_path
+from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.route import SERVICE_PORT, route_path
 from cdk8s_inference.spec.connector import engine_runtime
 from cdk8s_inference.spec.document import engine_cursor
 from cdk8s_inference.spec.runtime import Runtime
@@ -37,7 +39,7 @@ class UnifiedRouting(Construct):
         path: The path prefix under which the gateway serves the engines.
         backend: The Service or the InferencePool.
         picker: The endpoint picker of a pool; None in front of a Service.
-        route: The HTTPRoute.
+        route: The HTTPRoute; None without a gateway.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class UnifiedRouting(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
+        _checked: bool = False,
     ) -> None:
         """Routes to the engines.
 
@@ -66,13 +69,16 @@ class UnifiedRouting(Construct):
             platform: The platform's choices: the gateway, and what fronts the engines.
 
         Raises:
-            InvalidInput: The picker's configuration is none for these engines.
+            InvalidInput: The picker's configuration is none for these engines, or the provider's
+                gateway asks no picker.
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
         names.require(name, gang=False)
         names.require_namespace(namespace)
         platform = platform or Platform()
+        if platform.unified_mode == "picker":
+            require_provider(platform, disaggregated=False, warn=not _checked)
         listening = {engine.name: engine.ports for engine in engines}
         if len(set(listening.values())) != 1:
             found = {
@@ -100,7 +106,7 @@ class UnifiedRouting(Construct):
         )
         self.name = name
         self.namespace = namespace
-        self.path = route_path(namespace, name)
+        self.path = route_path(namespace, name, platform.gateway)
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
         own_labels = labels.of_routing(name, part_of, object_labels)
@@ -131,13 +137,13 @@ class UnifiedRouting(Construct):
                 object_labels=object_labels,
                 platform=platform,
             )
-        self.route = http_route(
+        self.route = gateway_route(
             self,
             "route",
             name=name,
             namespace=namespace,
             labels=own_labels,
-            gateway=platform.gateway,
+            platform=platform,
             backend="Service" if platform.unified_mode == "service" else "InferencePool",
         )
 

@@ -8,7 +8,19 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from cdk8s_inference.spec import model_deployment as document
-from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar, Role, Stage
+from cdk8s_inference.spec.model_deployment import (
+    Container,
+    DeviceRequest,
+    EnvVar,
+    ImagePullSecret,
+    NodeSelector,
+    PodMetadata,
+    PodSpec,
+    PodTemplate,
+    Role,
+    Stage,
+    WorkerSettings,
+)
 
 MOST_RANKS = 8
 """An InferencePool has at most eight target ports."""
@@ -60,23 +72,23 @@ class Member(document.Member):
             resources: What it gets of device plugins.
             nodes: Pods of a Worker; leave it out elsewhere.
         """
-        said = document.Member.of(
-            role,
+        metadata = PodMetadata(labels=labels, annotations=annotations)
+        secrets = [ImagePullSecret(name=name) for name in image_pull_secrets]
+        container = Container(
+            name="engine",
             image=image,
-            command=command,
-            args=args,
-            env=env,
-            devices=devices,
-            nodes=nodes,
-            labels=labels,
-            annotations=annotations,
-            image_pull_secrets=image_pull_secrets,
+            command=None if command is None else list(command),
+            args=None if args is None else list(args),
+            env=None if env is None else list(env),
         )
         return cls(
             role=role,
-            node_selector=said.node_selector,
-            worker=said.worker,
-            template=said.template,
+            node_selector=NodeSelector(devices=list(devices)) if devices else None,
+            worker=None if nodes is None else WorkerSettings(nodes=nodes),
+            template=PodTemplate(
+                metadata=metadata if labels or annotations else None,
+                spec=PodSpec(containers=[container], image_pull_secrets=secrets or None),
+            ),
             resources=dict(resources) if resources else None,
         )
 

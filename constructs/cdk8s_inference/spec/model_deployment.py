@@ -254,45 +254,6 @@ class Member(Model):
     worker: WorkerSettings | None = None
     template: PodTemplate
 
-    @classmethod
-    def of(
-        cls,
-        role: Role,
-        *,
-        image: str,
-        command: Sequence[str] | None = None,
-        args: Sequence[str] | None = None,
-        env: Sequence[EnvVar] | None = None,
-        devices: Sequence[DeviceRequest] = (),
-        nodes: int | None = None,
-        labels: dict[str, str] | None = None,
-        annotations: dict[str, str] | None = None,
-        image_pull_secrets: Sequence[str] = (),
-    ) -> Member:
-        """A member from what usually differs: its container, its devices, its metadata.
-
-        Args:
-            nodes: Pods of a Worker; leave it out elsewhere.
-        """
-        metadata = PodMetadata(labels=labels, annotations=annotations)
-        secrets = [ImagePullSecret(name=name) for name in image_pull_secrets]
-        container = Container(
-            name="engine",
-            image=image,
-            command=None if command is None else list(command),
-            args=None if args is None else list(args),
-            env=None if env is None else list(env),
-        )
-        return cls(
-            role=role,
-            node_selector=NodeSelector(devices=list(devices)) if devices else None,
-            worker=None if nodes is None else WorkerSettings(nodes=nodes),
-            template=PodTemplate(
-                metadata=metadata if labels or annotations else None,
-                spec=PodSpec(containers=[container], image_pull_secrets=secrets or None),
-            ),
-        )
-
     @property
     def device_resources(self) -> Mapping[str, int]:
         """What each pod gets of device plugins: nothing that a document could say."""
@@ -318,25 +279,6 @@ class Engine(Model):
     copies: Annotated[int, Field(ge=1, le=64)] = 1
     phase: Phase | None = None
     members: Annotated[list[Member], Field(min_length=1, max_length=2)]
-
-    @classmethod
-    def standalone(
-        cls,
-        name: str,
-        *,
-        image: str,
-        devices: Sequence[DeviceRequest],
-        command: Sequence[str] | None = None,
-        args: Sequence[str] | None = None,
-        env: Sequence[EnvVar] | None = None,
-        phase: Phase | None = None,
-        copies: int = 1,
-    ) -> Engine:
-        """An engine of one pod a copy, the usual case; see :class:`Member` for the rest."""
-        member = Member.of(
-            "Standalone", image=image, command=command, args=args, env=env, devices=devices
-        )
-        return cls(name=name, phase=phase, copies=copies, members=[member])
 
     @property
     def stage(self) -> Stage | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from cdk8s_inference import labels
 from cdk8s_inference.findings import Finding, Path, Severity, field_path, shown
+from cdk8s_inference.gateways.fit import misfits
 from cdk8s_inference.names import PICKER_SUFFIX
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.cursor import Cursor
@@ -373,16 +374,21 @@ def _has_picker(replica: Cursor, platform: Platform) -> bool:
 
 
 def _failure_mode(replica: Cursor, platform: Platform) -> Iterator[Placed]:
-    if _has_picker(replica, platform) and platform.picker.failure_mode == "FailOpen":
+    provider, failure_mode = platform.gateway.provider, platform.picker.failure_mode
+    if not _has_picker(replica, platform):
+        return
+    disaggregated = _mode(replica) == "PrefillDecode"
+    for finding in misfits(platform, disaggregated=disaggregated):
+        yield finding, ()
+    if failure_mode == "FailOpen" and failure_mode in provider.failure_modes:
         yield (
             Finding(
                 "W301",
                 "warning",
                 "",
-                "the pool's failureMode is FailOpen: without a picker, gateways that heed it send "
-                "requests to any of its pods, prefill pods included, and Envoy AI Gateway refuses "
-                "them all the same",
-                "leave PickerOptions.failure_mode at FailClose, or know what your gateway does",
+                f"the pool's failureMode is FailOpen: without a picker, {provider} sends requests "
+                "to any of its pods, prefill pods included",
+                "leave PickerOptions.failure_mode at FailClose, or accept that",
             ),
             (),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from cdk8s_inference.gateways.provider import ProxyMetrics
 from cdk8s_inference.releases.crds import Project, crds_of
 from cdk8s_inference.releases.stack import nearest
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
@@ -25,6 +27,11 @@ PARTS: Mapping[ComponentName, str] = {
     "ai-gateway-crds": "ai_gateway",
     "ai-gateway": "ai_gateway",
     "envoy-gateway": "envoy_gateway",
+    "istio-base": "istio",
+    "istiod": "istio",
+    "agentgateway-crds": "agentgateway",
+    "agentgateway": "agentgateway",
+    "nginx-gateway-fabric": "nginx_gateway_fabric",
     "kube-prometheus-stack": "prometheus",
     "node-feature-discovery": "node_feature_discovery",
     "dra-driver-nvidia-gpu": "nvidia_dra_driver",
@@ -35,6 +42,9 @@ PARTS: Mapping[ComponentName, str] = {
 NEEDS: Mapping[ComponentName, tuple[ComponentName, ...]] = {
     "ai-gateway": ("ai-gateway-crds", "envoy-gateway", "gateway-api", "inference-extension"),
     "envoy-gateway": ("gateway-api",),
+    "istiod": ("istio-base", "gateway-api", "inference-extension"),
+    "agentgateway": ("agentgateway-crds", "gateway-api", "inference-extension"),
+    "nginx-gateway-fabric": ("gateway-api", "inference-extension"),
     # The driver's pods run on the nodes that it labels; without a label, claims wait for ever.
     "dra-driver-nvidia-gpu": ("node-feature-discovery",),
     "nvidia-device-plugin": ("node-feature-discovery",),
@@ -44,7 +54,6 @@ NEEDS: Mapping[ComponentName, tuple[ComponentName, ...]] = {
 GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 
 _EXTENSION_PORT = 1063
-_STATS_PORT = 19001
 _GPU_TAINT = "nvidia.com/gpu"
 
 _PROJECTS: Mapping[ComponentName, Project] = {
@@ -84,6 +93,11 @@ _CHARTS: Mapping[ComponentName, tuple[str, str]] = {
     "ai-gateway-crds": ("oci://docker.io/envoyproxy", "ai-gateway-crds-helm"),
     "ai-gateway": ("oci://docker.io/envoyproxy", "ai-gateway-helm"),
     "envoy-gateway": ("oci://docker.io/envoyproxy", "gateway-helm"),
+    "istio-base": ("https://istio-release.storage.googleapis.com/charts", "base"),
+    "istiod": ("https://istio-release.storage.googleapis.com/charts", "istiod"),
+    "agentgateway-crds": ("oci://cr.agentgateway.dev/charts", "agentgateway-crds"),
+    "agentgateway": ("oci://cr.agentgateway.dev/charts", "agentgateway"),
+    "nginx-gateway-fabric": ("oci://ghcr.io/nginx/charts", "nginx-gateway-fabric"),
     "kube-prometheus-stack": (
         "https://prometheus-community.github.io/helm-charts",
         "kube-prometheus-stack",
@@ -116,9 +130,8 @@ def _after(name: ComponentName, props: StackProps) -> tuple[str, ...]:
         # It watches InferencePools from its start on, and asks the AI Gateway about each change:
         # with none to answer, Envoy gets no listener, although the routes are accepted (seen run).
         return ("gateway-api", "inference-extension", "ai-gateway")
-    if name in ("dra-driver-nvidia-gpu", "nvidia-device-plugin"):
-        return ("node-feature-discovery",)
-    return ()
+    # The others start with what they need.
+    return NEEDS.get(name, ())
 
 
 def _own_values(name: ComponentName, props: StackProps) -> dict[str, Any]:
@@ -128,8 +141,15 @@ def _own_values(name: ComponentName, props: StackProps) -> dict[str, Any]:
         return _ai_gateway(props)
     if name == "envoy-gateway":
         return _envoy_gateway(props)
+    if name in ("istio-base", "istiod"):
+        return _istio(name, props)
+    if name == "agentgateway":
+        chosen = {} if props.gateway_class is None else {"gatewayClassName": props.gateway_class}
+        return {"inferenceExtension": {"enabled": True}, **chosen}
+    if name == "nginx-gateway-fabric":
+        return _nginx(props.gateway_class)
     if name == "kube-prometheus-stack" and props.monitoring is not None:
-        return _prometheus(props.monitoring, props.namespace("envoy-gateway"))
+        return _prometheus(props.monitoring, props)
     if name == "node-feature-discovery":
         # Else a tainted GPU node gets no labels, its driver no pod, and its claims no device.
         return {"worker": {"tolerations": [{"key": _GPU_TAINT, "operator": "Exists"}]}}
@@ -214,25 +234,28 @@ def _ai_gateway_service(controller: Mapping[str, Any]) -> str:
     return name[:63].removesuffix("-")
 
 
-def _prometheus(monitoring: Monitoring, proxies: str) -> dict[str, Any]:
-    label = "__meta_kubernetes_pod_label_app_kubernetes_io_"
-    keep = [
-        {"action": "keep", "source_labels": [f"{label}managed_by"], "regex": "envoy-gateway"},
-        {"action": "keep", "source_labels": [f"{label}component"], "regex": "proxy"},
-        {
-            "action": "keep",
-            "source_labels": ["__meta_kubernetes_pod_container_port_number"],
-            "regex": str(_STATS_PORT),
-        },
-        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-        {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-    ]
-    job = {
-        "job_name": "envoy-gateway-proxies",
-        "metrics_path": "/stats/prometheus",
-        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [proxies]}}],
-        "relabel_configs": keep,
+def _istio(name: ComponentName, props: StackProps) -> dict[str, Any]:
+    place: dict[str, Any] = {}
+    if props.namespace("istiod") != NAMESPACES["istiod"]:
+        place = {"global": {"istioNamespace": props.namespace("istiod")}}
+    if name == "istio-base":
+        return place
+    # Without it istiod takes a route to an InferencePool for one to an unknown kind.
+    return {**place, "env": {"ENABLE_GATEWAY_API_INFERENCE_EXTENSION": "true"}}
+
+
+def _nginx(gateway_class: str | None) -> dict[str, Any]:
+    chosen = {} if gateway_class is None else {"gatewayClassName": gateway_class}
+    return {
+        "nginxGateway": {"gwAPIInferenceExtension": {"enable": True}, **chosen},
+        # With Local, the default, some clouds' load balancers find no healthy node.
+        "nginx": {"service": {"externalTrafficPolicy": "Cluster"}},
     }
+
+
+def _prometheus(monitoring: Monitoring, props: StackProps) -> dict[str, Any]:
+    metrics = props.provider.metrics
+    jobs = [] if metrics is None else [_proxies_job(metrics, props)]
     return {
         "alertmanager": {"enabled": monitoring.alertmanager},
         "grafana": {"enabled": monitoring.grafana},
@@ -241,9 +264,38 @@ def _prometheus(monitoring: Monitoring, proxies: str) -> dict[str, Any]:
                 # Else Prometheus takes only the monitors that carry this chart's own labels.
                 "podMonitorSelectorNilUsesHelmValues": False,
                 "serviceMonitorSelectorNilUsesHelmValues": False,
-                "additionalScrapeConfigs": [job],
+                **({"additionalScrapeConfigs": jobs} if jobs else {}),
             }
         },
+    }
+
+
+def _proxies_job(metrics: ProxyMetrics, props: StackProps) -> dict[str, Any]:
+    namespace = props.gateway.namespace
+    if metrics.component is not None:
+        namespace = props.namespace(cast(ComponentName, metrics.component))
+    keep = [
+        {
+            "action": "keep",
+            "source_labels": [f"__meta_kubernetes_pod_label_{re.sub(r'[^a-zA-Z0-9_]', '_', key)}"],
+            "regex": value.format(gateway=props.gateway.name),
+        }
+        for key, value in metrics.labels.items()
+    ]
+    return {
+        "job_name": "gateway-proxies",
+        "metrics_path": metrics.path,
+        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [namespace]}}],
+        "relabel_configs": [
+            *keep,
+            {
+                "action": "keep",
+                "source_labels": ["__meta_kubernetes_pod_container_port_number"],
+                "regex": str(metrics.port),
+            },
+            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
+            {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
+        ],
     }
 
 

@@ -39,6 +39,7 @@ def read_stack(
 
 def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: bool) -> StackProps:
     spec = document.spec
+    given = spec.gateway.model_fields_set
     listeners = [
         Listener(listener.name, listener.port, listener.protocol)
         for listener in spec.gateway.listeners or ()
@@ -47,7 +48,8 @@ def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: boo
         # The document says nothing of the others.
         versions=replace(STACK_MODELPLANE, **spec.versions.model_dump(by_alias=False)),
         gateway=gateway,
-        gateway_class=spec.gateway.class_name,
+        # Envoy Gateway's is the document's default; another gateway has its own.
+        gateway_class=spec.gateway.class_name if "class_name" in given else None,
         listeners=listeners or (Listener.http(),),
         devices=DraDriver(spec.nvidia_driver_root),
         allow_untested=allow_untested,

@@ -1,31 +1,45 @@
-"""The inference gateway's objects: GatewayClass, EnvoyProxy, Gateway."""
+"""The inference gateway's objects: its Gateway, and the class where that is the stack's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from cdk8s_inference.platform import Gateway
 from cdk8s_inference.stack.catalog import GATEWAY_CONTROLLER
 from cdk8s_inference.stack.component import Manifest
-from cdk8s_inference.stack.listener import Listener
-from cdk8s_inference.stack.options import Issuer
+from cdk8s_inference.stack.props import StackProps
 
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
 
 
-def gateway_objects(
-    gateway: Gateway,
-    *,
-    class_name: str,
-    listeners: Sequence[Listener],
-    issuer: Issuer | None,
-    proxy_namespace: str,
-) -> list[Manifest]:
-    """The objects, each after those it refers to."""
+def gateway_objects(props: StackProps) -> list[Manifest]:
+    """The objects, each after those it refers to; none without a Gateway."""
+    if not props.provider.gateway_api:
+        return []
+    objects = [_gateway(props)]
+    if props.provider.controller == "envoy-gateway":
+        # Every other controller makes its class itself.
+        objects[:0] = _envoy_class(props)
+    return objects
+
+
+def _gateway(props: StackProps) -> Manifest:
+    gateway, issuer = props.gateway, props.issuer
+    annotations = {"annotations": {issuer.annotation: issuer.name}} if issuer else {}
+    return {
+        "apiVersion": _GATEWAY_API,
+        "kind": "Gateway",
+        "metadata": {"name": gateway.name, "namespace": gateway.namespace, **annotations},
+        "spec": {
+            "gatewayClassName": props.class_name,
+            "listeners": [listener.spec() for listener in props.listeners],
+        },
+    }
+
+
+def _envoy_class(props: StackProps) -> list[Manifest]:
+    metadata = {"name": props.class_name, "namespace": props.namespace("envoy-gateway")}
     proxy = {
         "apiVersion": "gateway.envoyproxy.io/v1alpha1",
         "kind": "EnvoyProxy",
-        "metadata": {"name": class_name, "namespace": proxy_namespace},
+        "metadata": metadata,
         "spec": {
             "provider": {
                 "type": "Kubernetes",
@@ -37,28 +51,14 @@ def gateway_objects(
     gateway_class = {
         "apiVersion": _GATEWAY_API,
         "kind": "GatewayClass",
-        "metadata": {"name": class_name},
+        "metadata": {"name": props.class_name},
         "spec": {
             "controllerName": GATEWAY_CONTROLLER,
             "parametersRef": {
                 "group": "gateway.envoyproxy.io",
                 "kind": "EnvoyProxy",
-                "name": class_name,
-                "namespace": proxy_namespace,
+                **metadata,
             },
         },
     }
-    annotations = {"annotations": {issuer.annotation: issuer.name}} if issuer else {}
-    return [
-        proxy,
-        gateway_class,
-        {
-            "apiVersion": _GATEWAY_API,
-            "kind": "Gateway",
-            "metadata": {"name": gateway.name, "namespace": gateway.namespace, **annotations},
-            "spec": {
-                "gatewayClassName": class_name,
-                "listeners": [listener.spec() for listener in listeners],
-            },
-        },
-    ]
+    return [proxy, gateway_class]

@@ -16,38 +16,32 @@ from cdk8s_inference.stack.props import StackProps
 def plan(props: StackProps) -> Plan:
     """What the stack consists of; the props keep every rule of :mod:`~.rules`."""
     own = [
-        replace(component, manifests=[_labelled(manifest) for manifest in component.manifests])
+        replace(
+            component, manifests=[_labelled(entry, component.name) for entry in component.manifests]
+        )
         for component in catalog(props)
     ]
     components = [*own, *props.extra]
     # CRDs are all in the foundation: a component with nothing else holds up nothing.
     beyond_crds = [component for component in components if component.chart or component.manifests]
     crds = [crd for component in components for crd in component.crds]
-    gateway = gateway_objects(
-        props.gateway,
-        class_name=props.gateway_class,
-        listeners=props.listeners,
-        issuer=props.issuer,
-        proxy_namespace=props.namespace("envoy-gateway"),
-    )
     return Plan(
-        foundation=[*crds, *map(_labelled, _namespaces(components, props.gateway.namespace))],
+        foundation=[*crds, *(_namespace(name) for name in _namespaces(components, props))],
         stages=stages(beyond_crds),
-        gateway=[_labelled(manifest) for manifest in gateway],
+        gateway=[_labelled(entry, "inference-gateway") for entry in gateway_objects(props)],
     )
 
 
-def _namespaces(components: Iterable[Component], gateway: str) -> list[Manifest]:
+def _namespaces(components: Iterable[Component], props: StackProps) -> list[str]:
     names = {component.namespace for component in components if component.namespace}
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        for name in sorted({*names, gateway})
-    ]
+    if props.provider.gateway_api:
+        names.add(props.gateway.namespace)
+    return sorted({*names, *props.model_namespaces})
 
 
-def _labelled(manifest: Manifest) -> Manifest:
-    own = {
-        "app.kubernetes.io/managed-by": labels.MANAGED_BY,
-        "app.kubernetes.io/part-of": "serving-stack",
-    }
-    return merge(manifest, {"metadata": {"labels": own}})
+def _namespace(name: str) -> Manifest:
+    return _labelled({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, name)
+
+
+def _labelled(manifest: Manifest, name: str) -> Manifest:
+    return merge(manifest, {"metadata": {"labels": labels.of_stack(name)}})

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, GatewayProvider
 from cdk8s_inference.platform import Gateway
-from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
+from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions, number
 from cdk8s_inference.stack.component import Component, merge
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
@@ -20,6 +21,11 @@ ComponentName = Literal[
     "ai-gateway-crds",
     "ai-gateway",
     "envoy-gateway",
+    "istio-base",
+    "istiod",
+    "agentgateway-crds",
+    "agentgateway",
+    "nginx-gateway-fabric",
     "kube-prometheus-stack",
     "node-feature-discovery",
     "dra-driver-nvidia-gpu",
@@ -33,6 +39,11 @@ NAMESPACES: Mapping[ComponentName, str] = {
     "ai-gateway-crds": "envoy-ai-gateway-system",
     "ai-gateway": "envoy-ai-gateway-system",
     "envoy-gateway": "envoy-gateway-system",
+    "istio-base": "istio-system",
+    "istiod": "istio-system",
+    "agentgateway-crds": "agentgateway-system",
+    "agentgateway": "agentgateway-system",
+    "nginx-gateway-fabric": "nginx-gateway",
     "kube-prometheus-stack": "monitoring",
     "node-feature-discovery": "node-feature-discovery",
     "dra-driver-nvidia-gpu": "dra-driver-nvidia-gpu",
@@ -47,7 +58,7 @@ class StackProps:
 
     versions: StackVersions = STACK_NEWEST
     gateway: Gateway = Gateway()
-    gateway_class: str = "envoy"
+    gateway_class: str | None = None
     listeners: Sequence[Listener] = (Listener.http(),)
     issuer: Issuer | None = None
     devices: DraDriver | DevicePlugin | None = DraDriver()
@@ -57,13 +68,18 @@ class StackProps:
     namespaces: Mapping[ComponentName, str] = field(default_factory=dict)
     values: Mapping[ComponentName, Mapping[str, Any]] = field(default_factory=dict)
     extra: Sequence[Component] = ()
+    model_namespaces: Collection[str] = ()
     kubernetes: str | None = None
     allow_untested: bool = False
 
     @property
     def installed(self) -> tuple[ComponentName, ...]:
         """Names of the components of the catalog that the stack installs."""
-        out = {*self.present, *self.without}
+        out = {*self.present, *self.without, *self.provided}
+        of_gateways = {name for each in GATEWAY_PROVIDERS.values() for name in each.components}
+        out |= of_gateways - {*self.provider.components}
+        if not self.provider.gateway_api:
+            out |= {"gateway-api", "inference-extension"}
         if self.monitoring is None:
             out.add("kube-prometheus-stack")
         if not isinstance(self.devices, DraDriver):
@@ -72,9 +88,30 @@ class StackProps:
             out.add("nvidia-device-plugin")
         return tuple(name for name in COMPONENT_NAMES if name not in out)
 
-    def has(self, component: ComponentName) -> bool:
+    @property
+    def provider(self) -> GatewayProvider:
+        """What implements the gateway."""
+        return self.gateway.provider
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """Names of the components that the provider's clusters of this release have."""
+        return frozenset(
+            part.component
+            for part in self.provider.provided
+            if self.kubernetes is None
+            or part.since is None
+            or number(self.kubernetes) >= number(part.since)
+        )
+
+    @property
+    def class_name(self) -> str | None:
+        """The Gateway's class."""
+        return self.gateway_class or self.provider.class_name
+
+    def has(self, component: str) -> bool:
         """Whether the cluster will have a component, from the stack or from elsewhere."""
-        return component in self.present or component in self.installed
+        return component in {*self.present, *self.provided, *self.installed}
 
     def namespace(self, component: ComponentName) -> str:
         """The namespace of a component that has a chart."""

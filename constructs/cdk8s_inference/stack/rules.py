@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.releases.stack import misfits
 from cdk8s_inference.stack.catalog import NEEDS, PARTS
 from cdk8s_inference.stack.component import stages
+from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver
 from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentName, StackProps
 
@@ -36,6 +38,8 @@ def violations(props: StackProps) -> list[Placed]:
         *_extra_components(props),
         *_listeners(props),
         *_names(props),
+        *_gateway_class(props),
+        *_no_gateway(props),
         *_driver_root(props),
     ]
 
@@ -83,13 +87,12 @@ def _left_out_and_present(props: StackProps) -> Iterator[Placed]:
 
 
 def _missing_needs(props: StackProps) -> Iterator[Placed]:
-    gateway: list[tuple[str, ComponentName]] = [
-        ("the gateway", "gateway-api"),
-        ("the gateway", "envoy-gateway"),
-    ]
+    gateway = ["gateway-api"] if props.provider.gateway_api else []
+    if props.provider.controller is not None:
+        gateway.append(props.provider.controller)
     # A component that the cluster has was installed with what it needs, but for the gateway's.
     others = [(name, need) for name in props.installed for need in NEEDS.get(name, ())]
-    for who, need in [*gateway, *others]:
+    for who, need in [*(("the gateway", name) for name in gateway), *others]:
         if not props.has(need):
             yield _error(
                 "S103",
@@ -251,12 +254,63 @@ def _names(props: StackProps) -> Iterator[Placed]:
                 f"{namespace!r} is no namespace's name",
                 "use at most 63 lower case letters, digits and '-', edged by letters or digits",
             )
-    if not _SUBDOMAIN.fullmatch(props.gateway_class):
+    for index, namespace in enumerate(props.model_namespaces):
+        if not _LABEL.fullmatch(namespace):
+            yield _error(
+                "S107",
+                ("model_namespaces", index),
+                f"{namespace!r} is no namespace's name",
+                "use at most 63 lower case letters, digits and '-', edged by letters or digits",
+            )
+    if props.gateway_class is not None and not _SUBDOMAIN.fullmatch(props.gateway_class):
         yield _error(
             "S107",
             ("gateway_class",),
             f"{props.gateway_class!r} is malformed",
             "use lower case letters, digits, '-' and '.', edged by letters or digits",
+        )
+
+
+def _gateway_class(props: StackProps) -> Iterator[Placed]:
+    provider, name = props.provider, props.class_name
+    if not provider.gateway_api:
+        return
+    if name is None:
+        yield _error(
+            "S110",
+            ("gateway_class",),
+            f"{provider} has no usual GatewayClass",
+            "name the one of its controller",
+        )
+        return
+    others = [other for other in GATEWAY_PROVIDERS.values() if other.owns_class(name)]
+    if provider.owns_class(name) or (provider.class_is_chosen and not others):
+        return
+    whose = f"is {others[0].title}'s" if others else "is none of its classes"
+    usual = f"leave it out for {provider.class_name!r}" if provider.class_name else "name another"
+    instead = f", or take the provider {others[0].name}" if others else ""
+    yield _error(
+        "S110",
+        ("gateway_class",),
+        f"the gateway is {provider}, and GatewayClass {name!r} {whose}",
+        f"{usual}{instead}",
+    )
+
+
+def _no_gateway(props: StackProps) -> Iterator[Placed]:
+    if props.provider.gateway_api:
+        return
+    given = {
+        "gateway_class": props.gateway_class is not None,
+        "listeners": tuple(props.listeners) != (Listener.http(),),
+        "issuer": props.issuer is not None,
+    }
+    for argument in (name for name, is_given in given.items() if is_given):
+        yield _error(
+            "S111",
+            (argument,),
+            f"{props.provider.name}: there is no gateway, which {argument} is about",
+            "remove it, or choose another provider",
         )
 
 

@@ -51,7 +51,7 @@ class ServingStack(Chart):
         versions: StackVersions = STACK_NEWEST,
         delivery: Delivery | None = None,
         gateway: Gateway | None = None,
-        gateway_class: str = "envoy",
+        gateway_class: str | None = None,
         listeners: Sequence[Listener] = (Listener.http(),),
         issuer: Issuer | None = None,
         devices: DraDriver | DevicePlugin | None = DraDriver(),
@@ -61,6 +61,7 @@ class ServingStack(Chart):
         namespaces: Mapping[ComponentName, str] | None = None,
         values: Mapping[ComponentName, Mapping[str, Any]] | None = None,
         extra: Sequence[Component] = (),
+        model_namespaces: Collection[str] = (),
         kubernetes: str | None = None,
         allow_untested: bool = False,
         _checked: Sequence[Finding] | None = None,
@@ -70,8 +71,9 @@ class ServingStack(Chart):
         Args:
             versions: The release of each part; ``dataclasses.replace`` pins one.
             delivery: The tool that installs the charts; default :class:`Flux`.
-            gateway: Namespace and name of the Gateway.
-            gateway_class: Name of the GatewayClass, and of its EnvoyProxy.
+            gateway: Namespace, name and provider of the Gateway.
+            gateway_class: Name of the GatewayClass, and of an EnvoyProxy; default the provider's
+                usual one.
             listeners: Where the gateway takes connections; default HTTP on port 80.
             issuer: Has cert-manager issue the listeners' certificates.
             devices: What serves GPUs; None where the cluster does that itself.
@@ -81,6 +83,7 @@ class ServingStack(Chart):
             namespaces: Other namespaces than the usual, by component.
             values: Values over those that the stack sets, by component, merged as Helm does.
             extra: Further components.
+            model_namespaces: Namespaces for model deployments, made with the components' own.
             kubernetes: The cluster's release, such as ``1.34``: the versions must suit it.
             allow_untested: Composes a combination of releases that is not known to work, with a
                 warning. A release whose CRDs are not known gets those of the nearest that is.
@@ -102,6 +105,7 @@ class ServingStack(Chart):
             namespaces=namespaces or {},
             values=values or {},
             extra=extra,
+            model_namespaces=model_namespaces,
             kubernetes=kubernetes,
             allow_untested=allow_untested,
         )

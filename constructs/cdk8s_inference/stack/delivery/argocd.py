@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdk8s_inference import labels
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest, merge
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -47,7 +48,11 @@ class ArgoCD(Delivery):
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
-            "metadata": {"name": component.name, "namespace": self.namespace},
+            "metadata": {
+                "name": component.name,
+                "namespace": self.namespace,
+                "labels": labels.of_stack(component.name),
+            },
             "spec": {
                 "project": self.project,
                 "destination": {"server": self.server, "namespace": component.namespace},

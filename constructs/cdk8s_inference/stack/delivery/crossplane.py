@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference import names
+from cdk8s_inference import labels, names
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -81,7 +81,7 @@ class Crossplane(Delivery):
         if component.values:
             parameters["values"] = component.values
         metadata = {
-            **self._metadata(f"{self.prefix}-{component.name}"),
+            **self._metadata(f"{self.prefix}-{component.name}", component.name),
             "annotations": {_EXTERNAL_NAME: component.name},
         }
         return {
@@ -108,7 +108,7 @@ class Crossplane(Delivery):
         return {
             "apiVersion": self._object_version,
             "kind": "Object",
-            "metadata": self._metadata(self._name(manifest)),
+            "metadata": self._metadata(self._name(manifest), _part(manifest)),
             "spec": spec,
         }
 
@@ -130,8 +130,8 @@ class Crossplane(Delivery):
     def _place(self) -> dict[str, str]:
         return {} if self.namespace is None else {"namespace": self.namespace}
 
-    def _metadata(self, name: str) -> dict[str, Any]:
-        return {"name": name, **self._place}
+    def _metadata(self, name: str, of: str) -> dict[str, Any]:
+        return {"name": name, **self._place, "labels": labels.of_stack(of)}
 
     def _config(self, name: str) -> dict[str, str]:
         kind = {} if self.namespace is None else {"kind": "ClusterProviderConfig"}
@@ -144,6 +144,12 @@ class Crossplane(Delivery):
             "name": name,
             **self._place,
         }
+
+
+def _part(manifest: Manifest) -> str:
+    """What of the stack an object belongs to, as its own label says; CRDs have none."""
+    name: str = manifest["metadata"].get("labels", {}).get(labels.NAME, labels.SERVING_STACK)
+    return name if len(name) <= names.LABEL_LIMIT else labels.SERVING_STACK
 
 
 def _needs(manifest: Manifest, ours: Iterable[Manifest]) -> list[Manifest]:

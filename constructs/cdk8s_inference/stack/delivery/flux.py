@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cdk8s_inference import labels
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -37,7 +38,11 @@ class Flux(Delivery):
     def _release(
         self, component: Component, chart: HelmChart, releases: set[str]
     ) -> Iterator[Manifest]:
-        metadata = {"name": component.name, "namespace": self.namespace}
+        metadata = {
+            "name": component.name,
+            "namespace": self.namespace,
+            "labels": labels.of_stack(component.name),
+        }
         if chart.is_oci:
             yield {
                 "apiVersion": "source.toolkit.fluxcd.io/v1",

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from cdk8s_inference import labels
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -45,7 +46,11 @@ class K3s(Delivery):
         return {
             "apiVersion": "helm.cattle.io/v1",
             "kind": "HelmChart",
-            "metadata": {"name": component.name, "namespace": self.namespace},
+            "metadata": {
+                "name": component.name,
+                "namespace": self.namespace,
+                "labels": labels.of_stack(component.name),
+            },
             "spec": spec,
         }
 
