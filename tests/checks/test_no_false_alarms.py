@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from cdk8s_inference import App, ModelDeployment, Platform
+from cdk8s_inference import (
+    App,
+    Gateway,
+    GatewayProvider,
+    ModelDeployment,
+    Platform,
+    RouterRelease,
+)
 from cdk8s_inference.checks import check
 from cdk8s_inference.findings import Finding, errors
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.spec.source import Document, read
 from tests.checks.rendered import found, rendered
@@ -68,11 +76,27 @@ def test_snapshots(path: Path) -> None:
 
 @pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_shapes(shape: str, release: object) -> None:
-    from cdk8s_inference import RouterRelease
-
-    assert isinstance(release, RouterRelease)
+def test_shapes(shape: str, release: RouterRelease) -> None:
     findings = found(rendered(shape, release))
+    assert errors(findings) == []
+    assert loud(findings) == []
+
+
+@pytest.mark.parametrize(
+    "provider", [each for each in GATEWAY_PROVIDERS.values() if each.picker_headers], ids=str
+)
+def test_gateways(provider: GatewayProvider) -> None:
+    engines, _ = SHAPES["vllm"]
+    chart = ModelDeployment(
+        App(),
+        "it",
+        name="it",
+        namespace="ml-team",
+        engines=engines,
+        serving_mode="PrefillDecode",
+        platform=Platform(gateway=Gateway(provider=provider)),
+    )
+    findings = chart.check()
     assert errors(findings) == []
     assert loud(findings) == []
 

@@ -130,6 +130,13 @@ TITLES: Mapping[str, str] = {
     "S107": "A namespace or class has a malformed name",
     "S108": "The driver's root is no absolute path",
     "S109": "An object is composed twice",
+    "S110": "The GatewayClass does not go with the gateway's implementation",
+    "S111": "Something is said of a gateway that there is not",
+    # A gateway that cannot do what is asked of it.
+    "G101": "The gateway routes to Services alone, and asks no picker",
+    "G102": "The gateway drops the header that names a prefill pod",
+    "G103": "The gateway does not honor the pool's failureMode",
+    "G104": "The sidecar would look up a pool that there is not",
     # A check itself.
     "T001": "Something was not read, so that rules about it say nothing",
     "T002": "A waiver waives nothing",

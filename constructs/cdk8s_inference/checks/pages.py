@@ -24,6 +24,7 @@ _FAMILIES = {
     "W1": "Engines that cannot hand over",
     "W2": "Engines and pools that do not fit",
     "W3": "Pools",
+    "G1": "Gateways",
     "D0": "Files and documents",
     "D1": "ModelDeployments that cannot be composed",
     "D2": "ModelDeployments that work otherwise than they look",

@@ -226,6 +226,8 @@ def may_not_read_all(topology: Topology) -> Iterator[Breach]:
 
 
 def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Breach]:
+    if "endpoint-selector" in picker.flags:
+        needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
     account = picker.pods.at.at("spec", "serviceAccountName")
     name, namespace = account.text or "default", picker.object.namespace
     kinds = ("Role", "RoleBinding", "ClusterRoleBinding")

@@ -431,6 +431,8 @@ def gang_agrees(topology: Topology) -> Iterator[Breach]:
                 f"followers run {other.image.value!r}, the leader {one.image.value!r}",
                 one.image,
             )
+        if follower.model is None and other.flag(*_SHARED) is None:
+            continue  # It joins by Ray, which tells it everything.
         for flag in _SHARED:
             here, there = one.flag(flag), other.flag(flag)
             if (here and here.value) != (there and there.value):
@@ -441,12 +443,9 @@ def gang_agrees(topology: Topology) -> Iterator[Breach]:
                     here or one.here,
                 )
         loaded, theirs = leader.model, follower.model
-        if (loaded and loaded.value) != (theirs and theirs.value):
+        if loaded is not None and theirs is not None and loaded.value != theirs.value:
             yield Breach(
-                theirs or other.here,
-                f"followers load {theirs.value if theirs else 'nothing'}, the leader "
-                f"{loaded.value if loaded else 'nothing'}",
-                loaded or one.here,
+                theirs, f"followers load {theirs.value!r}, the leader {loaded.value!r}", loaded
             )
 
 
