@@ -245,9 +245,9 @@ class ModelDeployment(Chart):
         ]
 
     def to_json(self) -> list[Any]:
-        """The objects as they are applied; this deployment's errors are refused as by ``synth``."""
+        """The objects as they are now. Only ``synth`` refuses errors: :meth:`check` tells them."""
         global _rendering
-        before, _rendering = _rendering, self
+        before, _rendering = _rendering, True
         try:
             objects: list[Any] = super().to_json()
         finally:
@@ -383,9 +383,9 @@ class ModelDeployment(Chart):
         )
 
 
-_rendering: ModelDeployment | None = None
-"""The chart that is being rendered. cdk8s validates the whole app for each; with this the others
-are checked once for the app, not once more for every chart in it."""
+_rendering = False
+"""Whether a chart is being rendered, for which cdk8s validates its whole app, every time: with n
+charts it would check n * n. ``synth`` has validated all of them before it renders the first."""
 
 
 @jsii.implements(IValidation)
@@ -397,7 +397,7 @@ class _Checked:
 
     def validate(self) -> list[str]:
         """The errors, for cdk8s to refuse the app with."""
-        if _rendering is not None and _rendering is not self._deployment:
+        if _rendering:
             return []
         findings = self._deployment.check()
         for finding in findings:

@@ -83,8 +83,15 @@ class Engine:
 
     @cached_property
     def port(self) -> Located[int] | None:
-        """Where it listens."""
-        return self._number(_DEFAULT_PORT[self.kind], "--port")
+        """Where it listens: as its flags say, else as its container declares, else its default."""
+        if self.container.flag("--port") is None and self.container.ports:
+            return self.container.ports[0]
+        return self._number(self.default_port, "--port")
+
+    @property
+    def default_port(self) -> int:
+        """Where it listens if nothing says otherwise."""
+        return _DEFAULT_PORT[self.kind]
 
     @cached_property
     def tensor_parallel(self) -> Located[int] | None:

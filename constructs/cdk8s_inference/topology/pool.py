@@ -142,7 +142,8 @@ class Pool:
     def disaggregates(self) -> Located[str] | None:
         """What says that prefill and decode are meant to be apart; None where nothing does."""
         for pods in self.members:
-            if pods.role.value is not None:
+            able = (pods in self.of_role("prefill"), pods in self.of_role("decode"))
+            if pods.role.value is not None and able != (True, True):
                 return pods.role.of(f"label {pods.role.value!r}")
             if pods.sidecar is not None:
                 return pods.sidecar.container.here.of("the pd-sidecar")

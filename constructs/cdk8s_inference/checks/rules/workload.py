@@ -549,3 +549,28 @@ def place_in_gang(topology: Topology) -> Iterator[Breach]:
                     f"{flag} is {given.value} in all of {pods.workload.size.value - 1} followers",
                     pods.workload.size,
                 )
+
+
+@rule(
+    "T616",
+    "warning",
+    "An engine's port is declared, but not given to it",
+    prevents="A declared port changes nothing: the engine listens on its default.",
+    source="vLLM listens on 8000 without --port, SGLang on 30000.",
+    fix="give the engine --port",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[1]", "--seed=0"),
+)
+def port_not_given(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        engine = pods.engine
+        assert engine is not None
+        if engine.container.flag("--port", "--headless") or engine.reads_file:
+            continue
+        declared = engine.port
+        if declared is not None and declared.value != engine.default_port:
+            yield Breach(
+                declared,
+                f"port {declared.value} is declared, and without --port {engine.kind} listens on "
+                f"{engine.default_port}",
+                engine.container.here,
+            )
