@@ -230,7 +230,6 @@ _COMPARED = (
     "--attention-backend",
     "--speculative-config",
     "--hf-overrides",
-    "--trust-remote-code",
     "--revision",
 )
 

@@ -29,7 +29,7 @@ _ENGINE = "spec.template.spec.containers[0]"
 def probe_port(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
         for container in pods.staying:
-            listening = _listening(pods, container)
+            listening = _listening(topology, pods, container)
             for probe in container.probes:
                 if probe.port is None:
                     if probe.written is None:
@@ -49,7 +49,7 @@ def probe_port(topology: Topology) -> Iterator[Breach]:
                     )
 
 
-def _listening(pods: Pods, container: Container) -> set[int] | None:
+def _listening(topology: Topology, pods: Pods, container: Container) -> set[int] | None:
     """The ports that a pod listens on; None for containers of which that is not known."""
     known: set[int] = set()
     own = False
@@ -63,18 +63,11 @@ def _listening(pods: Pods, container: Container) -> set[int] | None:
         elif pods.sidecar is not None and each.at.path == pods.sidecar.container.at.path:
             ports = pods.sidecar.ports
         elif pods.picker_container is not None and each is pods.picker_container:
-            ports = _picker_ports(pods)
+            ports = next(picker.ports for picker in topology.pickers if picker.pods is pods)
         if each is container:
             own = bool(ports)
         known |= set(ports) if ports else {port.value for port in each.ports}
     return known if own else None
-
-
-def _picker_ports(pods: Pods) -> tuple[int, ...]:
-    from cdk8s_inference.topology import Picker
-
-    assert pods.picker_container is not None
-    return Picker(pods.picker_container, "picker", pods=pods, config_maps={}).ports
 
 
 @rule(
