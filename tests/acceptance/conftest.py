@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -17,7 +18,11 @@ from tests.kit.shared import SHARED
 
 KUBECONFIG = "ACCEPTANCE_KUBECONFIG"
 
-Namespaces = Callable[[Cluster, Iterable[str]], None]
+
+class Namespaces(Protocol):
+    """Makes those of some namespaces that are absent."""
+
+    def __call__(self, cluster: Cluster, names: Iterable[str], *, written: bool = True) -> None: ...
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,17 +89,20 @@ def server(
 
 @pytest.fixture(scope="session")
 def make_namespaces(existing: Path | None) -> Iterator[Namespaces]:
-    """Makes namespaces; in a cluster of others only new ones, which are removed in the end."""
+    """Makes namespaces, which in a cluster of others are removed in the end.
+
+    What is there already is not written to in a cluster of others.
+    """
     made: dict[Cluster, set[str]] = {}
 
-    def make(cluster: Cluster, names: Iterable[str]) -> None:
+    def make(cluster: Cluster, names: Iterable[str], *, written: bool = True) -> None:
         mine = made.setdefault(cluster, set())
         absent = {*names} - mine
         there = {item["metadata"]["name"] for item in cluster.get("namespaces")}
-        if existing is not None and (others := sorted(absent & there)):
+        if existing is not None and written and (others := sorted(absent & there)):
             pytest.skip(f"namespaces that are there already are not touched: {others}")
         cluster.create(map(namespace, sorted(absent - there)))
-        mine.update(absent)
+        mine.update(absent - there)
 
     yield make
     if existing is not None:

@@ -54,7 +54,7 @@ def test_dry_run(
 ) -> None:
     assert emitted
     objects = [item for source in emitted for item in source.objects]
-    make_namespaces(server, used_namespaces(objects))
+    make_namespaces(server, used_namespaces(objects), written=False)
     folder = tmp_path / "manifests"
     files = [source.write(folder) for source in emitted]
     # CRDs of ours are there already, with another's name on their fields.
