@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+SERVERS := $(VENV)/servers
 STAGED := .dist-staged
 
 .PHONY: synth app test acceptance docs imports lock clean
@@ -23,8 +24,10 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-# Slow proofs: a fresh clone, npm's cdk8s-cli, the generated imports.
-acceptance: $(READY)
+# Slow proofs: a fresh clone, npm's cdk8s-cli, the generated imports, and real servers, which
+# are built on the first run and kept in the user's cache.
+acceptance: $(SERVERS)
+	$(BIN)/python -m tests.acceptance.binaries
 	$(BIN)/pytest -n 0 tests/acceptance
 
 # Write docs/rules from the rules themselves.
@@ -35,12 +38,14 @@ docs: $(READY)
 imports: $(READY)
 	$(BIN)/python scripts/import-crds $(CRDS)
 
+COMPILE := --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --upgrade
+
 # Pin what pyproject.toml allows to what is newest now, with the hashes of every file.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --group dev \
-	  --generate-hashes --no-header --no-annotate --upgrade --output-file requirements.txt pyproject.toml
+	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group dev --output-file requirements.txt pyproject.toml
+	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group acceptance --output-file requirements-acceptance.txt
 	rm -rf $(VENV)-lock
 
 clean:
@@ -51,4 +56,8 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(SERVERS): $(READY) requirements-acceptance.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-acceptance.txt
 	touch $@
