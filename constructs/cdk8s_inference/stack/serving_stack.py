@@ -112,7 +112,7 @@ class ServingStack(Chart):
             _checked = [finding for finding, _ in violations(props)]
             if errors(_checked):
                 raise InvalidInput(_checked)
-            warn(_checked, stacklevel=2)
+            warn(_checked, stacklevel=3)
         self.findings = tuple(_checked)
         delivered = (delivery or Flux()).deliver(plan(props))
         foundation = _unclaimed(scope.node.root, delivered)
@@ -183,7 +183,7 @@ class ServingStack(Chart):
         props, findings = read_stack(document, allow_untested=allow_untested)
         if props is None:
             raise InvalidInput(findings)
-        warn(findings, stacklevel=2)
+        warn(findings, stacklevel=3)
         return cls.from_props(scope, id, props, findings, delivery=delivery)
 
     @classmethod
