@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,7 +13,7 @@ from constructs import Construct, IConstruct, IValidation
 
 from cdk8s_inference import names
 from cdk8s_inference.engines import EngineGroup
-from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
+from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.objects import ObjectKey, taken
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.picker_fit import misfits
@@ -211,7 +210,7 @@ class ModelDeployment(Chart):
             _checked = check_spec(name, namespace, spec, platform)
             if errors(_checked):
                 raise InvalidInput(_checked)
-            _warn(_checked)
+            warn(_checked, stacklevel=3)
         if picker_config is not None and (
             unfit := misfits(picker_config, engines, serving_mode, platform)
         ):
@@ -348,7 +347,7 @@ class ModelDeployment(Chart):
         deployment, findings = check(document, platform, namespace=namespace)
         if deployment is None:
             raise InvalidInput(findings)
-        _warn(findings)
+        warn(findings, stacklevel=3)
         return cls.from_checked(
             scope, id, deployment, findings, platform, picker_config=picker_config
         )
@@ -400,9 +399,7 @@ class _Checked:
         if _rendering:
             return []
         findings = self._deployment.check()
-        for finding in findings:
-            if finding.severity == "warning":
-                warnings.warn(str(finding), InferenceWarning, stacklevel=2)
+        warn(findings, stacklevel=2)
         return [str(finding) for finding in errors(findings)]
 
 
@@ -462,10 +459,3 @@ def _spec(
             ),
         ),
     )
-
-
-def _warn(findings: Sequence[Finding]) -> None:
-    """Warns on behalf of the caller's caller, and of what stands between: jsii, or ``_from``."""
-    for finding in findings:
-        if finding.severity == "warning":
-            warnings.warn(str(finding), InferenceWarning, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -98,6 +99,18 @@ class InvalidInput(ValueError):
 
 class InferenceWarning(UserWarning):
     """A finding that does not stop composition; filter it with :mod:`warnings`."""
+
+
+def warn(findings: Iterable[Finding], *, stacklevel: int) -> None:
+    """Raises the warnings among findings as :class:`InferenceWarning`.
+
+    Args:
+        stacklevel: Whose line they point at, as :func:`warnings.warn` counts from the caller: 2
+            is the caller's caller. jsii stands between a construct and who makes it.
+    """
+    for finding in findings:
+        if finding.severity == "warning":
+            warnings.warn(str(finding), InferenceWarning, stacklevel=stacklevel + 1)
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

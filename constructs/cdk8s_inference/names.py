@@ -15,6 +15,14 @@ Copy 63, the last of 64, has its followers in a StatefulSet ``<name>-63``, which
 ``controller-revision-hash: <name>-63-<10 characters>``: 63 in all (kubernetes/kubernetes#64023).
 kubernetes-sigs/lws#410 names 51, which suits copies below 10 whose hash happens to be shorter."""
 
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""RFC 1123 label, such as a namespace's name; to be matched whole."""
+
+SUBDOMAIN = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+"""RFC 1123 subdomain, the name of most objects; to be matched whole."""
+
 PICKER_SUFFIX = "epp"
 
 _SIDECAR_SUFFIX = "sidecar"
@@ -100,7 +108,7 @@ def require_namespace(namespace: str) -> None:
     Raises:
         ValueError: It is no DNS label.
     """
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", namespace):
+    if not LABEL.fullmatch(namespace):
         raise ValueError(
             f"namespace {namespace!r} must be up to 63 lower case letters, digits and '-', edged "
             "by letters or digits"

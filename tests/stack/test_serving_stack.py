@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.kit.server import Server
 from tests.kit.synth import synthesized, the
 from tests.spec import builders
 from tests.spec.builders import standalone
+from tests.spec.test_serving_stack import SMALLEST
 from tests.stack.tools import control_plane
 
 ALL_PRESENT: list[Any] = [
@@ -202,6 +204,22 @@ def test_a_stack_that_breaks_rules_says_them_all() -> None:
         ServingStack(app, "stack", without=["inference-extension"], listeners=[])
     assert {finding.code for finding in raised.value.findings} == {"S103", "S106"}
     assert app.node.children == []
+
+
+def test_a_warning_points_at_the_users_line() -> None:
+    versions = {"envoyGateway": "v1.8.9"}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ServingStack(
+            App(),
+            "stack",
+            versions=replace(STACK_NEWEST, envoy_gateway="v1.8.9"),
+            allow_untested=True,
+        )
+        document = builders.edited(SMALLEST, "spec.versions", versions)
+        ServingStack.from_document(App(), "stack", document, allow_untested=True)
+    assert len(caught) >= 2
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_an_untested_combination_warns_and_takes_the_nearest_crds() -> None:

@@ -19,6 +19,7 @@ from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, 
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
+from cdk8s_inference.names import LABEL, SUBDOMAIN
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.stack.delivery.plain import CannotRender
@@ -29,10 +30,6 @@ EXIT_READER_GONE = 141
 
 _DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
@@ -53,7 +50,7 @@ def _output(_: click.Context, __: click.Parameter, value: str | None) -> Path | 
 
 
 def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _LABEL.fullmatch(value):
+    if value is not None and not LABEL.fullmatch(value):
         raise click.BadParameter(
             f"{value!r} is no namespace: use up to 63 lower case letters, digits and '-'"
         )
@@ -62,7 +59,7 @@ def _namespace(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 def _gateway(_: click.Context, __: click.Parameter, value: str) -> Gateway:
     namespace, slash, name = value.partition("/")
-    if not (slash and _LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)):
+    if not (slash and LABEL.fullmatch(namespace) and SUBDOMAIN.fullmatch(name)):
         raise click.BadParameter(
             f"{value!r} is not NAMESPACE/NAME, such as {_DEFAULT_GATEWAY}, with names of objects"
         )
@@ -82,7 +79,7 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     classes: dict[str, str] = {}
     for value in values:
         request, equals, device_class = value.partition("=")
-        if not (equals and _LABEL.fullmatch(request) and _SUBDOMAIN.fullmatch(device_class)):
+        if not (equals and LABEL.fullmatch(request) and SUBDOMAIN.fullmatch(device_class)):
             raise click.BadParameter(
                 f"{value!r} is not REQUEST=CLASS, such as gpu={DEFAULT_DEVICE_CLASS}, with names "
                 "of a device request and a DeviceClass"

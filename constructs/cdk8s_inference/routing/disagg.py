@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from constructs import Construct
 from cdk8s_inference import labels, names
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import add_together
-from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
+from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.picker_config import (
@@ -118,7 +117,7 @@ class DisaggRouting(Construct):
         self.handover = agreed
         self.findings = known
         if not _checked:
-            self._warn()
+            warn(known, stacklevel=3)
         own_labels = labels.of_routing(name, part_of, object_labels)
         account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
         add_together(
@@ -162,12 +161,6 @@ class DisaggRouting(Construct):
             platform=platform,
             backend="InferencePool",
         )
-
-    def _warn(self) -> None:
-        for finding in self.findings:
-            if finding.severity == "warning":
-                # On behalf of who made the routing; jsii stands between.
-                warnings.warn(str(finding), InferenceWarning, stacklevel=4)
 
 
 def _listed(engines: EngineGroups) -> list[EngineGroup]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
-from cdk8s_inference.findings import InferenceWarning, InvalidInput, errors
+from cdk8s_inference import findings
 from cdk8s_inference.gateways.fit import misfits
 from cdk8s_inference.platform import Platform
 
@@ -21,9 +19,7 @@ def require_provider(platform: Platform, *, disaggregated: bool, warn: bool) -> 
         InvalidInput: It cannot work; says why.
     """
     found = list(misfits(platform, disaggregated=disaggregated))
-    if errors(found):
-        raise InvalidInput(found)
-    for finding in found:
-        if warn:
-            # On behalf of the construct's caller, with jsii in between.
-            warnings.warn(str(finding), InferenceWarning, stacklevel=4)
+    if findings.errors(found):
+        raise findings.InvalidInput(found)
+    if warn:
+        findings.warn(found, stacklevel=4)

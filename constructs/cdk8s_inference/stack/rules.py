@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+from cdk8s_inference.names import LABEL, SUBDOMAIN
 from cdk8s_inference.releases.stack import misfits
 from cdk8s_inference.stack.catalog import NEEDS, PARTS
 from cdk8s_inference.stack.component import stages
@@ -18,10 +19,6 @@ from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentNa
 Placed = tuple[Finding, Path]
 """A finding, and the argument of :class:`ServingStack` that it is about."""
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-)
 _HOSTNAME = re.compile(
     r"(?=.{1,253}\Z)(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )
@@ -127,7 +124,7 @@ def _extra_components(props: StackProps) -> Iterator[Placed]:
                 f"a component {component.name} is there already",
                 "choose another name; a component of the stack's own takes values and versions",
             )
-        if not _LABEL.fullmatch(component.name) or len(component.name) > _RELEASE_NAME_LIMIT:
+        if not LABEL.fullmatch(component.name) or len(component.name) > _RELEASE_NAME_LIMIT:
             yield _error(
                 "S105",
                 (*path, "name"),
@@ -160,7 +157,7 @@ def _listeners(props: StackProps) -> Iterator[Placed]:
     places = Counter((_family(lst.protocol), lst.port, lst.hostname) for lst in props.listeners)
     for index, listener in enumerate(props.listeners):
         path: Path = ("listeners", index)
-        if not _SUBDOMAIN.fullmatch(listener.name):
+        if not SUBDOMAIN.fullmatch(listener.name):
             yield _error(
                 "S106",
                 (*path, "name"),
@@ -221,7 +218,7 @@ def _certificate(props: StackProps, index: int) -> Iterator[Placed]:
             f"{listener.protocol} has no certificate",
             "remove it, or use HTTPS or TLS",
         )
-    if listener.certificate is not None and not _SUBDOMAIN.fullmatch(listener.certificate):
+    if listener.certificate is not None and not SUBDOMAIN.fullmatch(listener.certificate):
         yield _error(
             "S106",
             (*path, "certificate"),
@@ -246,23 +243,19 @@ def _certificate(props: StackProps, index: int) -> Iterator[Placed]:
 
 
 def _names(props: StackProps) -> Iterator[Placed]:
-    for component, namespace in props.namespaces.items():
-        if not _LABEL.fullmatch(namespace):
+    namespaces: list[tuple[Path, str]] = [
+        *((("namespaces", component), name) for component, name in props.namespaces.items()),
+        *((("model_namespaces", index), name) for index, name in enumerate(props.model_namespaces)),
+    ]
+    for path, namespace in namespaces:
+        if not LABEL.fullmatch(namespace):
             yield _error(
                 "S107",
-                ("namespaces", component),
+                path,
                 f"{namespace!r} is no namespace's name",
                 "use at most 63 lower case letters, digits and '-', edged by letters or digits",
             )
-    for index, namespace in enumerate(props.model_namespaces):
-        if not _LABEL.fullmatch(namespace):
-            yield _error(
-                "S107",
-                ("model_namespaces", index),
-                f"{namespace!r} is no namespace's name",
-                "use at most 63 lower case letters, digits and '-', edged by letters or digits",
-            )
-    if props.gateway_class is not None and not _SUBDOMAIN.fullmatch(props.gateway_class):
+    if props.gateway_class is not None and not SUBDOMAIN.fullmatch(props.gateway_class):
         yield _error(
             "S107",
             ("gateway_class",),

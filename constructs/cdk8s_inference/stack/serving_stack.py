@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from weakref import WeakKeyDictionary
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct, IConstruct
 
-from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput, errors
+from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
@@ -113,7 +112,7 @@ class ServingStack(Chart):
             _checked = [finding for finding, _ in violations(props)]
             if errors(_checked):
                 raise InvalidInput(_checked)
-            _warn(_checked)
+            warn(_checked, stacklevel=3)
         self.findings = tuple(_checked)
         delivered = (delivery or Flux()).deliver(plan(props))
         foundation = _unclaimed(scope.node.root, delivered)
@@ -184,7 +183,7 @@ class ServingStack(Chart):
         props, findings = read_stack(document, allow_untested=allow_untested)
         if props is None:
             raise InvalidInput(findings)
-        _warn(findings)
+        warn(findings, stacklevel=3)
         return cls.from_props(scope, id, props, findings, delivery=delivery)
 
     @classmethod
@@ -272,9 +271,3 @@ def _emit(chart: Chart, manifests: Sequence[Manifest]) -> None:
             metadata=ApiObjectMetadata(name=item["metadata"]["name"]),
             body={key: value for key, value in item.items() if key not in ("apiVersion", "kind")},
         )
-
-
-def _warn(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        if finding.severity == "warning":
-            warnings.warn(str(finding), InferenceWarning, stacklevel=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
+from cdk8s_inference.findings import Finding, InvalidInput, warn
 from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.routing.picker_config.verdict import (
     SILENT_CODES,
@@ -72,9 +71,7 @@ class PickerConfig(ABC):
         """
         if refused := self.refusals(release):
             raise InvalidInput(refused)
-        for finding in self.verdict(release).findings:
-            if finding.severity == "warning":
-                warnings.warn(str(finding), InferenceWarning, stacklevel=2)
+        warn(self.verdict(release).findings, stacklevel=2)
         return self.text(release)
 
 
