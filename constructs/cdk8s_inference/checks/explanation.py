@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdk8s_inference.checks import rules as rules
-from cdk8s_inference.checks.codes import TITLES
+from cdk8s_inference.checks.codes import CODES, TITLES
 from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.findings import Severity
 
@@ -71,7 +71,7 @@ def _indented(text: str) -> str:
 
 def codes() -> list[str]:
     """Every code that there is."""
-    return sorted({*RULES, *TITLES})
+    return sorted({*RULES, *CODES, *TITLES})
 
 
 def explanation(code: str) -> Explanation | None:
@@ -86,6 +86,17 @@ def explanation(code: str) -> Explanation | None:
             rule.source,
             rule.fix,
             rule.example.difference(),
+        )
+    known = CODES.get(code)
+    if known is not None:
+        return Explanation(
+            code,
+            known.title,
+            None,
+            known.prevents,
+            known.source,
+            known.fix,
+            known.sample.difference() if known.sample else "",
         )
     title = TITLES.get(code)
     return None if title is None else Explanation(code, title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdk8s_inference.checks.codes import CODES
 from cdk8s_inference.checks.explanation import codes, explanation
 from cdk8s_inference.checks.rule import RULES
 
@@ -46,7 +47,7 @@ This page is written by `make docs`.
 def pages() -> dict[str, str]:
     """The text of each page, by its file's name."""
     found = {"README.md": _index()}
-    for code in RULES:
+    for code in (*RULES, *CODES):
         text = explanation(code)
         assert text is not None
         found[f"{code}.md"] = text.as_markdown()
@@ -66,5 +67,5 @@ def _index() -> str:
 def _row(code: str) -> str:
     found = explanation(code)
     assert found is not None
-    name = f"[{code}]({code}.md)" if code in RULES else code
+    name = f"[{code}]({code}.md)" if code in RULES or code in CODES else code
     return f"| {name} | {found.severity or ''} | {found.title} |"

@@ -1,0 +1,16 @@
+"""What the codes stand for that no rule over a topology has, a file for each family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cdk8s_inference.checks.code import Code
+from cdk8s_inference.checks.codes import documents, engines, gateways, itself, pickers, stacks
+from cdk8s_inference.checks.codes.titles import TITLES as TITLES
+
+CODES: Mapping[str, Code] = {
+    code.code: code
+    for family in (itself, documents, engines, pickers, stacks, gateways)
+    for code in family.CODES
+}
+"""Every such code."""

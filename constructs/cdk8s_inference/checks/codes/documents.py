@@ -1,0 +1,7 @@
+"""Files, and ModelDeployment documents."""
+
+from __future__ import annotations
+
+from cdk8s_inference.checks.code import Code
+
+CODES: tuple[Code, ...] = ()

@@ -1,0 +1,7 @@
+"""Engines and pools that do not go together."""
+
+from __future__ import annotations
+
+from cdk8s_inference.checks.code import Code
+
+CODES: tuple[Code, ...] = ()

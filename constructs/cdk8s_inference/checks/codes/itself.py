@@ -1,0 +1,7 @@
+"""A check itself."""
+
+from __future__ import annotations
+
+from cdk8s_inference.checks.code import Code
+
+CODES: tuple[Code, ...] = ()
