@@ -116,8 +116,15 @@ def test_what_is_no_script_is_not_split(command: list[str]) -> None:
 @pytest.mark.parametrize("shell", [["sh", "-c"], ["/bin/bash", "-lc"]], ids=" ".join)
 def test_the_script_may_be_the_first_argument(shell: list[str]) -> None:
     assert uses(shell, ["vllm serve --port 8001", "--port=1"], "--port") == [
-        FlagUse("8001", ("args", 0)),
-        FlagUse("1", ("args", 1)),
+        FlagUse("8001", ("args", 0))
+    ]
+
+
+@pytest.mark.parametrize("passed", ['"$@"', "$*", "${@}", "$1", "${1}"])
+def test_a_script_may_pass_its_arguments_on(passed: str) -> None:
+    # What follows the script is $0, the shell's own name.
+    assert uses(["sh", "-c", f"vllm serve {passed}"], ["--port=1", "--port=2"], "--port") == [
+        FlagUse("2", ("args", 1))
     ]
 
 
@@ -237,10 +244,4 @@ def test_a_parser_takes_the_last_and_arguments_follow_the_command() -> None:
 
 def test_words_are_those_of_scripts_too() -> None:
     assert words(["env", "A=1", "serve"], ["-x"]) == ["env", "A=1", "serve", "-x"]
-    assert words(["sh", "-c", "exec 'serve' m; true"], ["end"]) == [
-        "exec",
-        "serve",
-        "m",
-        "true",
-        "end",
-    ]
+    assert words(["sh", "-c", "exec 'serve' m; true"], ["end"]) == ["exec", "serve", "m", "true"]

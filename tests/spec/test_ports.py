@@ -95,18 +95,20 @@ def test_serving_ports() -> None:
 @pytest.mark.parametrize(
     ("command", "args", "port"),
     [
-        # Modelplane reads the first one of the arguments.
-        (["vllm", "--port=1"], ["--port=2", "--port=3"], 2),
+        # As argparse does, of which the engines' parsers are made.
+        (["vllm", "--port=1"], ["--port=2", "--port=3"], 3),
         (["vllm", "--port=1"], ["serve"], 1),
         (["sh", "-c", "vllm serve --port 1"], [], 1),
-        (["sh", "-c", "vllm serve --port 1"], ["--port=2"], 2),
+        (["sh", "-c", "vllm serve --port 1"], ["--port=2"], 1),
         (["sh", "-c"], ["vllm serve --port 1", "--port=2"], 1),
+        (["sh", "-c"], ['vllm serve "$@"', "--port=2", "--port=3"], 3),
+        (["sh", "-c"], ["vllm serve --port 1 --port 2"], 2),
         (["bash", "-lc", "vllm serve \\\n --port=1"], [], 1),
         (["vllm"], ["--port=x", "--port=2"], 2),
         (["vllm"], ["--port=65536"], 8000),
     ],
 )
-def test_the_first_port_of_the_arguments_wins(
+def test_the_last_port_of_the_arguments_wins(
     command: list[str], args: list[str], port: int
 ) -> None:
     assert engine_port(engine(*args, command=command)) == port

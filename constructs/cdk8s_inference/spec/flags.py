@@ -115,8 +115,8 @@ def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
         for words in _script_commands(script.text)
         if ("ray", "start") not in pairwise(_file_name(text) for text in words)
     ]
-    # Before a script is its shell alone; after it are the script's own arguments.
-    return [*commands, elements[index + 1 :]]
+    # Before a script is its shell alone. After it are $0 and its arguments, if it passes them on.
+    return [*commands, elements[index + 2 :]] if _PASSED_ON.search(script.text) else commands
 
 
 def _script_index(elements: Sequence[str]) -> int | None:
@@ -132,6 +132,9 @@ def _script_index(elements: Sequence[str]) -> int | None:
             index += option.endswith("o")  # as in `-euo pipefail`
         index += 1
     return index if has_script and index < len(elements) else None
+
+
+_PASSED_ON = re.compile(r"\$\{?[@*1-9]")
 
 
 def _file_name(path: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdk8s_inference.spec.flags import last_use, uses
+from cdk8s_inference.spec.flags import last_use
 from cdk8s_inference.spec.model_deployment import Engine
 
 SERVING_PORT = 8000
@@ -47,10 +48,17 @@ def engine_port(engine: Engine) -> int:
     The default is 8000; for a decode engine 8001, and 8200 where it has several ranks.
     """
     container = engine.serving_member.container
-    for use in uses(container.command, container.args, "--port"):
-        if (port := parse_port(use.value)) is not None:
-            return port
-    return default_port(engine.stage, engine.rank_count)
+    given = given_port(container.command, container.args)
+    return given or default_port(engine.stage, engine.rank_count)
+
+
+def given_port(command: Sequence[str] | None, args: Sequence[str] | None) -> int | None:
+    """The port that ``--port`` names; of several the last, which is what engines' parsers take.
+
+    Modelplane takes the first, and forwards to where nothing listens.
+    """
+    use = last_use(command, args, "--port")
+    return parse_port(use.value) if use else None
 
 
 def default_port(phase: str | None, ranks: int) -> int:

@@ -479,7 +479,7 @@ def _serving_port(replica: Cursor, engine: Cursor) -> Iterator[Placed]:
             "D207",
             found[-1][0],
             "--port is given several times: " + _listed(shown(value) for _, value in found),
-            "keep one: the first is used here, while engines take the last",
+            "keep one: engines take the last, and so does what is composed",
             "warning",
         )
     if phase == "Decode" and container.present and not found:

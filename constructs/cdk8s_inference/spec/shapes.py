@@ -12,7 +12,7 @@ from cdk8s_inference.findings import Finding, Severity, field_path, shown
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.flags import uses
-from cdk8s_inference.spec.ports import SERVING_PORT, default_port, parse_port, rank_ports
+from cdk8s_inference.spec.ports import SERVING_PORT, default_port, given_port, rank_ports
 from cdk8s_inference.spec.rules import Placed, driver_of, serving_container
 
 _LAST_PORT = 65535
@@ -75,10 +75,7 @@ def _problem(code: str, at: Cursor, message: str, fix: str, severity: Severity =
 
 
 def _port(container: Cursor) -> int | None:
-    for use in uses(container["command"].strings, container["args"].strings, "--port"):
-        if (port := parse_port(use.value)) is not None:
-            return port
-    return None
+    return given_port(container["command"].strings, container["args"].strings)
 
 
 def _ports(engine: Cursor) -> tuple[int, ...]:
