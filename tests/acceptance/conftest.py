@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
 from tests.acceptance import crds
 from tests.acceptance.cluster import Cluster, namespace
-from tests.acceptance.control_plane import api_server
+from tests.acceptance.control_plane import api_server, lws, manager
 from tests.acceptance.counts import COUNTS
+from tests.acceptance.host import network
+from tests.acceptance.nodes import nodes
 from tests.acceptance.process import Process
+from tests.acceptance.serving import Site, variables
 from tests.kit.shared import SHARED
 
 KUBECONFIG = "ACCEPTANCE_KUBECONFIG"
@@ -108,3 +113,27 @@ def make_namespaces(existing: Path | None) -> Iterator[Namespaces]:
     if existing is not None:
         for cluster, names in made.items():
             cluster.kubectl("delete", "namespaces", *sorted(names))
+
+
+@pytest.fixture(scope="module")
+def site(
+    own_control_plane: None, seed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """A cluster and a network, on which deployments run as processes."""
+    folder = tmp_path_factory.mktemp("site")
+    with ExitStack() as stack:
+        net = stack.enter_context(network(folder))
+        cluster = stack.enter_context(api_server(folder, seed, net.host("cluster")))
+        stack.enter_context(manager(cluster))
+        stack.enter_context(lws(cluster))
+        cluster.apply(nodes(1, {}, prefix="node", gpus=False))
+        yield Site(cluster, net, folder)
+
+
+@pytest.fixture(params=ROUTER_RELEASES, ids=lambda release: release.version)
+def release(request: pytest.FixtureRequest) -> RouterRelease:
+    """Each release whose executables are there."""
+    found: RouterRelease = request.param
+    if missing := [name for name in variables(found) if not os.environ.get(name)]:
+        pytest.skip(f"the executables are not given: {', '.join(missing)}")
+    return found

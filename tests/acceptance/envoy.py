@@ -192,6 +192,13 @@ def _envoy() -> Path:
     return Path(package.origin).parent / "_bin" / "envoy"
 
 
+def path_prefix(rule: Object) -> str:
+    """The path that requests for a rule of a route start with."""
+    matches = rule.get("matches") or [{"path": {"value": "/"}}]
+    prefix: str = matches[0]["path"]["value"]
+    return prefix
+
+
 @contextmanager
 def pool_proxy(
     route: Object, picker: Address, port: int, host: Host, folder: Path
@@ -210,13 +217,13 @@ def pool_proxy(
         folder: For logs.
     """
     (rule,) = route["spec"]["rules"]
-    prefix = rule["matches"][0]["path"]["value"]
-    rewrite = rule["filters"][0]["urlRewrite"]["path"]["replacePrefixMatch"]
-    to_pod = {"cluster": "pods", "prefix_rewrite": rewrite, "timeout": "0s"}
+    to_pod = {"cluster": "pods", "timeout": "0s"}
+    for each in rule.get("filters", ()):
+        to_pod["prefix_rewrite"] = each["urlRewrite"]["path"]["replacePrefixMatch"]
     virtual_host = {
         "name": "pool",
         "domains": ["*"],
-        "routes": [{"match": {"prefix": prefix}, "route": to_pod}],
+        "routes": [{"match": {"prefix": path_prefix(rule)}, "route": to_pod}],
     }
     streamed = {
         f"{side}_{part}_mode": mode

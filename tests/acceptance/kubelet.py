@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -18,10 +19,31 @@ from tests.acceptance.cluster import Cluster, Object
 from tests.acceptance.host import Host
 from tests.acceptance.process import started
 
-ENGINE = "engine"
 _LENIENCE = 5
 BEHIND_THE_TAP = 10_000
 """What is added to an engine's port: there the simulator listens, and the tap in its place."""
+
+
+@dataclass(frozen=True)
+class Executable:
+    """What runs in place of an image.
+
+    Attributes:
+        path: The file.
+        serves: Whether it is an engine, of which every request is recorded.
+        takes: The flags that it knows, without which it is run; None for all.
+    """
+
+    path: Path
+    serves: bool = False
+    takes: frozenset[str] | None = None
+
+
+def simulator(path: Path) -> Executable:
+    """An inference simulator, which knows fewer flags than the engines that it is run for."""
+    said = subprocess.run([path, "--help"], capture_output=True, text=True, check=False)
+    known = frozenset(re.findall(r"--[a-z][\w.-]*", said.stdout + said.stderr))
+    return Executable(path, serves=True, takes=known)
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,7 @@ def running(
     cluster: Cluster,
     pod: Object,
     host: Host,
-    executables: Mapping[str, Path],
+    executables: Mapping[str, Executable],
     folder: Path,
     *,
     lenient: bool = False,
@@ -65,18 +87,21 @@ def running(
     spec = pod["spec"]
     with ExitStack() as stack:
         for container in (*spec.get("initContainers", ()), *spec["containers"]):
-            name = container["name"]
+            name, executable = container["name"], executables[container["image"]]
             volumes = _volumes(cluster, pod, container, folder)
-            arguments = [_here(text, volumes) for text in _arguments(pod, container, host)]
-            ports = [port["containerPort"] for port in container.get("ports", ())]
-            if name == ENGINE and ports:
+            arguments = [
+                _here(text, volumes)
+                for text in _arguments(pod, container, host)
+                if executable.takes is None or text.partition("=")[0] in executable.takes
+            ]
+            ports = _ports(container)
+            if executable.serves and ports:
                 tapped = [_moved(argument, ports[0]) for argument in arguments]
                 arguments, ports = tapped, [ports[0] + BEHIND_THE_TAP]
-            command = host.command(executables[container["image"]], *arguments)
-            environment = {
-                **_environment(pod, container, host),
-                "KUBECONFIG": str(_kubeconfig(cluster, pod, folder)),
-            }
+            command = host.command(executable.path, *arguments)
+            environment = _environment(pod, container, host)
+            if spec.get("automountServiceAccountToken", True):
+                environment["KUBECONFIG"] = str(_kubeconfig(cluster, pod, folder))
             process = stack.enter_context(
                 started(
                     f"{pod['metadata']['name']}-{name}",
@@ -89,7 +114,7 @@ def running(
             )
             with suppress(RuntimeError) if lenient else nullcontext():
                 process.await_(partial(_all_listen, host, ports), _LENIENCE if lenient else 60)
-            if name == ENGINE and ports:
+            if executable.serves and ports:
                 port = str(ports[0] - BEHIND_THE_TAP)
                 tap = host.command(
                     sys.executable, peer.__file__, "tap", port, str(ports[0]), record
@@ -97,6 +122,13 @@ def running(
                 ready = partial(host.listens, int(port))
                 stack.enter_context(started(f"{name}-tap", tap, folder, ready=ready))
         yield Running(pod, host, record)
+
+
+def _ports(container: Object) -> list[int]:
+    """The ports that a container declares; without any, those that it is asked on."""
+    declared = [port["containerPort"] for port in container.get("ports", ())]
+    probe = container.get("readinessProbe", {}).get("grpc")
+    return declared or ([probe["port"]] if probe else [])
 
 
 def _all_listen(host: Host, ports: Sequence[int]) -> bool:

@@ -207,3 +207,26 @@ def test_what_a_controller_composes_is_said_to_be_unread() -> None:
     }
     (unread,) = topology([made]).unread
     assert "check those" in unread.why
+
+
+def test_an_engine_that_is_not_known_is_read_by_its_port() -> None:
+    (pods,) = topology(
+        """\
+kind: Deployment
+metadata: {name: decode}
+spec:
+  template:
+    metadata: {labels: {llm-d.ai/role: decode}}
+    spec:
+      containers:
+        - {name: log, image: example.com/log:1}
+        - name: serve
+          image: example.com/serve:1
+          args: [--port=9000]
+          ports: [{containerPort: 1}]
+"""
+    ).pods
+    unknown = pods.engine
+    assert unknown is not None
+    assert (unknown.kind, unknown.container.name, unknown.ports) == (None, "serve", (9000,))
+    assert unknown.block_size is None

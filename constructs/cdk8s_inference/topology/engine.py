@@ -15,6 +15,7 @@ from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.located import Located, whole_number
 
 _DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
+_BLOCK_SIZE: Mapping[ServingEngine, int] = {"vllm": 16, "sglang": 1}
 _VLLM_BUILDS = ("llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu")
 _SIMULATOR = "llm-d-inference-sim"
 """Images whose names do not say that they hold vLLM, or behave as it."""
@@ -55,16 +56,17 @@ class Engine:
 
     Attributes:
         container: Its container.
-        kind: Which server.
+        kind: Which server; None for one that is not known here, of which rules about flags and
+            paths of its own say nothing.
     """
 
     container: Container
-    kind: ServingEngine
+    kind: ServingEngine | None
 
-    def _number(self, default: int, *flags: str) -> Located[int] | None:
+    def _number(self, default: int | None, *flags: str) -> Located[int] | None:
         given = self.container.flag(*flags)
         if given is None:
-            return self.container.here.of(default)
+            return None if default is None else self.container.here.of(default)
         number = whole_number(given.value)
         return None if number is None else given.of(number)
 
@@ -89,9 +91,9 @@ class Engine:
         return self._number(self.default_port, "--port")
 
     @property
-    def default_port(self) -> int:
-        """Where it listens if nothing says otherwise."""
-        return _DEFAULT_PORT[self.kind]
+    def default_port(self) -> int | None:
+        """Where it listens if nothing says otherwise; None where that is not known."""
+        return None if self.kind is None else _DEFAULT_PORT[self.kind]
 
     @cached_property
     def tensor_parallel(self) -> Located[int] | None:
@@ -147,7 +149,7 @@ class Engine:
     @cached_property
     def block_size(self) -> Located[int] | None:
         """Tokens that its cache keeps together."""
-        default = 16 if self.kind == "vllm" else 1
+        default = None if self.kind is None else _BLOCK_SIZE[self.kind]
         return self._number(default, "--block-size", "--page-size")
 
     @cached_property

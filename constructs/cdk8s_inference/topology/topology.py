@@ -88,6 +88,9 @@ class Topology:
         for pods in self.serving:
             assert pods.engine is not None
             found += [Unread(flag, "only the pod knows the value") for flag in pods.engine.unread]
+            if pods.engine.kind is None:
+                what = pods.engine.container.here
+                found.append(Unread(what, "it is no engine that is known, so its port alone is"))
         for pool in self.pools:
             found += [
                 Unread(pods.here, f"no engine that is known runs in it, but {pool.object} has it")

@@ -122,14 +122,23 @@ class Pods:
 
     @cached_property
     def engine(self) -> Engine | None:
-        """The model server, if there is one."""
-        for container in self.staying:
-            if self.sidecar is not None and container is self.sidecar.container:
-                continue
+        """The model server, if there is one.
+
+        With a role or a pd-sidecar there is, known or not: the container that declares a port.
+        """
+        others = [
+            container
+            for container in self.staying
+            if self.sidecar is None or container is not self.sidecar.container
+        ]
+        for container in others:
             kind = engine_kind(container)
             if kind is not None:
                 return Engine(container, kind)
-        return None
+        if self.sidecar is None and self.role.value is None:
+            return None
+        unknown = [each for each in others if each.ports and not runs(each, "picker")]
+        return Engine(unknown[0], None) if unknown else None
 
     @cached_property
     def picker_container(self) -> Container | None:

@@ -200,7 +200,11 @@ def no_device(topology: Topology) -> Iterator[Breach]:
         assert engine is not None
         container = engine.container
         gets = container.at.at("resources", "claims").present or _extended(container)
-        if not gets and not any(w in container.image.value for w in ("cpu", "sim", "tpu")):
+        if (
+            engine.kind
+            and not gets
+            and not any(w in container.image.value for w in ("cpu", "sim", "tpu"))
+        ):
             yield Breach(container.here, f"container {container.name!r} has no device")
 
 

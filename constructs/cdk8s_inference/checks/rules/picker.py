@@ -523,7 +523,7 @@ def engine_type(topology: Topology) -> Iterator[Breach]:
             assert pods.engine is not None
             label = pods.label(key)
             value = label.value or pods.labels.get(old) or "vllm"
-            if value != pods.engine.kind:
+            if pods.engine.kind not in (value, None):
                 yield Breach(
                     label,
                     f"label {key} is {value!r}, and the engine is {pods.engine.kind}",

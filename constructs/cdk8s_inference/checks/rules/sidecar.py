@@ -163,7 +163,7 @@ def other_connector(topology: Topology) -> Iterator[Breach]:
         if not sidecar.reads.has_connector(name.value):
             continue
         connector = sidecar.reads.sidecar_connector(name.value)
-        if connector.engine != engine.kind:
+        if engine.kind is not None and connector.engine != engine.kind:
             yield Breach(
                 name,
                 f"connector {name.value!r} speaks to {connector.engine}, and the engine is "

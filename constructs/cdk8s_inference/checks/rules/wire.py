@@ -138,6 +138,8 @@ def _silent(engine: Engine) -> bool:
 )
 def transports(topology: Topology) -> Iterator[Breach]:
     for _, prefill, decode in _pairs(topology):
+        if None in (prefill.kind, decode.kind):
+            continue
         if prefill.kind != decode.kind:
             yield Breach(
                 prefill.container.here,
@@ -190,7 +192,7 @@ def models(topology: Topology) -> Iterator[Breach]:
 )
 def one_model(topology: Topology) -> Iterator[Breach]:
     for _, prefill, decode in _pairs(topology):
-        if prefill.reads_file or decode.reads_file:
+        if None in (prefill.kind, decode.kind) or prefill.reads_file or decode.reads_file:
             continue
         for silent, other in ((prefill, decode), (decode, prefill)):
             if silent.model is None and other.model is not None:
@@ -215,7 +217,8 @@ def one_model(topology: Topology) -> Iterator[Breach]:
 def versions(topology: Topology) -> Iterator[Breach]:
     for _, prefill, decode in _pairs(topology):
         one, other = prefill.container, decode.container
-        if one.image.value != other.image.value and prefill.kind == decode.kind:
+        known = prefill.kind is not None and prefill.kind == decode.kind
+        if known and one.image.value != other.image.value:
             yield Breach(
                 one.image,
                 f"prefill runs {one.image.value!r}, decode {other.image.value!r}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
@@ -13,6 +13,7 @@ from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topolo
 from cdk8s_inference.topology.located import strings, whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
+_LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 
 
 @rule(
@@ -145,18 +146,39 @@ def service_of_gang(topology: Topology) -> Iterator[Breach]:
     "warning",
     "Nothing asks whether an engine is ready",
     prevents="The pod counts as ready while it loads weights, or after its server died, and gets "
-    "requests that fail, or are served decode-only.",
-    source="Seen run: a prefill process that is down in a ready pod; llm-d/llm-d#1176.",
+    "requests that fail.",
+    source="llm-d/llm-d#1176.",
     fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
-    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
+    example=breaks("gang", "LeaderWorkerSet/kimi", f"{_LEADER}.readinessProbe", REMOVED),
 )
 def not_asked(topology: Topology) -> Iterator[Breach]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
-    for pods in topology.serving:
+    apart = {pods for pool in topology.disaggregated for pods in pool.members}
+    yield from _not_asked(pods for pods in topology.serving if pods in members - apart)
+
+
+@rule(
+    "T618",
+    "error",
+    "Nothing asks whether a prefill or decode engine is ready",
+    prevents="A pod whose server loads weights, or died, is picked all the same: v0.8.0 decodes "
+    "alone without a sound, later releases answer long prompts 502.",
+    source="Seen run with router v0.8.0, v0.9.0 and v0.10.0: a prefill process that is down in a "
+    "ready pod, or dies after its start; llm-d/llm-d#1176.",
+    fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
+)
+def not_asked_apart(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.disaggregated:
+        yield from _not_asked(pool.running)
+
+
+def _not_asked(some: Iterable[Pods]) -> Iterator[Breach]:
+    for pods in some:
         assert pods.engine is not None
         container = pods.engine.container
-        if pods in members and not container.at["readinessProbe"].present:
+        if not container.at["readinessProbe"].present:
             yield Breach(container.here, f"container {container.name!r} has no readinessProbe")
 
 
@@ -368,7 +390,8 @@ _HEALTH = {
 def probe_path(topology: Topology) -> Iterator[Breach]:
     for pods in topology.serving:
         engine = pods.engine
-        assert engine is not None
+        if engine is None or engine.kind is None:
+            continue
         known = _HEALTH[engine.kind]
         # The sidecar hands on what it does not know.
         through = pods.sidecar.container.probes if pods.sidecar else []
@@ -560,7 +583,7 @@ def port_not_given(topology: Topology) -> Iterator[Breach]:
         if engine.container.flag("--port", "--headless") or engine.reads_file:
             continue
         declared = engine.port
-        if declared is not None and declared.value != engine.default_port:
+        if declared is not None and engine.default_port not in (declared.value, None):
             yield Breach(
                 declared,
                 f"port {declared.value} is declared, and without --port {engine.kind} listens on "

@@ -23,6 +23,8 @@ class Break:
 
     Attributes:
         change: Changes the manifests.
+        allowed: Changes them so that what breaks without them - a process that died - can go
+            unnoticed as it did, or is what they ask for.
         down: A part whose pod is Ready and does not run.
         dies: A part that ends once all run.
         not_ready: A part that runs and is not Ready.
@@ -30,15 +32,27 @@ class Break:
     """
 
     change: Callable[[list[Json]], None] = lambda objects: None
+    allowed: Callable[[list[Json]], None] = lambda objects: None
     down: Part | None = None
     dies: Part | None = None
     not_ready: Part | None = None
     tied: bool = False
 
+    @property
+    def shown(self) -> bool:
+        """Whether the manifests that were run show all of it."""
+        return not (self.down or self.dies or self.not_ready)
+
     def apply(self, objects: Sequence[Mapping[str, Any]]) -> list[Json]:
-        """The manifests, broken."""
+        """The manifests as they were run."""
         broken: list[Json] = copy.deepcopy([dict(item) for item in objects])
         self.change(broken)
+        return broken
+
+    def as_manifests(self, objects: Sequence[Mapping[str, Any]]) -> list[Json]:
+        """Manifests that show all of it."""
+        broken = self.apply(objects)
+        self.allowed(broken)
         return broken
 
 
@@ -50,6 +64,11 @@ class Observed:
     broken: str
     short: tuple[int, str]
     long: tuple[int, str]
+
+    @property
+    def works(self) -> bool:
+        """Whether a long prompt was disaggregated, and a short one decoded where it should."""
+        return (self.short[1], self.long[1]) == ("D-only", "P/D")
 
 
 def observed() -> Iterator[Observed]:
@@ -130,6 +149,23 @@ def _decode_alone(objects: list[Json]) -> None:
     decode["spec"]["replicas"] = 2
 
 
+def _unasked(objects: list[Json]) -> None:
+    del _container(objects, "prefill", "engine")["readinessProbe"]
+
+
+def _asked_elsewhere(objects: list[Json], part: Part) -> None:
+    _container(objects, part, "engine")["readinessProbe"]["httpGet"]["port"] = 9
+
+
+def _no_picker(objects: list[Json]) -> None:
+    (workload,) = (
+        item
+        for item in objects
+        if item["metadata"]["name"].endswith("-epp") and item["kind"] == "Deployment"
+    )
+    workload["spec"]["replicas"] = 0
+
+
 def _connector(name: str) -> Break:
     change = partial(
         _argument,
@@ -163,16 +199,20 @@ BREAKS: Mapping[str, Break] = {
     "sidecar on 9000, pool 8000": Break(
         partial(_port, part="decode", name="pd-sidecar", old=8000, new=9000)
     ),
-    "prefill process down but pod Ready": Break(down="prefill"),
-    "prefill pod NotReady": Break(not_ready="prefill"),
-    "prefill dies after start": Break(dies="prefill"),
-    "decode pod NotReady": Break(not_ready="decode"),
+    "prefill process down but pod Ready": Break(allowed=_unasked, down="prefill"),
+    "prefill pod NotReady": Break(
+        allowed=partial(_asked_elsewhere, part="prefill"), not_ready="prefill"
+    ),
+    "prefill dies after start": Break(allowed=_unasked, dies="prefill"),
+    "decode pod NotReady": Break(
+        allowed=partial(_asked_elsewhere, part="decode"), not_ready="decode"
+    ),
     "kv-connector=sglang (engine = vllm)": _connector("sglang"),
     "kv-connector=shared-storage": _connector("shared-storage"),
     "kv-connector=mooncake": _connector("mooncake"),
     "kv-connector=bogus": _connector("bogus"),
-    "EPP down FailClose": Break(partial(_fails, mode="FailClose"), down="picker"),
-    "EPP down FailOpen": Break(partial(_fails, mode="FailOpen"), down="picker"),
+    "EPP down FailClose": Break(partial(_fails, mode="FailClose"), _no_picker, down="picker"),
+    "EPP down FailOpen": Break(partial(_fails, mode="FailOpen"), _no_picker, down="picker"),
     "sidecar secure-proxy default (true), gateway plain": Break(
         partial(_argument, part="decode", name="pd-sidecar", old="--secure-proxy=false", new=None)
     ),
