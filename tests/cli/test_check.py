@@ -186,7 +186,7 @@ def test_explain() -> None:
     result = run("explain", "t201")
     assert result.exit_code == 0
     assert result.stdout.startswith("T201 (error): The sidecar forwards")
-    assert run("explain", "D103").stdout.startswith("D103: ")
+    assert run("explain", "D103").stdout.startswith("D103 (error): ")
 
 
 def test_explain_what_is_none() -> None:
