@@ -8,8 +8,11 @@ import pytest
 
 from cdk8s_inference import (
     App,
+    DeviceRequest,
+    Engine,
     Gateway,
     GatewayProvider,
+    InferenceWarning,
     ModelDeployment,
     Platform,
     RouterRelease,
@@ -30,6 +33,8 @@ DIST = [path for path in sorted((ROOT / "dist").glob("*.yaml")) if path.stat().s
 SNAPSHOTS = sorted((ROOT / "tests" / "__snapshots__").glob("*/*.yaml"))
 UPSTREAM = sorted((Path(__file__).parent / "upstream").glob("*.yaml"))
 DOCUMENTS = sorted((SHARED / "modeldeployments").glob("*.json")) if SHARED else []
+
+GPU = DeviceRequest.of("gpu", 'device.attributes["gpu.nvidia.com"].architecture == "Hopper"')
 
 EXPLAINED = {
     # Snapshots of prefill with vLLM's blocks of 16 tokens and decode with 128: works for plain
@@ -96,6 +101,22 @@ def test_gateways(provider: GatewayProvider) -> None:
         serving_mode="PrefillDecode",
         platform=Platform(gateway=Gateway(provider=provider)),
     )
+    findings = chart.check()
+    assert errors(findings) == []
+    assert loud(findings) == []
+
+
+def test_a_gateway_that_drops_headers_serves_unified() -> None:
+    (provider,) = (each for each in GATEWAY_PROVIDERS.values() if not each.picker_headers)
+    with pytest.warns(InferenceWarning, match="G103"):
+        chart = ModelDeployment(
+            App(),
+            "it",
+            name="it",
+            namespace="ml-team",
+            engines=[Engine.standalone("vllm", image="vllm/vllm-openai:v0.23.0", devices=[GPU])],
+            platform=Platform(gateway=Gateway(provider=provider), unified_mode="picker"),
+        )
     findings = chart.check()
     assert errors(findings) == []
     assert loud(findings) == []

@@ -63,7 +63,18 @@ def test_unused() -> None:
     ]
 
 
-@pytest.mark.parametrize("annotation", ["", " ; until 2027-01-01", "so; until 2027-13-01"])
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "",
+        " ; until 2027-01-01",
+        "so; until 2027-13-01",
+        "so; until",
+        "so; until June 2027",
+        "so; until 20271231",
+        "so; until 2027-12-31 or so",
+    ],
+)
 def test_malformed(annotation: str) -> None:
     assert sorted(told(found(T503=annotation))) == [("T004", "warning"), ("T503", "warning")]
 

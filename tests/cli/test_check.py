@@ -129,6 +129,24 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert "D001" in run("check", broken).stdout
 
 
+@pytest.mark.parametrize("path", ["empty.yaml", "folder", "folder/chart"])
+def test_a_path_that_holds_nothing(tmp_path: Path, path: str) -> None:
+    """A check of the wrong folder is not to pass for a good one."""
+    (tmp_path / "folder" / "chart").mkdir(parents=True)
+    for name in ("empty.yaml", "folder/notes.txt"):
+        (tmp_path / name).write_text("# Everything is switched off.\n---\n")
+    (finding,) = json.loads(run("check", tmp_path / path, "--format", "json").stdout)
+    assert (finding["code"], finding["severity"]) == ("T005", "warning")
+    assert finding["file"] == str(tmp_path / path)
+
+
+def test_an_empty_file_among_others(good: Path) -> None:
+    """Charts render a file of comments for what is switched off."""
+    (good.parent / "other.yaml").write_text("---\n# Source: chart/templates/other.yaml\n")
+    result = run("check", good.parent)
+    assert (result.exit_code, result.stdout) == (0, "nothing wrong in 12 objects\n")
+
+
 def test_usage() -> None:
     assert run("check").exit_code == 2
     assert run("check", ".", "--format", "xml").exit_code == 2
@@ -168,7 +186,7 @@ def test_explain() -> None:
     result = run("explain", "t201")
     assert result.exit_code == 0
     assert result.stdout.startswith("T201 (error): The sidecar forwards")
-    assert run("explain", "D103").stdout.startswith("D103: ")
+    assert run("explain", "D103").stdout.startswith("D103 (error): ")
 
 
 def test_explain_what_is_none() -> None:

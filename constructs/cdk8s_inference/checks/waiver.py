@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.labels import PREFIX
@@ -15,7 +15,7 @@ ANNOTATION = f"{PREFIX}waive-"
 """Starts an annotation's key; the code follows. Its value is the reason, and may end in a date:
 ``cdk8s-inference/waive-T503: "short answers only; until 2027-03-31"``."""
 
-_VALUE = re.compile(r"(?P<reason>.*?)(?:;\s*until\s+(?P<until>\d{4}-\d{2}-\d{2}))?", re.DOTALL)
+_VALUE = re.compile(r"(?P<reason>.*?)(?:;\s*until\b(?P<until>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,17 @@ def waivers_of(objects: Iterable[KubeObject]) -> tuple[list[Waiver], list[Findin
             match = _VALUE.fullmatch(value)
             assert match is not None
             try:
-                until = date.fromisoformat(match["until"]) if match["until"] else None
+                until = None if match["until"] is None else _date(match["until"].strip())
                 found.append(Waiver(key[len(ANNOTATION) :], match["reason"].strip(), until, owner))
             except ValueError as error:
                 at = owner.located(owner.at("metadata", "annotations", key), value)
                 malformed.append(_about("T004", at.object, key, f"{value!r}: {error}"))
     return found, malformed
+
+
+def _date(text: str) -> date:
+    """A date as it is to be written; date.fromisoformat takes more forms from Python to Python."""
+    return datetime.strptime(text, "%Y-%m-%d").date()
 
 
 def waived(

@@ -66,19 +66,22 @@ def check(paths: tuple[str, ...], strict: bool, format: str) -> None:
 
 def _read(paths: Sequence[str]) -> _Read:
     found = _Read()
-    for source in inputs([file for path in paths for file in _files(path)]):
+    files = {path: list(_files(path)) for path in paths}
+    empty: set[str] = set()
+    for source in inputs([file for each in files.values() for file in each]):
         try:
             content = source.content()
         except OSError as error:
             found.findings.append(unreadable(source, error))
             continue
-        documents, problems = read(content, source.name)
+        documents, problems = read(content, source.name, may_be_empty=True)
         found.findings += problems
         found.lines[source.name] = content.decode(errors="replace").splitlines()
         for document in documents:
             _sort(document, found)
-        if source.argument in paths and not documents and not problems:
-            found.findings.append(_nothing(source))
+        if not documents and not problems:
+            empty.add(source.argument)
+    found.findings += [_nothing(path) for path, each in files.items() if empty.issuperset(each)]
     return found
 
 
@@ -122,10 +125,9 @@ def _judged(found: _Read) -> Iterator[Finding]:
         yield from check_manifests(found.manifests)
 
 
-def _nothing(source: Input) -> Finding:
-    return Finding(
-        "T005", "warning", "", "holds no objects", "give the manifests to check", source.name
-    )
+def _nothing(path: str) -> Finding:
+    name = Input(path).name
+    return Finding("T005", "warning", "", "holds no objects", "give the manifests to check", name)
 
 
 def _written(findings: Sequence[Finding], format: str, found: _Read) -> str:

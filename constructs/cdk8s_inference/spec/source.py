@@ -61,14 +61,20 @@ class Document:
         return finding.at(self.file, self.line(path))
 
 
-def read(content: bytes, file: str | None = None) -> tuple[list[Document], list[Finding]]:
+def read(
+    content: bytes, file: str | None = None, *, may_be_empty: bool = False
+) -> tuple[list[Document], list[Finding]]:
     """The documents of a file's content, or why it cannot be read.
 
     Never raises for bad content, and holds memory and time within the limits of this module.
-    Empty documents are passed over; a content with none at all is a finding.
+    Empty documents are passed over; a content with none at all is a finding, unless it may be
+    empty, as a rendered file in which everything is switched off.
     """
     try:
-        return list(_documents(content, file)), []
+        documents = list(_documents(content, file))
+        if not documents and not may_be_empty:
+            raise _Unreadable("D001", "holds no document", "write a ModelDeployment into it")
+        return documents, []
     except _Unreadable as problem:
         return [], [problem.finding.at(file, problem.line)]
 
@@ -113,12 +119,10 @@ def _malformed(reason: str, line: int | None, fix: str = "correct the syntax") -
 def _documents(content: bytes, file: str | None) -> Iterator[Document]:
     text = _text(content)
     composer = _Composer(text)
-    found = False
     try:
         for root in composer.roots():
             findings = tuple(finding.at(file, finding.line) for finding in composer.taken())
             if root.value is not None:
-                found = True
                 yield Document(root.value, file, findings, root)
     except yaml.reader.ReaderError as error:
         # Its position counts bytes of the text that it was given.
@@ -132,8 +136,6 @@ def _documents(content: bytes, file: str | None) -> Iterator[Document]:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(part for part in (error.context, error.problem) if part)
         raise _malformed(reason, mark.line + 1 if mark else None) from None
-    if not found:
-        raise _Unreadable("D001", "holds no document", "write a ModelDeployment into it")
 
 
 def _text(content: bytes) -> str:

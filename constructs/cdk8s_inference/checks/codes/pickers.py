@@ -9,8 +9,14 @@ _WORKS = """\
 apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
 plugins:
-  - type: prefix-based-pd-decider
-    parameters: {nonCachedTokens: 16}
+  - type: prefill-filter
+  - type: decode-filter
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters: {deciders: {prefill: always-disagg-pd-decider}}
+schedulingProfiles:
+  - {name: prefill, plugins: [{pluginRef: prefill-filter}]}
+  - {name: decode, plugins: [{pluginRef: decode-filter}]}
 """
 
 CODES: tuple[Code, ...] = (

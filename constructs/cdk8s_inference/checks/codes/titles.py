@@ -1,57 +1,10 @@
-"""What the codes stand for that no rule over a topology has: documents, stacks, pickers."""
+"""Codes of engines and pickers that have a title alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 TITLES: Mapping[str, str] = {
-    # A file, and the shape of a document.
-    "D001": "The file cannot be read, or is not YAML",
-    "D002": "The file is larger than any that is meant",
-    "D003": "A key is written twice, or is no string",
-    "D004": "A field is not known",
-    "D005": "A field is missing",
-    "D006": "A value is of another type",
-    "D007": "A value is out of its limits",
-    "D008": "A value is none of those that may be chosen",
-    "D009": "A value is malformed",
-    "D010": "The document is of another API",
-    "D011": "Two things have one name",
-    "D012": "The file holds several documents where one is expected",
-    # A ModelDeployment that cannot be composed.
-    "D101": "PrefillDecode serving needs two engines",
-    "D102": "PrefillDecode serving needs one engine that prefills",
-    "D103": "PrefillDecode serving needs one engine that decodes",
-    "D104": "An engine has a phase, and serving is not PrefillDecode",
-    "D105": "An engine's members are neither one alone nor a leader and a worker",
-    "D106": "An engine claims no device",
-    "D107": "A member that is no worker says how many workers there are",
-    "D108": "A container is not named engine",
-    "D109": "An Equal toleration has no key",
-    "D110": "An Exists toleration has a value",
-    "D111": "A label or annotation has a reserved prefix",
-    "D112": "A label's or annotation's key is malformed",
-    "D113": "The prefix of a label's or annotation's key is too long",
-    "D114": "A label's value is malformed",
-    "D122": "--port is no port",
-    "D123": "The decode engine takes the sidecar's port",
-    "D124": "The prefill engine does not listen where decode calls it",
-    "D125": "The role label contradicts the engine's phase",
-    "D126": "Engines behind one Service listen on different ports",
-    "D128": "An engine has the endpoint picker's name",
-    "D130": "A variable has a value and a source",
-    "D131": "A variable does not have exactly one source",
-    "D132": "A character does not reach the container as written",
-    "D133": "Objects of one deployment have one name",
-    # A ModelDeployment that works otherwise than it looks.
-    "D201": "The decode engine has no --port",
-    "D203": "A field is not used",
-    "D204": "A device is asked for by another driver than its class has",
-    "D205": "The document names no namespace",
-    "D206": "Two deployments make the same object",
-    "D207": "--port is given twice",
-    "D208": "A device class is given for a request that no document has",
-    "D210": "Each pod of a gang fetches the weights by itself",
     # Engines and pools that do not go together.
     "W101": "No engine says how it hands its KV cache over",
     "W102": "One engine says nothing of handing its KV cache over, and another does",
@@ -117,30 +70,4 @@ TITLES: Mapping[str, str] = {
     "P508": "A plugin learns of no pod",
     "P509": "A profile takes one of several pickers by lot",
     "P511": "A producer is named so that the picker makes another one",
-    # A serving stack.
-    "S001": "A credential is given twice",
-    "S002": "Two listeners have one name",
-    "S003": "A field is not used",
-    "S101": "A component is not known, or not in the stack",
-    "S102": "A component is both present and left out",
-    "S103": "A component does not work without another",
-    "S104": "Releases are not known to work together",
-    "S105": "A further component cannot be installed",
-    "S106": "A listener cannot be",
-    "S107": "A namespace or class has a malformed name",
-    "S108": "The driver's root is no absolute path",
-    "S109": "An object is composed twice",
-    "S110": "The GatewayClass does not go with the gateway's implementation",
-    "S111": "Something is said of a gateway that there is not",
-    # A gateway that cannot do what is asked of it.
-    "G101": "The gateway routes to Services alone, and asks no picker",
-    "G102": "The gateway drops the header that names a prefill pod",
-    "G103": "The gateway does not honor the pool's failureMode",
-    "G104": "The sidecar would look up a pool that there is not",
-    # A check itself.
-    "T001": "Something was not read, so that rules about it say nothing",
-    "T002": "A waiver waives nothing",
-    "T003": "A waiver has expired",
-    "T004": "A waiver cannot be read",
-    "T005": "A file holds no objects",
 }

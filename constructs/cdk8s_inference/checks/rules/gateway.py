@@ -86,8 +86,8 @@ def not_a_pool(topology: Topology) -> Iterator[Breach]:
     example=breaks("disaggregated", _ROUTE, "spec.rules[0].timeouts", REMOVED),
 )
 def timeouts(topology: Topology) -> Iterator[Breach]:
-    if topology.of_kind("GCPBackendPolicy"):
-        return  # GKE refuses a route with timeouts, and has them there.
+    if topology.of_kind("GCPBackendPolicy", "ProxySettingsPolicy"):
+        return  # GKE and NGINX Gateway Fabric take no timeouts of a route, and have them there.
     for route in topology.routes:
         for rule_ in route.rules:
             if not any(_serves(topology, backend) for backend in route.backends(rule_)):
