@@ -348,8 +348,16 @@ class ModelDeployment(Chart):
         if deployment is None:
             raise InvalidInput(findings)
         warn(findings, stacklevel=3)
+        from cdk8s_inference.checks.waiver import waivers_of_document
+
         return cls.from_checked(
-            scope, id, deployment, findings, platform, picker_config=picker_config
+            scope,
+            id,
+            deployment,
+            findings,
+            platform,
+            picker_config=picker_config,
+            waivers=waivers_of_document(document),
         )
 
     @classmethod
@@ -362,11 +370,12 @@ class ModelDeployment(Chart):
         platform: Platform | None = None,
         *,
         picker_config: PickerConfig | None = None,
+        waivers: Iterable[Waiver] = (),
     ) -> ModelDeployment:
         """Composes a deployment that :func:`cdk8s_inference.spec.document.check` returned."""
         template = deployment.spec.template
         cache = template.spec.model_cache_ref
-        return cls(
+        composed = cls(
             scope,
             id,
             name=deployment.name,
@@ -380,6 +389,8 @@ class ModelDeployment(Chart):
             platform=platform,
             _checked=findings,
         )
+        composed._waivers += waivers
+        return composed
 
 
 _rendering = False

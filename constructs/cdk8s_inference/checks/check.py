@@ -7,7 +7,7 @@ from datetime import date
 
 from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.config import config_findings
-from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.rule import RULES, Rule
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.spec.source import Document
@@ -36,11 +36,16 @@ def check(
 
 
 def check_topology(
-    topology: Topology, *, waivers: Sequence[Waiver] = (), today: date | None = None
+    topology: Topology,
+    *,
+    rules: Iterable[Rule] | None = None,
+    waivers: Sequence[Waiver] = (),
+    today: date | None = None,
 ) -> list[Finding]:
-    """As :func:`check`, for a topology that was read already."""
+    """As :func:`check`, for a topology that was read already; default by all rules."""
     own, malformed = waivers_of(topology.objects)
-    judged = waived(list(_all(topology)), [*waivers, *own], today or date.today())
+    found = list(_all(topology, RULES.values() if rules is None else rules))
+    judged = waived(found, [*waivers, *own], today or date.today())
     findings = [*judged, *malformed]
     findings.sort(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
@@ -48,8 +53,8 @@ def check_topology(
     return findings
 
 
-def _all(topology: Topology) -> Iterator[About]:
-    for rule in RULES.values():
+def _all(topology: Topology, rules: Iterable[Rule]) -> Iterator[About]:
+    for rule in rules:
         for finding, breach in rule.findings(topology):
             related = (breach.related.object,) if breach.related else ()
             yield finding, (breach.at.object, *related)

@@ -9,6 +9,8 @@ from datetime import date, datetime
 
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.labels import PREFIX
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.spec.source import Document
 from cdk8s_inference.topology import KubeObject
 
 ANNOTATION = f"{PREFIX}waive-"
@@ -64,6 +66,12 @@ def waivers_of(objects: Iterable[KubeObject]) -> tuple[list[Waiver], list[Findin
 def _date(text: str) -> date:
     """A date as it is to be written; date.fromisoformat takes more forms from Python to Python."""
     return datetime.strptime(text, "%Y-%m-%d").date()
+
+
+def waivers_of_document(document: Document) -> list[Waiver]:
+    """The waivers in a ModelDeployment's annotations, for whatever is composed from it."""
+    found, _ = waivers_of([KubeObject(document, Cursor(document.data))])
+    return [replace(each, owner=None) for each in found]
 
 
 def waived(

@@ -11,7 +11,7 @@ import click
 
 from cdk8s_inference.cli.excerpt import with_excerpt
 from cdk8s_inference.cli.files import Input, inputs, unreadable
-from cdk8s_inference.cli.report import counts, printable, styled
+from cdk8s_inference.cli.report import counts, plural, printable, styled
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.spec.source import Document, read
 
@@ -110,7 +110,7 @@ def _sort(document: Document, found: _Read) -> None:
 def _judged(found: _Read) -> Iterator[Finding]:
     # Each takes a tenth of a second to import, and most runs need one of them alone.
     if found.documents:
-        from cdk8s_inference.spec.document import check as check_document
+        from cdk8s_inference.checks.document import check_document
         from cdk8s_inference.spec.serving_stack import is_serving_stack
         from cdk8s_inference.stack.document import read_stack
 
@@ -141,5 +141,5 @@ def _written(findings: Sequence[Finding], format: str, found: _Read) -> str:
         return sarif(findings) if format == "sarif" else github(findings)
     texts = [styled(finding, with_excerpt(printable(finding), found.lines)) for finding in findings]
     objects = len(found.manifests) + len(found.documents)
-    texts.append(f"{counts(findings) or 'nothing wrong'} in {objects} objects")
+    texts.append(f"{counts(findings) or 'nothing wrong'} in {plural(objects, 'object')}")
     return "\n".join(texts) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from cdk8s_inference.checks.waiver import waivers_of_document
 from cdk8s_inference.cli.inputs import Loaded, LoadedStack
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
@@ -34,9 +35,17 @@ def compose(loaded: Sequence[Loaded], platform: Platform) -> tuple[list[str], li
     for item in loaded:
         # An App each: two documents may describe one deployment on two clusters.
         chart = ModelDeployment.from_checked(
-            App(), item.deployment.name, item.deployment, item.findings, platform
+            App(),
+            item.deployment.name,
+            item.deployment,
+            item.findings,
+            platform,
+            waivers=waivers_of_document(item.document),
         )
-        findings += [replace(each, file=item.source.name) for each in chart.check()]
+        said = {each.code for each in item.findings}
+        findings += [
+            replace(each, file=item.source.name) for each in chart.check() if each.code not in said
+        ]
         texts.append(Yaml.stringify(*chart.to_json()))
     return texts, findings
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cdk8s_inference.checks.document import check_document
 from cdk8s_inference.cli.files import Input, unreadable
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.spec.document import Deployment, check
+from cdk8s_inference.spec.document import Deployment
 from cdk8s_inference.spec.serving_stack import is_serving_stack
 from cdk8s_inference.spec.source import Document, read
 from cdk8s_inference.stack.document import read_stack
@@ -82,7 +83,7 @@ def load(
                     name = document.data["metadata"]["name"]
                     stacks.append(LoadedStack(name, props, found, source))
             else:
-                deployment, found = check(document, platform, namespace=namespace)
+                deployment, found = check_document(document, platform, namespace=namespace)
                 if deployment is not None:
                     loaded.append(Loaded(deployment, found, document, source))
             findings += found
