@@ -12,23 +12,14 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from cdk8s_inference import DraDriver, Plain
+from cdk8s_inference import DraDriver
 from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.delivery import Delivered, Delivery
 from cdk8s_inference.stack.plan import plan
 from tests.kit.schemas import SHARED
 from tests.kit.synth import validated
-from tests.stack.tools import DELIVERIES, GKE, STACKS, fake_helm, releases, target
+from tests.stack.tools import DELIVERIES, GKE, STACKS, plain, releases, target
 from tests.test_snapshots import YamlFile
-
-CHART = """\
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: RELEASE
-data:
-  rendered: by helm
-"""
 
 needs_schemas = pytest.mark.skipif(SHARED is None, reason="the shared schemas are absent")
 
@@ -52,8 +43,7 @@ def elided(value: Any) -> Any:
 @pytest.mark.parametrize("delivery", [*DELIVERIES, "plain"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_written(stack: str, delivery: str, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
-    helm = fake_helm(tmp_path, CHART)
-    tool = {**DELIVERIES, "plain": Plain(helm=str(helm))}[delivery]
+    tool = {**DELIVERIES, "plain": plain(tmp_path)}[delivery]
     objects = everything(tool.deliver(plan(STACKS[stack])))
     text = yaml.safe_dump_all(map(elided, objects), sort_keys=False, width=100)
     assert text == snapshot(extension_class=YamlFile)

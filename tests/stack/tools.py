@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cdk8s_inference import ArgoCD, Crossplane, Flux, K3s
+from cdk8s_inference import ArgoCD, Crossplane, Flux, K3s, Plain
 from cdk8s_inference.releases.stack import STACK_MODELPLANE, STACK_NEWEST
 from cdk8s_inference.stack.delivery import Delivery
 from cdk8s_inference.stack.props import StackProps
@@ -135,6 +135,22 @@ def target(manifest: Manifest) -> Manifest:
 def releases(manifests: Any) -> Iterator[Release]:
     """The charts that objects install, in order."""
     return (found for manifest in manifests if (found := release_of(manifest)) is not None)
+
+
+CHART = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: RELEASE
+data:
+  rendered: by helm
+"""
+"""What stands for every chart's objects."""
+
+
+def plain(folder: Path) -> Plain:
+    """Plain delivery where there is no Helm and no chart."""
+    return Plain(helm=str(fake_helm(folder, CHART)))
 
 
 def fake_helm(folder: Path, output: str, *, fails: str = "") -> Path:
