@@ -1,27 +1,50 @@
 """Kubernetes objects of any origin, read as one model of what they serve."""
 
+from cdk8s_inference.topology.access import Access, AccessBinding, AccessRole
+from cdk8s_inference.topology.autoscaler import Autoscaler
+from cdk8s_inference.topology.budget import Budget
+from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devices, PodClaim
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.engine import Engine, KvTransfer
+from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
 from cdk8s_inference.topology.located import KubeObject, Located, Unread
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service
-from cdk8s_inference.topology.route import Reference, Route
+from cdk8s_inference.topology.reference import Reference
+from cdk8s_inference.topology.route import Route, RouteRule
+from cdk8s_inference.topology.selector import Requirement, Selector
 from cdk8s_inference.topology.sidecar import Sidecar
 from cdk8s_inference.topology.topology import Topology, read_topology
 from cdk8s_inference.topology.workload import Pods, Workload
 
 __all__ = [
+    "Access",
+    "AccessBinding",
+    "AccessRole",
+    "Autoscaler",
+    "Budget",
+    "Claim",
+    "ClaimUse",
     "Container",
+    "DeviceRequest",
+    "Devices",
     "Engine",
+    "Gateway",
     "KubeObject",
     "KvTransfer",
+    "Listener",
     "Located",
     "Picker",
+    "PodClaim",
     "Pods",
     "Pool",
     "Probe",
     "Reference",
+    "ReferenceGrant",
+    "Requirement",
     "Route",
+    "RouteRule",
+    "Selector",
     "Service",
     "Sidecar",
     "Topology",

@@ -10,13 +10,16 @@ from typing import Literal
 
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.flags import Given, given, placed_words
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.claim import ClaimUse
+from cdk8s_inference.topology.located import KubeObject, Located, whole_number
 
 _VARIABLE = re.compile(
     r"\$\((?P<kubernetes>\w+)\)"
     r"|\$\{(?P<braced>\w+)(?::?-(?P<default>[^}$]*))?\}"
     r"|\$(?P<plain>[A-Za-z_]\w*)"
 )
+
+_DEVICES = re.compile(r"nvidia\.com/(gpu|mig-.*)|amd\.com/gpu|gpu\.intel\.com/.*|habana\.ai/gaudi")
 
 ProbeKind = Literal["startupProbe", "readinessProbe", "livenessProbe"]
 PROBE_KINDS: tuple[ProbeKind, ...] = ("startupProbe", "readinessProbe", "livenessProbe")
@@ -154,6 +157,33 @@ class Container:
         for item in self.at["ports"].items():
             if item["name"].text == name:
                 return self.object.number(item["containerPort"])
+        return None
+
+    @cached_property
+    def privileged(self) -> Located[bool]:
+        """Whether it has all that the node has."""
+        at = self.at.at("securityContext", "privileged")
+        return self.object.located(at, at.value is True)
+
+    @cached_property
+    def claims(self) -> list[ClaimUse]:
+        """What it uses of its pod's device claims."""
+        return [
+            ClaimUse(self.object.located(item["name"], item["name"].text), item["request"].text)
+            for item in self.at.at("resources", "claims").items()
+        ]
+
+    @cached_property
+    def plugin_devices(self) -> Located[int] | None:
+        """The accelerators that it gets of a device plugin, by a resource such as nvidia.com/gpu.
+
+        Those of its first such resource.
+        """
+        for group in ("limits", "requests"):
+            for key, at in self.at.at("resources", group).fields():
+                number = whole_number(str(at.value))
+                if _DEVICES.fullmatch(key) and number is not None:
+                    return self.object.located(at, number)
         return None
 
     @cached_property

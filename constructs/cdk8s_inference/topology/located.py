@@ -11,7 +11,7 @@ from cdk8s_inference.findings import Path, PathPart, Place, field_path
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.source import Document
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
@@ -36,6 +36,11 @@ class KubeObject:
     def group(self) -> str:
         """Its API group; empty for the core group."""
         return (self.root["apiVersion"].text or "").rpartition("/")[0]
+
+    @cached_property
+    def version(self) -> str:
+        """The version of its API, such as ``v1beta1``; empty where that is missing."""
+        return (self.root["apiVersion"].text or "").rpartition("/")[2]
 
     @cached_property
     def name(self) -> str:
@@ -64,7 +69,7 @@ class KubeObject:
         """A place in it."""
         return self.root.at(*keys)
 
-    def located(self, cursor: Cursor, value: T) -> Located[T]:
+    def located(self, cursor: Cursor, value: U) -> Located[U]:
         """What is read at a place."""
         return Located(value, self, cursor.path)
 
@@ -84,9 +89,13 @@ class KubeObject:
             return self.located(cursor, value)
         return None
 
+    def amount(self, cursor: Cursor) -> Located[int | str] | None:
+        """The integer or string at a place, such as ``1`` or ``25%``, if there is one."""
+        return self.number(cursor) or self.text(cursor)
+
 
 @dataclass(frozen=True, eq=False)
-class Located(Generic[T]):
+class Located(Generic[T_co]):
     """A value, and where it was written or, for a default, where it would be.
 
     Attributes:
@@ -95,7 +104,7 @@ class Located(Generic[T]):
         path: Its path in the object's document.
     """
 
-    value: T
+    value: T_co
     object: KubeObject
     path: Path
 
@@ -128,6 +137,16 @@ class Unread:
 def whole_number(text: str) -> int | None:
     """A number that a program would take: digits alone, and not too many of them."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def share(amount: int | str, total: int) -> int | None:
+    """What a number or a percentage is of a total, rounded up; None for what is neither."""
+    if isinstance(amount, int):
+        return amount
+    number = whole_number(amount.removesuffix("%"))
+    if number is None or not amount.endswith("%"):
+        return number
+    return -(-number * total // 100)
 
 
 def strings(cursor: Cursor) -> dict[str, str]:

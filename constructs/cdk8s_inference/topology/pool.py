@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
-from cdk8s_inference.topology.located import KubeObject, Located, strings
+from cdk8s_inference.topology.located import KubeObject, Located
 from cdk8s_inference.topology.picker import Picker
+from cdk8s_inference.topology.selector import Selector, label_map
 from cdk8s_inference.topology.workload import Pods
 
 Role = Literal["prefill", "decode"]
@@ -28,9 +28,9 @@ class Service:
     backends: tuple[Pods, ...]
 
     @cached_property
-    def selector(self) -> Mapping[str, str]:
+    def selector(self) -> Located[Selector]:
         """The labels by which it selects pods."""
-        return strings(self.object.at("spec", "selector"))
+        return service_selector(self.object)
 
     @cached_property
     def ports(self) -> dict[int, Located[int] | None]:
@@ -77,9 +77,9 @@ class Pool:
         return self.object.here
 
     @cached_property
-    def selector(self) -> Located[Mapping[str, str]]:
+    def selector(self) -> Located[Selector]:
         """The labels by which it selects pods."""
-        return selector(self.object)
+        return pool_selector(self.object)
 
     @cached_property
     def ports(self) -> list[Located[int]]:
@@ -156,9 +156,12 @@ class Pool:
         return None
 
 
-def selector(found: KubeObject) -> Located[Mapping[str, str]]:
+def service_selector(found: KubeObject) -> Located[Selector]:
+    """The labels by which a Service selects pods."""
+    return label_map(found, found.at("spec", "selector"))
+
+
+def pool_selector(found: KubeObject) -> Located[Selector]:
     """The labels by which a pool selects pods; its first version had them without matchLabels."""
     at = found.at("spec", "selector")
-    labels = at["matchLabels"]
-    chosen = labels if labels.present else at
-    return found.located(chosen, strings(chosen))
+    return label_map(found, at["matchLabels"] if at["matchLabels"].present else at)

@@ -2,60 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.reference import Reference
 
-POOL_GROUP = "inference.networking.k8s.io"
+GATEWAY_GROUP = "gateway.networking.k8s.io"
+
+_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """An object that another one names.
+class RouteRule:
+    """A rule of a route.
 
     Attributes:
-        owner: The object that names it.
+        object: The route's object.
         at: Where.
-        default_group: Its group where none is written.
-        default_kind: Its kind where none is written.
     """
 
-    owner: KubeObject
+    object: KubeObject
     at: Cursor
-    default_group: str
-    default_kind: str
 
     @cached_property
-    def group(self) -> str:
-        """Its group."""
-        written = self.at["group"].text
-        return self.default_group if written is None else written
+    def backends(self) -> list[Reference]:
+        """What it leads to."""
+        items = self.at["backendRefs"].items()
+        return [Reference(self.object, item, "", "Service") for item in items]
 
     @cached_property
-    def kind(self) -> str:
-        """Its kind."""
-        return self.at["kind"].text or self.default_kind
-
-    @cached_property
-    def name(self) -> Located[str]:
-        """Its name."""
-        return self.owner.located(self.at["name"], self.at["name"].text or "")
-
-    @cached_property
-    def namespace(self) -> str:
-        """Its namespace: the owner's unless written."""
-        return self.at["namespace"].text or self.owner.namespace
-
-    @property
-    def is_pool(self) -> bool:
-        """Whether it names an InferencePool."""
-        return self.kind == "InferencePool" and self.group.startswith("inference.networking.")
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name.value}"
+    def timeout(self) -> Located[str | None]:
+        """How long a request may take, as written, or where that would be."""
+        at = self.at.at("timeouts", "request")
+        return self.object.located(at, at.text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,20 +56,25 @@ class Route:
     def parents(self) -> list[Reference]:
         """The Gateways that it attaches to."""
         return [
-            Reference(self.object, item, "gateway.networking.k8s.io", "Gateway")
+            Reference(self.object, item, GATEWAY_GROUP, "Gateway")
             for item in self.object.at("spec", "parentRefs").items()
         ]
 
     @cached_property
-    def rules(self) -> list[Cursor]:
+    def rules(self) -> list[RouteRule]:
         """Its rules."""
-        return list(self.object.at("spec", "rules").items())
-
-    def backends(self, rule: Cursor) -> list[Reference]:
-        """What a rule leads to."""
-        return [Reference(self.object, item, "", "Service") for item in rule["backendRefs"].items()]
+        return [RouteRule(self.object, item) for item in self.object.at("spec", "rules").items()]
 
     def all_backends(self) -> Iterator[Reference]:
         """What its rules lead to."""
         for rule in self.rules:
-            yield from self.backends(rule)
+            yield from rule.backends
+
+
+def seconds(duration: str) -> float | None:
+    """A duration of the Gateway API, such as ``1m30s``; None for what is none."""
+    if _DURATION.fullmatch(duration) is None:
+        return None
+    return sum(
+        int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|h|m|s)", duration)
+    )

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from cdk8s_inference.spec.source import Document
-from cdk8s_inference.topology.located import KubeObject, Unread, kube_objects, strings
+from cdk8s_inference.topology.access import (
+    BINDING_KINDS,
+    ROLE_KINDS,
+    Access,
+    AccessBinding,
+    AccessRole,
+)
+from cdk8s_inference.topology.autoscaler import AUTOSCALER_KINDS, Autoscaler
+from cdk8s_inference.topology.budget import Budget
+from cdk8s_inference.topology.claim import CLAIM_KINDS, Claim, PodClaim, total
+from cdk8s_inference.topology.container import Container
+from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
+from cdk8s_inference.topology.located import KubeObject, Located, Unread, kube_objects
 from cdk8s_inference.topology.picker import Picker
-from cdk8s_inference.topology.pool import Pool, Service, selector
-from cdk8s_inference.topology.route import Route
+from cdk8s_inference.topology.pool import Pool, Service, pool_selector, service_selector
+from cdk8s_inference.topology.reference import Reference
+from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
+from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.workload import Pods, Workload, workloads
 
 _COMPOSED_LATER = frozenset(
@@ -39,6 +54,13 @@ class Topology:
         pools: The InferencePools.
         services: The Services.
         routes: The HTTPRoutes.
+        gateways: The Gateways of the Gateway API, which routes attach to.
+        grants: The ReferenceGrants, by which routes may lead into other namespaces.
+        claims: The ResourceClaims, and the templates of such.
+        autoscalers: What changes how many copies of workloads run.
+        budgets: The PodDisruptionBudgets.
+        roles: The Roles and ClusterRoles.
+        bindings: The RoleBindings and ClusterRoleBindings.
     """
 
     objects: tuple[KubeObject, ...]
@@ -48,24 +70,90 @@ class Topology:
     pools: tuple[Pool, ...]
     services: tuple[Service, ...]
     routes: tuple[Route, ...]
+    gateways: tuple[Gateway, ...]
+    grants: tuple[ReferenceGrant, ...]
+    claims: tuple[Claim, ...]
+    autoscalers: tuple[Autoscaler, ...]
+    budgets: tuple[Budget, ...]
+    roles: tuple[AccessRole, ...]
+    bindings: tuple[AccessBinding, ...]
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
         return [found for found in self.objects if found.kind in kinds]
 
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str], KubeObject]:
+        # Of objects that have all three in common the first counts.
+        return {(each.kind, each.namespace, each.name): each for each in reversed(self.objects)}
+
     def find(self, kind: str, namespace: str, name: str) -> KubeObject | None:
         """The object of a name, if it was read."""
-        for found in self.objects:
-            if (found.kind, found.namespace, found.name) == (kind, namespace, name):
-                return found
-        return None
+        return self._index.get((kind, namespace, name))
+
+    def resolve(self, reference: Reference) -> KubeObject | None:
+        """The object that another one names, if it was read."""
+        return self.find(reference.kind, reference.namespace, reference.name.value)
+
+    @cached_property
+    def _services(self) -> dict[tuple[str, str], Service]:
+        return {(each.object.namespace, each.object.name): each for each in reversed(self.services)}
 
     def service(self, namespace: str, name: str) -> Service | None:
         """The Service of a name, if it was read."""
-        for each in self.services:
-            if (each.object.namespace, each.object.name) == (namespace, name):
-                return each
-        return None
+        return self._services.get((namespace, name))
+
+    @cached_property
+    def _gateways(self) -> dict[tuple[str, str], Gateway]:
+        return {(each.object.namespace, each.object.name): each for each in reversed(self.gateways)}
+
+    def gateway(self, namespace: str, name: str) -> Gateway | None:
+        """The Gateway of a name, if it was read."""
+        return self._gateways.get((namespace, name))
+
+    @cached_property
+    def _claims(self) -> dict[tuple[str, str, str], Claim]:
+        return {
+            (each.object.kind, each.object.namespace, each.object.name): each
+            for each in reversed(self.claims)
+        }
+
+    def claim(self, made: PodClaim) -> Claim | None:
+        """What a pod's claim is, or is made from, if it was read."""
+        kind = "ResourceClaim" if made.claim else "ResourceClaimTemplate"
+        name = made.claim or made.template
+        return self._claims.get((kind, made.object.namespace, name.value)) if name else None
+
+    def devices(self, pods: Pods, container: Container) -> Located[int] | None:
+        """How many devices a container of pods gets; None where that cannot be told.
+
+        By the claims that it uses, or where it uses none, of a device plugin.
+        """
+        if not container.claims:
+            return container.plugin_devices
+        made = {each.name.value: self.claim(each) for each in pods.claims}
+        used = [(made.get(use.name.value), use.request) for use in container.claims]
+        return total([claim.count(request) if claim else None for claim, request in used])
+
+    def autoscaler(self, workload: Workload) -> Autoscaler | None:
+        """What scales a workload, if that was read."""
+        return next((each for each in self.autoscalers if each.scales(workload)), None)
+
+    def access(self, namespace: str, account: str) -> Access:
+        """What a ServiceAccount may do in its namespace."""
+        bindings = [each for each in self.bindings if each.holds_in(namespace)]
+        own = [each for each in bindings if each.names(namespace, account)]
+        return Access(
+            tuple(role for each in own for role in self.roles if each.grants(role)),
+            (
+                *(
+                    role.object
+                    for role in self.roles
+                    if not role.is_cluster_wide and role.object.namespace == namespace
+                ),
+                *(each.object for each in bindings),
+            ),
+        )
 
     @cached_property
     def serving(self) -> tuple[Pods, ...]:
@@ -107,44 +195,70 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         documents: Kubernetes objects of any origin; others are passed over.
     """
     objects = tuple(kube_objects(documents))
+    of: dict[str, list[KubeObject]] = defaultdict(list)
+    for found in objects:
+        of[found.kind].append(found)
     made = list(workloads(list(objects)))
     pods = tuple(each for _, templates in made for each in templates)
     services = tuple(
-        Service(found, _selected(pods, found.namespace, strings(found.at("spec", "selector"))))
-        for found in objects
-        if found.kind == "Service"
+        Service(found, _selected(pods, found, service_selector(found).value))
+        for found in of["Service"]
     )
-    config_maps: dict[str, dict[str, KubeObject]] = {}
-    for found in objects:
-        if found.kind == "ConfigMap":
-            config_maps.setdefault(found.namespace, {})[found.name] = found
+    config_maps: dict[str, dict[str, KubeObject]] = defaultdict(dict)
+    for found in of["ConfigMap"]:
+        config_maps[found.namespace][found.name] = found
     pickers = tuple(
         Picker(
             each.picker_container,
             "picker",
             pods=each,
-            config_maps=config_maps.get(each.object.namespace, {}),
+            config_maps=config_maps[each.object.namespace],
         )
         for each in pods
         if each.picker_container is not None
     )
-    pools = tuple(
-        _pool(found, pods, pickers, services)
-        for found in objects
-        if found.kind == "InferencePool" and found.group in _POOL_GROUPS
-    )
-    routes = tuple(Route(found) for found in objects if found.kind == "HTTPRoute")
+    autoscalers = tuple(Autoscaler(found) for kind in AUTOSCALER_KINDS for found in of[kind])
     return Topology(
-        objects, tuple(workload for workload, _ in made), pods, pickers, pools, services, routes
+        objects=objects,
+        workloads=tuple(workload for workload, _ in made),
+        pods=pods,
+        pickers=pickers,
+        pools=tuple(
+            _pool(found, pods, pickers, services)
+            for found in of["InferencePool"]
+            if found.group in _POOL_GROUPS
+        ),
+        services=services,
+        routes=tuple(Route(found) for found in of["HTTPRoute"]),
+        gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
+        grants=tuple(ReferenceGrant(found) for found in of["ReferenceGrant"]),
+        claims=tuple(Claim(found) for kind in CLAIM_KINDS for found in of[kind]),
+        autoscalers=autoscalers,
+        budgets=tuple(_budget(found, pods, autoscalers) for found in of["PodDisruptionBudget"]),
+        roles=tuple(AccessRole(found) for kind in ROLE_KINDS for found in of[kind]),
+        bindings=tuple(AccessBinding(found) for kind in BINDING_KINDS for found in of[kind]),
     )
 
 
-def _selected(pods: Iterable[Pods], namespace: str, wanted: Mapping[str, str]) -> tuple[Pods, ...]:
+def _selected(pods: Iterable[Pods], owner: KubeObject, selector: Selector) -> tuple[Pods, ...]:
+    """The pods of the owner's namespace that its selector matches."""
     return tuple(
         each
         for each in pods
-        if wanted and each.object.namespace == namespace and wanted.items() <= each.labels.items()
+        if each.object.namespace == owner.namespace and selector.matches(each.labels)
     )
+
+
+def _budget(
+    found: KubeObject, pods: tuple[Pods, ...], autoscalers: tuple[Autoscaler, ...]
+) -> Budget:
+    selected = _selected(pods, found, label_selector(found, found.at("spec", "selector")).value)
+    count = 0
+    for each in selected:
+        scaler = next((one for one in autoscalers if one.scales(each.workload)), None)
+        copies = max(1, scaler.least.value) if scaler else max(0, each.workload.copies.value)
+        count += copies * each.per_copy
+    return Budget(found, selected, count)
 
 
 def _pool(
@@ -153,7 +267,7 @@ def _pool(
     pickers: tuple[Picker, ...],
     services: tuple[Service, ...],
 ) -> Pool:
-    members = _selected(pods, found.namespace, selector(found).value)
+    members = _selected(pods, found, pool_selector(found).value)
     pool = Pool(found, members, None, None)
     name = pool.picker_name
     service = next(

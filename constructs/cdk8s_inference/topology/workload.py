@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Literal
 
 from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology.claim import PodClaim
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.engine import Engine, engine_kind
 from cdk8s_inference.topology.located import KubeObject, Located, strings
 from cdk8s_inference.topology.program import runs
+from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.sidecar import Sidecar
 
 Part = Literal["pod", "leader", "follower", "gang"]
@@ -49,6 +51,37 @@ class Workload:
     def namespace(self) -> str:
         """Its namespace."""
         return self.object.namespace
+
+    @cached_property
+    def is_counted(self) -> bool:
+        """Whether it says itself how many copies run."""
+        return self.at["replicas"].present
+
+    @cached_property
+    def selector(self) -> Located[Selector]:
+        """Which pods it takes for its own."""
+        return label_selector(self.object, self.at["selector"])
+
+    @cached_property
+    def max_surge(self) -> Located[int | str] | None:
+        """How many pods a rollout may add, as written."""
+        return self.object.amount(self._rolling["maxSurge"])
+
+    @cached_property
+    def max_unavailable(self) -> Located[int | str] | None:
+        """How many pods a rollout may take away, as written."""
+        return self.object.amount(self._rolling["maxUnavailable"])
+
+    @property
+    def _rolling(self) -> Cursor:
+        if self.kind == "LeaderWorkerSet":
+            return self.at.at("rolloutStrategy", "rollingUpdateConfiguration")
+        return self.at.at("strategy", "rollingUpdate")
+
+    @cached_property
+    def recreates(self) -> bool:
+        """Whether a rollout stops all pods before it starts others."""
+        return self.at.at("strategy", "type").text == "Recreate"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +127,35 @@ class Pods:
     def role(self) -> Located[str | None]:
         """The role that the picker sees."""
         return self.label(ROLE_LABEL)
+
+    @cached_property
+    def account(self) -> Located[str]:
+        """Their ServiceAccount, or ``default`` where it would be."""
+        at = self.at.at("spec", "serviceAccountName")
+        return self.object.located(at, at.text or "default")
+
+    @cached_property
+    def host_network(self) -> Located[bool]:
+        """Whether they share the node's network, and so its ports."""
+        at = self.at.at("spec", "hostNetwork")
+        return self.object.located(at, at.value is True)
+
+    @cached_property
+    def keeps_apart(self) -> bool:
+        """Whether they keep away from nodes where some pods run."""
+        return self.at.at("spec", "affinity", "podAntiAffinity").present
+
+    @cached_property
+    def claims(self) -> tuple[PodClaim, ...]:
+        """The device claims that each of them makes."""
+        items = self.at.at("spec", "resourceClaims").items()
+        return tuple(PodClaim(self.object, item) for item in items)
+
+    @cached_property
+    def per_copy(self) -> int:
+        """How many of them a copy of the workload has."""
+        size = max(1, self.workload.size.value)
+        return {"pod": 1, "leader": 1, "follower": size - 1, "gang": size}[self.part]
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:

@@ -7,40 +7,11 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology import Container, KubeObject, Located, Pods, Topology
-from cdk8s_inference.topology.located import whole_number
+from cdk8s_inference.topology import Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
 _POD = "spec.template.spec"
-_EXTENDED = re.compile(r"nvidia\.com/(gpu|mig-.*)|amd\.com/gpu|gpu\.intel\.com/.*|habana\.ai/gaudi")
-
-
-def _requests(claim: KubeObject) -> Iterator[Cursor]:
-    spec = claim.at("spec", "spec") if claim.kind == "ResourceClaimTemplate" else claim.at("spec")
-    yield from spec.at("devices", "requests").items()
-
-
-def _claims(pods: Pods) -> dict[str, Located[str]]:
-    """The templates, or claims, behind the names that containers use."""
-    found = {}
-    for item in pods.at.at("spec", "resourceClaims").items():
-        name = item["name"].text
-        for key in ("resourceClaimTemplateName", "resourceClaimName"):
-            target = pods.object.text(item[key])
-            if name is not None and target is not None:
-                found[name] = target
-    return found
-
-
-def _extended(container: Container) -> Located[int] | None:
-    for group in ("limits", "requests"):
-        for key, value in container.at.at("resources", group).fields():
-            number = whole_number(str(value.value))
-            if _EXTENDED.fullmatch(key) and number is not None:
-                return container.object.located(value, number)
-    return None
 
 
 @rule(
@@ -55,14 +26,10 @@ def _extended(container: Container) -> Located[int] | None:
     ),
 )
 def shape(topology: Topology) -> Iterator[Breach]:
-    for claim in topology.of_kind("ResourceClaim", "ResourceClaimTemplate"):
-        if not (claim.root["apiVersion"].text or "").endswith("/v1"):
-            continue
-        for request in _requests(claim):
-            if request["exactly"].present == request["firstAvailable"].present:
-                yield Breach(
-                    claim.located(request, None), "has not one of exactly and firstAvailable"
-                )
+    for claim in topology.claims:
+        for request in claim.requests:
+            if not request.is_shaped:
+                yield Breach(request.here, "has not one of exactly and firstAvailable")
 
 
 @rule(
@@ -81,15 +48,14 @@ def shape(topology: Topology) -> Iterator[Breach]:
 )
 def unknown_claim(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
-        at = pods.at.at("spec", "resourceClaims")
-        names = [item["name"].text for item in at.items()]
+        names = [claim.name.value for claim in pods.claims]
         for container in pods.containers:
-            for item in container.at.at("resources", "claims").items():
-                if item["name"].text not in names:
+            for use in container.claims:
+                if use.name.value not in names:
                     yield Breach(
-                        pods.object.located(item["name"], item["name"].text),
-                        f"there is no claim {item['name'].text!r}; there are {names}",
-                        pods.object.located(at, None),
+                        use.name,
+                        f"there is no claim {use.name.value!r}; there are {names}",
+                        pods.claims[0].here if pods.claims else pods.here,
                     )
 
 
@@ -110,14 +76,14 @@ def unknown_claim(topology: Topology) -> Iterator[Breach]:
 def no_template(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
         beside = [
-            each
-            for each in topology.of_kind("ResourceClaimTemplate")
-            if each.namespace == pods.object.namespace
+            claim.object
+            for claim in topology.claims
+            if claim.is_template and claim.object.namespace == pods.object.namespace
         ]
-        for item in pods.at.at("spec", "resourceClaims").items():
-            name = pods.object.text(item["resourceClaimTemplateName"])
-            if name is None and not item["resourceClaimName"].present:
-                yield Breach(pods.object.located(item, None), "the claim names no template")
+        for claim in pods.claims:
+            name = claim.template
+            if name is None and claim.claim is None:
+                yield Breach(claim.here, "the claim names no template")
             elif name and beside and name.value not in {each.name for each in beside}:
                 yield Breach(
                     name,
@@ -125,33 +91,6 @@ def no_template(topology: Topology) -> Iterator[Breach]:
                     f"{', '.join(each.name for each in beside)}",
                     beside[0].here,
                 )
-
-
-def _counted(pods: Pods, container: Container, topology: Topology) -> Located[int] | None:
-    """The devices that a container gets; None where that cannot be told."""
-    extended = _extended(container)
-    claims = _claims(pods)
-    used = list(container.at.at("resources", "claims").items())
-    if not used:
-        return extended
-    total, place = 0, None
-    for item in used:
-        target = claims.get(item["name"].text or "")
-        claim = target and (
-            topology.find("ResourceClaimTemplate", pods.object.namespace, target.value)
-            or topology.find("ResourceClaim", pods.object.namespace, target.value)
-        )
-        if not claim:
-            return None
-        for request in _requests(claim):
-            exactly = request["exactly"]
-            if not exactly.present or exactly["allocationMode"].text == "All":
-                return None
-            if item["request"].text in (None, request["name"].text):
-                count = exactly["count"].value
-                total += count if isinstance(count, int) else 1
-                place = place or claim.located(exactly["count"], total)
-    return None if place is None else place.of(total)
 
 
 @rule(
@@ -168,7 +107,7 @@ def too_few(topology: Topology) -> Iterator[Breach]:
         engine = pods.engine
         assert engine is not None
         tensor, stages, ranks = engine.tensor_parallel, engine.pipeline_parallel, engine.local_ranks
-        counted = _counted(pods, engine.container, topology)
+        counted = topology.devices(pods, engine.container)
         if None in (tensor, stages, ranks) or counted is None:
             continue
         assert tensor is not None
@@ -177,7 +116,7 @@ def too_few(topology: Topology) -> Iterator[Breach]:
         split = 1 if engine.kind == "sglang" else ranks.value
         spread = engine.container.flag("--data-parallel-size-local") is None
         world = tensor.value * stages.value * split
-        size = pods.workload.size.value if spread or stages.value > 1 else 1
+        size = max(1, pods.workload.size.value) if spread or stages.value > 1 else 1
         needed = -(-world // size)
         if counted.value < needed:
             yield Breach(
@@ -199,7 +138,7 @@ def no_device(topology: Topology) -> Iterator[Breach]:
         engine = pods.engine
         assert engine is not None
         container = engine.container
-        gets = container.at.at("resources", "claims").present or _extended(container)
+        gets = container.claims or container.plugin_devices
         if (
             engine.kind
             and not gets
@@ -227,14 +166,9 @@ def twice(topology: Topology) -> Iterator[Breach]:
     for pods in topology.serving:
         assert pods.engine is not None
         container = pods.engine.container
-        extended = _extended(container)
-        claims = container.at.at("resources", "claims")
-        if extended is not None and any(True for _ in claims.items()):
-            yield Breach(
-                extended,
-                "devices from a plugin and from a claim",
-                pods.object.located(claims, None),
-            )
+        plugin = container.plugin_devices
+        if plugin is not None and container.claims:
+            yield Breach(plugin, "devices from a plugin and from a claim", container.claims[0].name)
 
 
 _MEMORY = re.compile(r'memory\s*\.\s*compareTo\(\s*quantity\("(\d{1,5})Gi"\)\s*\)\s*>=\s*0')
@@ -256,14 +190,14 @@ _NEVER = {80: 79, 96: 93, 141: 140, 192: 178}
     ),
 )
 def memory(topology: Topology) -> Iterator[Breach]:
-    for claim in topology.of_kind("ResourceClaim", "ResourceClaimTemplate"):
-        for request in _requests(claim):
-            for place in request.descendants():
-                match = _MEMORY.search(place.text or "")
+    for claim in topology.claims:
+        for devices in claim.choices:
+            for selector in devices.selectors:
+                match = _MEMORY.search(selector.value)
                 size = int(match[1]) if match else 0
                 if size in _NEVER:
                     yield Breach(
-                        claim.located(place, place.text),
+                        selector,
                         f"{size}Gi is more than a device of {size} GB reports: about "
                         f"{_NEVER[size]}Gi",
                     )
@@ -289,14 +223,7 @@ def memory(topology: Topology) -> Iterator[Breach]:
 )
 def unused(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
-        used = {
-            item["name"].text
-            for container in pods.containers
-            for item in container.at.at("resources", "claims").items()
-        }
-        for item in pods.at.at("spec", "resourceClaims").items():
-            if item["name"].text not in used:
-                yield Breach(
-                    pods.object.located(item["name"], item["name"].text),
-                    f"claim {item['name'].text!r} is used by no container",
-                )
+        used = {use.name.value for each in pods.containers for use in each.claims}
+        for claim in pods.claims:
+            if claim.name.value not in used:
+                yield Breach(claim.name, f"claim {claim.name.value!r} is used by no container")

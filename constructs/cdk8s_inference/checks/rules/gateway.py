@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
-from cdk8s_inference.topology.located import whole_number
+from cdk8s_inference.topology import Reference, Route, Service, Topology
+from cdk8s_inference.topology.route import seconds
 
 _BACKEND = "spec.rules[0].backendRefs[0]"
 _ROUTE = "HTTPRoute/qwen"
@@ -28,14 +28,12 @@ def leads_nowhere(topology: Topology) -> Iterator[Breach]:
         for backend in route.all_backends():
             if backend.kind not in kinds or (backend.kind == "Service" and backend.group):
                 continue
-            if topology.find(backend.kind, backend.namespace, backend.name.value):
-                continue
+            name = backend.name.value
             other = "Service" if backend.kind == "InferencePool" else "InferencePool"
+            if topology.resolve(backend) or topology.find(other, backend.namespace, name):
+                continue  # If only the other is there, T502 says it.
             beside = topology.of_kind(backend.kind)
-            elsewhere = any(each.name == backend.name.value for each in beside)
-            if elsewhere or topology.find(other, backend.namespace, backend.name.value):
-                continue  # T505 and T502 say it.
-            if beside:
+            if beside and name not in {each.name for each in beside}:  # Else T505 says it.
                 yield Breach(
                     backend.name,
                     f"{backend} is not among what was read; {beside[0]} is",
@@ -90,13 +88,13 @@ def timeouts(topology: Topology) -> Iterator[Breach]:
         return  # GKE and NGINX Gateway Fabric take no timeouts of a route, and have them there.
     for route in topology.routes:
         for rule_ in route.rules:
-            if not any(_serves(topology, backend) for backend in route.backends(rule_)):
+            if not any(_serves(topology, backend) for backend in rule_.backends):
                 continue
-            at = rule_.at("timeouts", "request")
-            if at.text is None:
-                yield Breach(route.object.located(at, None), "the rule has no timeouts.request")
-            elif _seconds(at.text) not in (0, None) and (_seconds(at.text) or 0) < 300:
-                yield Breach(route.object.located(at, at.text), f"requests end after {at.text}")
+            timeout = rule_.timeout
+            if timeout.value is None:
+                yield Breach(timeout, "the rule has no timeouts.request")
+            elif 0 < (seconds(timeout.value) or 0) < 300:
+                yield Breach(timeout, f"requests end after {timeout.value}")
 
 
 def _serves(topology: Topology, backend: Reference) -> bool:
@@ -104,15 +102,6 @@ def _serves(topology: Topology, backend: Reference) -> bool:
         return True
     service = topology.service(backend.namespace, backend.name.value)
     return service is not None and any(pods.engine is not None for pods in service.backends)
-
-
-def _seconds(duration: str) -> float | None:
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    for unit, factor in units.items():
-        number = whole_number(duration.removesuffix(unit))
-        if duration.endswith(unit) and number is not None:
-            return number * factor
-    return None
 
 
 @rule(
@@ -136,9 +125,8 @@ def _seconds(duration: str) -> float | None:
 def several_pools(topology: Topology) -> Iterator[Breach]:
     for route in topology.routes:
         for rule_ in route.rules:
-            backends = route.backends(rule_)
-            pools = [backend for backend in backends if backend.is_pool]
-            if pools and len(backends) > 1:
+            backends = rule_.backends
+            if len(backends) > 1 and any(backend.is_pool for backend in backends):
                 yield Breach(
                     backends[1].name,
                     f"the rule leads to {', '.join(str(backend) for backend in backends)}",
@@ -158,41 +146,21 @@ def several_pools(topology: Topology) -> Iterator[Breach]:
 def other_namespace(topology: Topology) -> Iterator[Breach]:
     for route in topology.routes:
         for backend in route.all_backends():
-            owner = route.object
-            if backend.at["namespace"].text in (None, owner.namespace):
-                found = topology.find(backend.kind, backend.namespace, backend.name.value)
-                elsewhere = [
-                    each
-                    for each in topology.of_kind("InferencePool")
-                    if backend.is_pool and each.name == backend.name.value and found is None
-                ]
-                if elsewhere:
+            if backend.namespace != route.object.namespace:
+                if not any(grant.allows(route.object, backend) for grant in topology.grants):
                     yield Breach(
-                        backend.name,
-                        f"{backend} is in namespace {elsewhere[0].namespace!r}",
-                        elsewhere[0].here,
+                        backend.field("namespace"),
+                        f"no ReferenceGrant of {backend.namespace!r} lets {route.object} lead to "
+                        f"{backend}",
                     )
-            elif not any(
-                _grants(grant, owner, backend) for grant in topology.of_kind("ReferenceGrant")
-            ):
-                yield Breach(
-                    owner.located(backend.at["namespace"], backend.namespace),
-                    f"no ReferenceGrant of {backend.namespace!r} lets {owner} lead to {backend}",
-                )
-
-
-def _grants(grant: KubeObject, owner: KubeObject, backend: Reference) -> bool:
-    sources = [
-        (item["kind"].text, item["namespace"].text) for item in grant.at("spec", "from").items()
-    ]
-    targets = [(item["kind"].text, item["name"].text) for item in grant.at("spec", "to").items()]
-    return (
-        grant.namespace == backend.namespace
-        and (owner.kind, owner.namespace) in sources
-        and any(
-            kind == backend.kind and name in (None, backend.name.value) for kind, name in targets
-        )
-    )
+            elif backend.is_pool and topology.resolve(backend) is None:
+                for pool in topology.pools:
+                    if pool.object.name == backend.name.value:
+                        yield Breach(
+                            backend.name,
+                            f"{backend} is in namespace {pool.object.namespace!r}",
+                            pool.here,
+                        )
 
 
 @rule(
@@ -205,49 +173,37 @@ def _grants(grant: KubeObject, owner: KubeObject, backend: Reference) -> bool:
     example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "inferense"),
 )
 def not_attached(topology: Topology) -> Iterator[Breach]:
-    gateways = topology.of_kind("Gateway")
     for route in topology.routes:
         for parent in route.parents:
             if parent.kind not in _PARENTS:
-                kind = parent.at["kind"]
-                yield Breach(route.object.located(kind, parent.kind), f"kind {parent.kind!r}")
-            if parent.kind != "Gateway" or not gateways:
-                continue
-            gateway = topology.find("Gateway", parent.namespace, parent.name.value)
-            if gateway is None:
-                yield Breach(
-                    parent.name,
-                    f"{parent} is not among what was read; {gateways[0]} is",
-                    gateways[0].here,
-                )
-                continue
-            listeners = list(gateway.at("spec", "listeners").items())
-            section = parent.at["sectionName"]
-            named = [each for each in listeners if section.text in (None, each["name"].text)]
-            if not named:
-                yield Breach(
-                    route.object.located(section, section.text),
-                    f"{gateway} has no listener {section.text!r}",
-                    gateway.here,
-                )
-            elif not any(
-                _admits(each.at("allowedRoutes", "namespaces", "from").text, route, gateway)
-                for each in named
-            ):
-                yield Breach(
-                    parent.name,
-                    f"no listener of {gateway} takes routes of {route.object.namespace!r}",
-                    gateway.here,
-                )
+                yield Breach(parent.field("kind"), f"kind {parent.kind!r}")
+            elif parent.kind == "Gateway" and topology.gateways:
+                yield from _attaches(topology, route, parent)
 
 
 _PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
 
 
-def _admits(sources: str | None, route: Route, gateway: KubeObject) -> bool:
-    """Whether a listener takes a route; one that selects namespaces by labels may."""
-    same = route.object.namespace == gateway.namespace
-    return sources in ("All", "Selector") or same
+def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[Breach]:
+    gateway = topology.gateway(parent.namespace, parent.name.value)
+    if gateway is None:
+        other = topology.gateways[0].object
+        yield Breach(parent.name, f"{parent} is not among what was read; {other} is", other.here)
+        return
+    listeners = gateway.chosen(parent)
+    if not listeners:
+        section = parent.field("sectionName")
+        yield Breach(
+            section, f"{gateway.object} has no listener {section.value!r}", gateway.object.here
+        )
+    elif not any(listener.admits(route) for listener in listeners):
+        takes_http = any(listener.takes_http for listener in listeners)
+        refused = f"routes of {route.object.namespace!r}" if takes_http else "HTTPRoutes"
+        yield Breach(
+            parent.name,
+            f"no listener of {gateway.object} takes {refused}",
+            listeners[0].namespaces,
+        )
 
 
 @rule(
@@ -267,7 +223,7 @@ def service_port(topology: Topology) -> Iterator[Breach]:
             service = topology.service(backend.namespace, backend.name.value)
             if service is None or not any(pods.engine for pods in service.backends):
                 continue
-            port = route.object.number(backend.at["port"])
+            port = backend.port
             if port is None or port.value not in service.ports:
                 yield Breach(
                     port or backend.name,

@@ -9,7 +9,7 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
-from cdk8s_inference.topology import KubeObject, Picker, Topology
+from cdk8s_inference.topology import Picker, Topology
 
 _ARGS = "spec.template.spec.containers[0].args"
 _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
@@ -53,10 +53,7 @@ def no_picker(topology: Topology) -> Iterator[Breach]:
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
 )
 def plain_picker(topology: Topology) -> Iterator[Breach]:
-    classes = {
-        each.at("spec", "gatewayClassName").text or "" for each in topology.of_kind("Gateway")
-    }
-    if any("agentgateway" in each for each in classes):
+    if any("agentgateway" in gateway.class_name.value for gateway in topology.gateways):
         return
     for pool in topology.pools:
         picker = pool.picker
@@ -85,10 +82,9 @@ def service_selects(topology: Topology) -> Iterator[Breach]:
         if service is None or picker is None:
             continue
         if picker.pods not in service.backends:
-            at = service.object.located(service.object.at("spec", "selector"), None)
             yield Breach(
-                at,
-                f"{dict(service.selector)} does not match {picker.object}, which has "
+                service.selector,
+                f"{service.selector.value} does not match {picker.object}, which has "
                 f"{dict(picker.pods.labels)}",
                 picker.pods.here,
             )
@@ -228,59 +224,24 @@ def may_not_read_all(topology: Topology) -> Iterator[Breach]:
 def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Breach]:
     if "endpoint-selector" in picker.flags:
         needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
-    account = picker.pods.at.at("spec", "serviceAccountName")
-    name, namespace = account.text or "default", picker.object.namespace
-    kinds = ("Role", "RoleBinding", "ClusterRoleBinding")
-    beside = [
-        each
-        for each in topology.of_kind(*kinds)
-        if each.namespace == namespace or each.kind == "ClusterRoleBinding"
-    ]
-    granted = list(_granted(topology, namespace, name))
+    account, namespace = picker.pods.account, picker.object.namespace
+    access = topology.access(namespace, account.value)
     missing = [
         f"{permission.api_group}/{resource}".lstrip("/")
         for permission in needed
         for resource in permission.resources
-        if resource != "events" and not _allowed(granted, permission, resource)
+        if resource != "events"
+        and not all(
+            access.allows(verb, permission.api_group, resource) for verb in permission.verbs
+        )
     ]
     # Without any role among what was read, permissions are given elsewhere.
-    if missing and beside:
+    if missing and access.beside:
         yield Breach(
-            picker.object.located(account, name),
-            f"ServiceAccount {namespace}/{name} may not read {', '.join(missing)}",
-            (granted or beside)[0].here,
+            account,
+            f"ServiceAccount {namespace}/{account.value} may not read {', '.join(missing)}",
+            access.roles[0].object.here if access.roles else access.beside[0].here,
         )
-
-
-def _granted(topology: Topology, namespace: str, account: str) -> Iterator[KubeObject]:
-    """The roles that are bound to an account."""
-    for binding in topology.of_kind("RoleBinding", "ClusterRoleBinding"):
-        for subject in binding.at("subjects").items():
-            if subject["kind"].text != "ServiceAccount":
-                continue
-            if (subject["name"].text, subject["namespace"].text) != (account, namespace):
-                continue
-            if binding.kind == "RoleBinding" and binding.namespace != namespace:
-                continue
-            kind = binding.at("roleRef", "kind").text or ""
-            name = binding.at("roleRef", "name").text
-            for role in topology.of_kind(kind):
-                if role.name == name and (kind == "ClusterRole" or role.namespace == namespace):
-                    yield role
-
-
-def _allowed(roles: list[KubeObject], needed: Permission, resource: str) -> bool:
-    for role in roles:
-        for granted in role.at("rules").items():
-            groups, resources = granted["apiGroups"].strings, granted["resources"].strings
-            verbs = granted["verbs"].strings
-            if (
-                (needed.api_group in groups or "*" in groups)
-                and (resource in resources or "*" in resources)
-                and ("*" in verbs or set(needed.verbs) <= set(verbs))
-            ):
-                return True
-    return False
 
 
 @rule(
@@ -462,9 +423,8 @@ def probe_service(topology: Topology) -> Iterator[Breach]:
 )
 def no_token(topology: Topology) -> Iterator[Breach]:
     for picker in topology.pickers:
-        pod = picker.pods.at["spec"]
-        own = pod["automountServiceAccountToken"]
-        name = pod["serviceAccountName"].text or "default"
+        own = picker.pods.at.at("spec", "automountServiceAccountToken")
+        name = picker.pods.account.value
         account = topology.find("ServiceAccount", picker.object.namespace, name)
         if own.value is False:
             yield Breach(picker.object.located(own, False), "the pod mounts no token")
@@ -569,14 +529,13 @@ def sglang_metrics(topology: Topology) -> Iterator[Breach]:
 def no_account(topology: Topology) -> Iterator[Breach]:
     accounts = topology.of_kind("ServiceAccount")
     for picker in topology.pickers:
-        at = picker.pods.at.at("spec", "serviceAccountName")
-        namespace = picker.object.namespace
-        if at.text is None or not accounts:
+        account, namespace = picker.pods.account, picker.object.namespace
+        if account.value == "default" or not accounts:  # Kubernetes makes that one itself.
             continue
-        if topology.find("ServiceAccount", namespace, at.text) is None:
+        if topology.find("ServiceAccount", namespace, account.value) is None:
             yield Breach(
-                picker.object.located(at, at.text),
-                f"ServiceAccount {namespace}/{at.text} is not among what was read; "
+                account,
+                f"ServiceAccount {namespace}/{account.value} is not among what was read; "
                 f"{accounts[0]} is",
                 accounts[0].here,
             )

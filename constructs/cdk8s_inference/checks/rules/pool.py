@@ -18,14 +18,10 @@ _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
     """Those that are to have a copy: none with 0, unless something scales them."""
-    scaled = {
-        (each.namespace, each.at("spec", "scaleTargetRef", "name").text)
-        for each in topology.of_kind("HorizontalPodAutoscaler", "ScaledObject")
-    }
     return [
         each
         for each in pods
-        if each.workload.copies.value > 0 or (each.workload.namespace, each.workload.name) in scaled
+        if each.workload.copies.value > 0 or topology.autoscaler(each.workload) is not None
     ]
 
 
@@ -155,10 +151,10 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
     taken |= {pods for service in topology.services for pods in service.backends}
     idle = [pods for pods in topology.serving if pods not in taken and pods.part != "follower"]
     for pool in topology.pools:
-        wanted = dict(pool.selector.value)
+        wanted = pool.selector.value
         if pool.members or not idle:
             continue
-        same = next((p for p in idle if wanted.items() <= p.labels.items()), None)
+        same = next((p for p in idle if wanted.matches(p.labels)), None)
         other = same or idle[0]
         where = f"pods of namespace {other.object.namespace!r}" if same else "no pods"
         yield Breach(
@@ -174,11 +170,10 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
     }
     for service in topology.services:
         key = (service.object.namespace, service.object.name)
-        if service.selector and not service.backends and key in routed and idle:
-            at = service.object.at("spec", "selector")
+        if service.selector.value and not service.backends and key in routed and idle:
             yield Breach(
-                service.object.located(at, service.selector),
-                f"{dict(service.selector)} matches no pods; {idle[0].object} has "
+                service.selector,
+                f"{service.selector.value} matches no pods; {idle[0].object} has "
                 f"{dict(idle[0].labels)}",
                 idle[0].here,
             )
@@ -198,24 +193,21 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
 def selects_followers(topology: Topology) -> Iterator[Breach]:
     selecting = [(pool.object, pool.selector, pool.members) for pool in topology.pools]
     for service in topology.services:
-        at = service.object.located(service.object.at("spec", "selector"), service.selector)
         if any(pods.engine is not None for pods in service.backends):
-            selecting.append((service.object, at, service.backends))
+            selecting.append((service.object, service.selector, service.backends))
     for owner, at, members in selecting:
         leads = any(pods.part == "leader" for pods in members)
         for pods in members:
             headless = owner.at("spec", "clusterIP").text == "None"
             own = pods.engine is not None and pods.engine.serves_by_itself
             if pods.part == "follower" and leads and not headless and not own:
-                yield Breach(
-                    at, f"{dict(at.value)} matches the followers of {pods.object}", pods.here
-                )
+                yield Breach(at, f"{at.value} matches the followers of {pods.object}", pods.here)
             elif (
                 pods.picker_container is not None
                 and pods.engine is None
                 and (owner.kind == "InferencePool")
             ):
-                yield Breach(at, f"{dict(at.value)} matches the picker {pods.object}", pods.here)
+                yield Breach(at, f"{at.value} matches the picker {pods.object}", pods.here)
 
 
 @rule(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import Topology
-from cdk8s_inference.topology.located import strings
+from cdk8s_inference.topology import Located, Topology
+from cdk8s_inference.topology.located import share
 
 
 @rule(
@@ -26,15 +26,15 @@ from cdk8s_inference.topology.located import strings
 )
 def stuck(topology: Topology) -> Iterator[Breach]:
     for workload in topology.workloads:
-        deployment = workload.at.at("strategy", "rollingUpdate")
-        gang = workload.at.at("rolloutStrategy", "rollingUpdateConfiguration")
-        at = gang if workload.kind == "LeaderWorkerSet" else deployment
-        surge, unavailable = at["maxSurge"].value, at["maxUnavailable"].value
-        zero = (0, "0", "0%")
-        if unavailable in zero and (
-            surge in zero or (surge is None and workload.kind == "LeaderWorkerSet")
-        ):
-            yield Breach(workload.object.located(at, None), "maxSurge and maxUnavailable are 0")
+        surge, unavailable = workload.max_surge, workload.max_unavailable
+        # A Deployment adds a quarter unless told otherwise, a gang nothing.
+        adds = not _is_zero(surge) if surge else workload.kind != "LeaderWorkerSet"
+        if unavailable is not None and _is_zero(unavailable) and not adds:
+            yield Breach(unavailable, "maxSurge and maxUnavailable are 0", surge)
+
+
+def _is_zero(amount: Located[int | str]) -> bool:
+    return share(amount.value, 100) == 0
 
 
 @rule(
@@ -59,14 +59,14 @@ spec:
     ),
 )
 def scales_nothing(topology: Topology) -> Iterator[Breach]:
-    for scaler in topology.of_kind("HorizontalPodAutoscaler", "ScaledObject"):
-        target = scaler.at("spec", "scaleTargetRef")
-        kind, name = target["kind"].text or "Deployment", scaler.text(target["name"])
-        beside = [w for w in topology.workloads if w.namespace == scaler.namespace]
-        known = {(workload.kind, workload.name) for workload in beside}
-        if name is not None and beside and (kind, name.value) not in known:
+    for scaler in topology.autoscalers:
+        target = scaler.target
+        beside = [each for each in topology.workloads if each.namespace == target.namespace]
+        if target.name.value and beside and not any(map(scaler.scales, beside)):
             yield Breach(
-                name, f"there is no {kind} {name.value!r} in what was read", beside[0].object.here
+                target.name,
+                f"there is no {target.kind} {target.name.value!r} in what was read",
+                beside[0].object.here,
             )
 
 
@@ -92,17 +92,14 @@ spec:
     ),
 )
 def pulled_two_ways(topology: Topology) -> Iterator[Breach]:
-    for scaler in topology.of_kind("HorizontalPodAutoscaler", "ScaledObject"):
-        target = scaler.at("spec", "scaleTargetRef")
-        for workload in topology.workloads:
-            same = (workload.namespace, workload.name) == (scaler.namespace, target["name"].text)
-            written = workload.at["replicas"].present
-            if same and written and workload.kind == (target["kind"].text or "Deployment"):
-                yield Breach(
-                    workload.copies,
-                    f"{workload.copies.value} copies are written, and {scaler} scales it",
-                    scaler.here,
-                )
+    for workload in topology.workloads:
+        scaler = topology.autoscaler(workload)
+        if scaler is not None and workload.is_counted:
+            yield Breach(
+                workload.copies,
+                f"{workload.copies.value} copies are written, and {scaler.object} scales it",
+                scaler.object.here,
+            )
 
 
 _BUDGET = """\
@@ -125,12 +122,11 @@ spec:
     example=Example("disaggregated", (), _BUDGET.format(app="decoder", allowed=1)),
 )
 def protects_nothing(topology: Topology) -> Iterator[Breach]:
-    for budget in topology.of_kind("PodDisruptionBudget"):
-        at = budget.at("spec", "selector", "matchLabels")
-        wanted = strings(at)
-        beside = [pods for pods in topology.pods if pods.object.namespace == budget.namespace]
-        if wanted and beside and not any(wanted.items() <= p.labels.items() for p in beside):
-            yield Breach(budget.located(at, wanted), f"{wanted} matches no pods that were read")
+    for budget in topology.budgets:
+        namespace = budget.object.namespace
+        beside = any(pods.object.namespace == namespace for pods in topology.pods)
+        if budget.selector.value and beside and not budget.pods:
+            yield Breach(budget.selector, f"{budget.selector.value} matches no pods that were read")
 
 
 @rule(
@@ -143,20 +139,15 @@ def protects_nothing(topology: Topology) -> Iterator[Breach]:
     example=Example("disaggregated", (), _BUDGET.format(app="decode", allowed=0)),
 )
 def allows_nothing(topology: Topology) -> Iterator[Breach]:
-    for budget in topology.of_kind("PodDisruptionBudget"):
-        at = budget.at("spec", "maxUnavailable")
-        if at.value in (0, "0", "0%"):
-            yield Breach(budget.located(at, at.value), "maxUnavailable is 0")
-        least = budget.number(budget.at("spec", "minAvailable"))
-        wanted = strings(budget.at("spec", "selector", "matchLabels"))
-        for pods in topology.pods:
-            chosen = pods.object.namespace == budget.namespace and wanted
-            if chosen and least is not None and wanted.items() <= pods.labels.items():
-                copies = pods.workload.copies
-                if least.value >= copies.value:
-                    yield Breach(
-                        least, f"minAvailable is {least.value} of {copies.value} copies", copies
-                    )
+    for budget in topology.budgets:
+        limit, allowed = budget.limit, budget.allowed
+        if limit is not None and allowed is not None and allowed.value == 0:
+            known = f" of {budget.count} pods" if budget.pods else ""
+            yield Breach(
+                limit,
+                f"{limit.path[-1]} is {limit.value}{known}",
+                budget.pods[0].workload.copies if budget.pods else None,
+            )
 
 
 @rule(
@@ -193,18 +184,23 @@ def allows_nothing(topology: Topology) -> Iterator[Breach]:
 )
 def standby(topology: Topology) -> Iterator[Breach]:
     for picker in topology.pickers:
-        strategy = picker.object.at("spec", "strategy")
+        workload = picker.pods.workload
+        unavailable = workload.max_unavailable
         leaders = picker.switch("ha-enable-leader-election")
-        unavailable = strategy.at("rollingUpdate", "maxUnavailable")
-        asks = picker.container.at.at("readinessProbe", "grpc", "service").text
+        asks = {
+            probe.service.value
+            for probe in picker.container.probes
+            if probe.kind == "readinessProbe" and probe.service is not None
+        }
         if (
             leaders.value
-            and strategy["type"].text != "Recreate"
-            and unavailable.value in (0, "0", "0%")
-            and asks != "liveness"
+            and not workload.recreates
+            and unavailable is not None
+            and _is_zero(unavailable)
+            and "liveness" not in asks
         ):
             yield Breach(
-                picker.object.located(unavailable, unavailable.value),
+                unavailable,
                 "the old leader stays until the new one is ready, which it is as leader alone",
                 leaders,
             )

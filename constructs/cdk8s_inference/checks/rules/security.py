@@ -27,9 +27,8 @@ def privileged(topology: Topology) -> Iterator[Breach]:
         if pods.engine is None and pods.sidecar is None and pods.picker_container is None:
             continue
         for container in pods.containers:
-            at = container.at.at("securityContext", "privileged")
-            if at.value is True:
-                yield Breach(pods.object.located(at, True), f"container {container.name!r}")
+            if container.privileged.value:
+                yield Breach(container.privileged, f"container {container.name!r}")
 
 
 @rule(
@@ -48,10 +47,10 @@ def privileged(topology: Topology) -> Iterator[Breach]:
     ),
 )
 def admin_access(topology: Topology) -> Iterator[Breach]:
-    for claim in topology.of_kind("ResourceClaim", "ResourceClaimTemplate"):
-        for place in claim.root["spec"].descendants():
-            if place.path[-1] == "adminAccess" and place.value is True:
-                yield Breach(claim.located(place, True), "adminAccess is true")
+    for claim in topology.claims:
+        for devices in claim.choices:
+            if devices.admin_access.value:
+                yield Breach(devices.admin_access, "adminAccess is true")
 
 
 @rule(
@@ -67,6 +66,5 @@ def admin_access(topology: Topology) -> Iterator[Breach]:
 def host_network(topology: Topology) -> Iterator[Breach]:
     for pool in topology.disaggregated:
         for pods in pool.running:
-            at = pods.at.at("spec", "hostNetwork")
-            if at.value is True and not pods.at.at("spec", "affinity", "podAntiAffinity").present:
-                yield Breach(pods.object.located(at, True), "hostNetwork is true")
+            if pods.host_network.value and not pods.keeps_apart:
+                yield Breach(pods.host_network, "hostNetwork is true")

@@ -10,7 +10,7 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
 from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology
-from cdk8s_inference.topology.located import strings, whole_number
+from cdk8s_inference.topology.located import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -82,16 +82,14 @@ def _listening(topology: Topology, pods: Pods, container: Container) -> set[int]
 )
 def selector(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
-        at = pods.object.at("spec", "selector", "matchLabels")
-        wanted = strings(at)
+        wanted = pods.workload.selector
         own = pods.workload.kind in ("Deployment", "StatefulSet")
-        expressions = pods.object.at("spec", "selector", "matchExpressions").present
-        if own and not wanted and not expressions:
-            yield Breach(pods.object.located(at, wanted), "there is no selector")
-        elif own and not wanted.items() <= pods.labels.items():
+        if own and not wanted.value:
+            yield Breach(wanted, "there is no selector")
+        elif own and not wanted.value.matches(pods.labels):
             yield Breach(
-                pods.object.located(at, wanted),
-                f"{wanted} does not match the template's labels {dict(pods.labels)}",
+                wanted,
+                f"{wanted.value} does not match the template's labels {dict(pods.labels)}",
             )
 
 

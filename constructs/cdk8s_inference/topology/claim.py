@@ -1,0 +1,196 @@
+"""Device claims of dynamic resource allocation, and how pods and containers use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology.located import KubeObject, Located
+
+CLAIM_KINDS = ("ResourceClaim", "ResourceClaimTemplate")
+
+_FLAT_VERSIONS = ("v1alpha3", "v1beta1")
+"""Versions of resource.k8s.io whose requests have the fields of ``exactly`` themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Devices:
+    """Devices of one class that satisfy a request.
+
+    Attributes:
+        object: The claim's object.
+        at: Where they are described.
+    """
+
+    object: KubeObject
+    at: Cursor
+
+    @cached_property
+    def device_class(self) -> Located[str | None]:
+        """Their DeviceClass, or where it would be."""
+        at = self.at["deviceClassName"]
+        return self.object.located(at, at.text)
+
+    @cached_property
+    def takes_all(self) -> bool:
+        """Whether it is all that match, however many that are."""
+        return self.at["allocationMode"].text == "All"
+
+    @cached_property
+    def count(self) -> Located[int] | None:
+        """How many: 1 unless written; None for all that match."""
+        if self.takes_all:
+            return None
+        at = self.at["count"]
+        return self.object.number(at) or self.object.located(at, 1)
+
+    @cached_property
+    def selectors(self) -> list[Located[str]]:
+        """The CEL expressions that a device must meet."""
+        items = self.at["selectors"].items()
+        found = (self.object.text(item.at("cel", "expression")) for item in items)
+        return [each for each in found if each is not None]
+
+    @cached_property
+    def admin_access(self) -> Located[bool]:
+        """Whether they are shared with whoever has them already."""
+        at = self.at["adminAccess"]
+        return self.object.located(at, at.value is True)
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceRequest:
+    """A request of a claim.
+
+    Attributes:
+        object: The claim's object.
+        at: Where.
+    """
+
+    object: KubeObject
+    at: Cursor
+
+    @cached_property
+    def name(self) -> str:
+        """Its name; empty where that is missing."""
+        return self.at["name"].text or ""
+
+    @property
+    def here(self) -> Located[None]:
+        """The place of the whole of it."""
+        return self.object.located(self.at, None)
+
+    @cached_property
+    def is_shaped(self) -> bool:
+        """Whether it has one of ``exactly`` and ``firstAvailable``, or is older than both."""
+        if self.object.version in _FLAT_VERSIONS:
+            return True
+        return self.at["exactly"].present != self.at["firstAvailable"].present
+
+    @cached_property
+    def choices(self) -> tuple[Devices, ...]:
+        """What satisfies it, the best first; one unless it has ``firstAvailable``."""
+        exactly, first = self.at["exactly"], self.at["firstAvailable"]
+        if exactly.present:
+            return (Devices(self.object, exactly),)
+        if first.present:
+            return tuple(Devices(self.object, item) for item in first.items())
+        flat = self.object.version in _FLAT_VERSIONS
+        return (Devices(self.object, self.at),) if flat else ()
+
+    @cached_property
+    def count(self) -> Located[int] | None:
+        """How many devices it gets; None where that is only known once they are allocated."""
+        counts = [devices.count for devices in self.choices]
+        first = counts[0] if counts else None
+        if first is None or any(each is None or each.value != first.value for each in counts):
+            return None
+        return first
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """A ResourceClaim, or a ResourceClaimTemplate, from which each pod gets a claim of its own.
+
+    Attributes:
+        object: The object.
+    """
+
+    object: KubeObject
+
+    @cached_property
+    def is_template(self) -> bool:
+        """Whether claims are made from it."""
+        return self.object.kind == "ResourceClaimTemplate"
+
+    @cached_property
+    def requests(self) -> tuple[DeviceRequest, ...]:
+        """Its requests."""
+        spec = self.object.at("spec", "spec") if self.is_template else self.object.at("spec")
+        items = spec.at("devices", "requests").items()
+        return tuple(DeviceRequest(self.object, item) for item in items)
+
+    @cached_property
+    def choices(self) -> list[Devices]:
+        """What satisfies its requests."""
+        return [devices for request in self.requests for devices in request.choices]
+
+    def count(self, request: str | None = None) -> Located[int] | None:
+        """How many devices it gives, or one request of it; None where that cannot be told."""
+        asked = [each for each in self.requests if request in (None, each.name)]
+        return total([each.count for each in asked])
+
+
+@dataclass(frozen=True, eq=False)
+class PodClaim:
+    """A claim that a pod makes: an entry of its ``resourceClaims``.
+
+    Attributes:
+        object: The object that composes the pod.
+        at: Where.
+    """
+
+    object: KubeObject
+    at: Cursor
+
+    @cached_property
+    def name(self) -> Located[str | None]:
+        """The name by which its containers use it."""
+        return self.object.located(self.at["name"], self.at["name"].text)
+
+    @property
+    def here(self) -> Located[None]:
+        """The place of the whole of it."""
+        return self.object.located(self.at, None)
+
+    @cached_property
+    def template(self) -> Located[str] | None:
+        """The ResourceClaimTemplate that it is made from."""
+        return self.object.text(self.at["resourceClaimTemplateName"])
+
+    @cached_property
+    def claim(self) -> Located[str] | None:
+        """The ResourceClaim that it is, shared by all pods that name it."""
+        return self.object.text(self.at["resourceClaimName"])
+
+
+@dataclass(frozen=True, eq=False)
+class ClaimUse:
+    """What a container takes of its pod's claims: an entry of ``resources.claims``.
+
+    Attributes:
+        name: The claim's name in the pod.
+        request: The request of it alone; None for all of them.
+    """
+
+    name: Located[str | None]
+    request: str | None
+
+
+def total(counts: list[Located[int] | None]) -> Located[int] | None:
+    """The sum of counts, at the first one's place; None where one is not known, or none is."""
+    known = [count for count in counts if count is not None]
+    if not known or len(known) < len(counts):
+        return None
+    return known[0].of(sum(count.value for count in known))

@@ -1,0 +1,96 @@
+"""Labels by which an object selects others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology.located import KubeObject, Located, strings
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a selector asks of one label: an entry of ``matchExpressions``.
+
+    Attributes:
+        key: The label's key.
+        operator: ``In``, ``NotIn``, ``Exists`` or ``DoesNotExist``.
+        values: The values of the first two.
+    """
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels are as asked; never for an operator that the API server refuses.
+
+        ``NotIn`` holds without the label too, as Kubernetes has it.
+        """
+        if self.operator == "In":
+            return labels.get(self.key) in self.values
+        if self.operator == "NotIn":
+            return labels.get(self.key) not in self.values
+        if self.operator == "Exists":
+            return self.key in labels
+        return self.operator == "DoesNotExist" and self.key not in labels
+
+    def __str__(self) -> str:
+        if self.operator in ("Exists", "DoesNotExist"):
+            return self.key if self.operator == "Exists" else f"!{self.key}"
+        operator = {"In": "in", "NotIn": "notin"}.get(self.operator, self.operator)
+        return f"{self.key} {operator} ({', '.join(self.values)})"
+
+
+@dataclass(frozen=True)
+class Selector:
+    """What labels must be.
+
+    Attributes:
+        labels: Labels that must be there, with their values.
+        requirements: What else must hold.
+        selects_all: Whether it selects everything where it asks for nothing.
+    """
+
+    labels: Mapping[str, str]
+    requirements: tuple[Requirement, ...] = ()
+    selects_all: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether it asks for anything."""
+        return bool(self.labels or self.requirements)
+
+    def __str__(self) -> str:
+        labels = [str(dict(self.labels))] if self.labels or not self.requirements else []
+        return " and ".join((*labels, *map(str, self.requirements)))
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether it selects what has these labels."""
+        if not self:
+            return self.selects_all
+        return self.labels.items() <= labels.items() and all(
+            requirement.holds(labels) for requirement in self.requirements
+        )
+
+
+def label_selector(found: KubeObject, at: Cursor) -> Located[Selector]:
+    """A ``LabelSelector``: an empty one selects everything, one that is left out nothing."""
+    labels, expressions = at["matchLabels"], at["matchExpressions"]
+    requirements = tuple(
+        Requirement(
+            item["key"].text or "", item["operator"].text or "", tuple(item["values"].strings)
+        )
+        for item in expressions.items()
+    )
+    asks = (labels.value, expressions.value)
+    empty = isinstance(at.value, Mapping) and all(each in (None, {}, []) for each in asks)
+    return found.located(
+        labels if labels.present or not requirements else expressions,
+        Selector(strings(labels), requirements, selects_all=empty),
+    )
+
+
+def label_map(found: KubeObject, at: Cursor) -> Located[Selector]:
+    """Labels alone, as Services and pools have them: none select nothing."""
+    return found.located(at, Selector(strings(at)))
