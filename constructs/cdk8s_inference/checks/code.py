@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdk8s_inference.checks.sample import Sample
+from cdk8s_inference.findings import Severity
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Code:
         fix: What to do.
         sample: An input that breaks it, and one that mends it; None where none can be shown,
             such as a file that cannot be read.
+        severity: The severity of its findings; None where that depends on the case.
     """
 
     code: str
@@ -27,3 +29,4 @@ class Code:
     source: str
     fix: str
     sample: Sample | None
+    severity: Severity | None = None

@@ -92,7 +92,7 @@ def explanation(code: str) -> Explanation | None:
         return Explanation(
             code,
             known.title,
-            None,
+            known.severity,
             known.prevents,
             known.source,
             known.fix,
