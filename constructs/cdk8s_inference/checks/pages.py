@@ -38,9 +38,14 @@ _HEAD = """\
 
 What `cdk8s-inference check` finds in manifests and documents, and what synthesis refuses.
 `cdk8s-inference explain CODE` says the same in a terminal. An error will not work; a warning works
-worse than it looks. Each rule over manifests has a page with an example, which is run as a test.
+worse than it looks; a note is to know. Each code has a page, with an example that is run as a test;
+the files that an example names are in `constructs/cdk8s_inference/checks/examples`.
 
 This page is written by `make docs`.
+
+A code without a severity has one by case. A picker that never disaggregates, or whose prefill pods
+answer users, is an error where prefill and decode pods of its pool are read with it, and a warning
+where its configuration is judged alone.
 """
 
 
