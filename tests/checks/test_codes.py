@@ -107,3 +107,11 @@ def test_the_words(code: Code) -> None:
     assert code.source.endswith(".")
     assert code.fix[0].islower() or code.fix.startswith("--")
     assert not code.fix.endswith(".")
+
+
+@pytest.mark.parametrize("code", [code for code in SHOWN if code.startswith("P")])
+def test_a_mended_picker_disaggregates(code: str) -> None:
+    sample = SHOWN[code].sample
+    assert sample is not None
+    release = router_release(sample.release) if sample.release else ROUTER_NEWEST
+    assert assess(sample.mended, release).outcome == "disaggregates"

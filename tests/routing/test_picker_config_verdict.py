@@ -464,6 +464,22 @@ def test_advice(release: RouterRelease) -> None:
     assert verdict.outcome == "disaggregates"
 
 
+@each_release
+def test_a_profile_without_a_picker_runs_one_that_is_listed(release: RouterRelease) -> None:
+    config = listing(release)
+    config["plugins"] = [each for each in config["plugins"] if each["type"] != "max-score-picker"]
+    for profile in config["schedulingProfiles"]:
+        profile["plugins"] = [
+            each for each in profile["plugins"] if each["pluginRef"] != "max-score-picker"
+        ]
+    config["plugins"].append({"type": "random-picker"})
+    assert codes(assess_document(config, release), "warning") == []
+    for profile in config["schedulingProfiles"]:
+        profile["plugins"].append({"pluginRef": "random-picker"})
+    config["plugins"].append({"type": "weighted-random-picker"})
+    assert codes(assess_document(config, release), "warning") == ["P503"]
+
+
 def test_a_producer_under_another_name() -> None:
     for release in ROUTER_RELEASES:
         config = config_of(release)

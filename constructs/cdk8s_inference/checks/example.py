@@ -109,6 +109,19 @@ def apply(objects: Sequence[Any], edit: Edit) -> None:
         target[last] = edit.value
 
 
+def edited(text: str, *edits: tuple[str, str]) -> str:
+    """A text with the first of each two strings, where it first occurs, replaced by the second.
+
+    Raises:
+        ValueError: A string does not occur.
+    """
+    for old, new in edits:
+        if old not in text:
+            raise ValueError(f"{old!r} is not in the text")
+        text = text.replace(old, new, 1)
+    return text
+
+
 def _steps(path: str) -> list[Any]:
     return [
         int(match["index"]) if match["index"] else match["quoted"] or match["plain"]

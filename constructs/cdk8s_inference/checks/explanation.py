@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdk8s_inference.checks import rules as rules
-from cdk8s_inference.checks.codes import CODES, TITLES
-from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.codes import CODES
+from cdk8s_inference.checks.rule import RULES, Rule
 from cdk8s_inference.findings import Severity
 
 
@@ -71,32 +71,21 @@ def _indented(text: str) -> str:
 
 def codes() -> list[str]:
     """Every code that there is."""
-    return sorted({*RULES, *CODES, *TITLES})
+    return sorted({*RULES, *CODES})
 
 
 def explanation(code: str) -> Explanation | None:
     """The words about a code; None where there is no such code."""
-    rule = RULES.get(code)
-    if rule is not None:
-        return Explanation(
-            code,
-            rule.title,
-            rule.severity,
-            rule.prevents,
-            rule.source,
-            rule.fix,
-            rule.example.difference(),
-        )
-    known = CODES.get(code)
-    if known is not None:
-        return Explanation(
-            code,
-            known.title,
-            known.severity,
-            known.prevents,
-            known.source,
-            known.fix,
-            known.sample.difference() if known.sample else "",
-        )
-    title = TITLES.get(code)
-    return None if title is None else Explanation(code, title)
+    said = RULES.get(code) or CODES.get(code)
+    if said is None:
+        return None
+    shown = said.example if isinstance(said, Rule) else said.sample
+    return Explanation(
+        said.code,
+        said.title,
+        said.severity,
+        said.prevents,
+        said.source,
+        said.fix,
+        shown.difference() if shown else "",
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.checks.codes import CODES
 from cdk8s_inference.checks.explanation import codes, explanation
-from cdk8s_inference.checks.rule import RULES
 
 _FAMILIES = {
     "T0": "The check itself",
@@ -42,13 +40,17 @@ worse than it looks; a note is to know. Each code has a page, with an example th
 the files that an example names are in `constructs/cdk8s_inference/checks/examples`.
 
 This page is written by `make docs`.
+
+A code without a severity has one by case. A picker that never disaggregates, or whose prefill pods
+answer users, is an error where prefill and decode pods of its pool are read with it, and a warning
+where its configuration is judged alone.
 """
 
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file's name."""
     found = {"README.md": _index()}
-    for code in (*RULES, *CODES):
+    for code in codes():
         text = explanation(code)
         assert text is not None
         found[f"{code}.md"] = text.as_markdown()
@@ -68,5 +70,4 @@ def _index() -> str:
 def _row(code: str) -> str:
     found = explanation(code)
     assert found is not None
-    name = f"[{code}]({code}.md)" if code in RULES or code in CODES else code
-    return f"| {name} | {found.severity or ''} | {found.title} |"
+    return f"| [{code}]({code}.md) | {found.severity or ''} | {found.title} |"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.codes import documents, engines, gateways, itself, pickers, stacks
-from cdk8s_inference.checks.codes.titles import TITLES as TITLES
 
 CODES: Mapping[str, Code] = {
     code.code: code

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES
-from cdk8s_inference.routing.picker_config.document import Listed, PickerDocument
+from cdk8s_inference.routing.picker_config.document import Listed, ListedProfile, PickerDocument
 from cdk8s_inference.routing.picker_config.problem import Placed, problem, who_has
 
 
@@ -18,7 +18,7 @@ def advice(document: PickerDocument) -> Iterator[Placed]:
     yield from _prefix_producers(document)
     yield from _several_endpoints(document)
     yield from _data_layer(document)
-    yield from _pickers(document)
+    yield from _by_lot(document)
     yield from _unread_producers(document)
 
 
@@ -74,6 +74,9 @@ def _deprecated(document: PickerDocument) -> Iterator[Placed]:
 
 def _unused(document: PickerDocument) -> Iterator[Placed]:
     run = {reference.text for profile in document.profiles for reference in profile.references}
+    if _without_picker(document):
+        # It takes one that is listed.
+        run |= {plugin.name for plugin in _pickers(document)}
     for plugin in document.listed:
         alone = plugin.known is not None and set(plugin.known.roles) <= PROFILE_ROLES
         if alone and plugin.name not in run:
@@ -164,11 +167,22 @@ def _data_layer(document: PickerDocument) -> Iterator[Placed]:
 _EVENT_READERS = ("precise-prefix-cache-producer", "precise-prefix-cache-scorer")
 
 
-def _pickers(document: PickerDocument) -> Iterator[Placed]:
-    listed = [plugin.name for plugin in document.listed if plugin.has_role("picker")]
-    for profile in document.profiles:
-        run = [plugin for plugin in profile.runs(document.plugins) if plugin.has_role("picker")]
-        if len(listed) > 1 and not run:
+def _pickers(document: PickerDocument) -> list[Listed]:
+    return [plugin for plugin in document.listed if plugin.has_role("picker")]
+
+
+def _without_picker(document: PickerDocument) -> list[ListedProfile]:
+    return [
+        profile
+        for profile in document.profiles
+        if not any(plugin.has_role("picker") for plugin in profile.runs(document.plugins))
+    ]
+
+
+def _by_lot(document: PickerDocument) -> Iterator[Placed]:
+    listed = [plugin.name for plugin in _pickers(document)]
+    if len(listed) > 1:
+        for profile in _without_picker(document):
             yield problem(
                 "P509",
                 "warning",
