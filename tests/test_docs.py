@@ -156,16 +156,6 @@ def test_its_connectors_are_those_of_the_releases() -> None:
     }
 
 
-def test_every_finding_about_engines_together_has_its_line() -> None:
-    package = Path(rules.__file__).parents[1]
-    codes = {
-        code
-        for file in package.rglob("*.py")
-        for code in re.findall(r'"(W\d{3})"', file.read_text())
-    }
-    assert re.findall(r"^\| (W\d{3}) \|", DISAGGREGATION, re.MULTILINE) == sorted(codes)
-
-
 def test_the_check_is_shown_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shown,) = re.findall(r"```console\n\$ (.*?)```", CHECKS, re.DOTALL)
     command, _, output = shown.partition("\n")
