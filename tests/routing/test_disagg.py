@@ -98,11 +98,11 @@ def test_the_route_leads_to_the_pool_and_the_pool_to_the_picker() -> None:
     [
         (["--port=9001"], None, 9001),
         (["-v", "--port", "9001"], None, 9001),
-        (["--port=9001", "--port=9002"], None, 9001),
+        (["--port=9001", "--port=9002"], None, 9002),
         ([], None, 8001),
         (None, ["sh", "-c", "exec vllm serve m --port 9001 --host ::"], 9001),
         (["exec vllm serve m \\\n  --port=9001"], ["/bin/bash", "-ec"], 9001),
-        (["--port=9001"], ["sh", "-c", "vllm serve --port=9002"], 9001),
+        (["--port=9001"], ["sh", "-c", "vllm serve --port=9002"], 9002),
         (["--ports=9001", "--port=1"], None, 1),
         (["--port=65535"], None, 65535),
     ],
