@@ -125,11 +125,14 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         for each in pods
         if each.picker_container is not None
     )
-    pools = tuple(
-        _pool(found, pods, pickers, services)
-        for found in objects
-        if found.kind == "InferencePool" and found.group in _POOL_GROUPS
+    found_pools = [
+        found for found in objects if found.kind == "InferencePool" and found.group in _POOL_GROUPS
+    ]
+    taken = {(found.namespace, found.name) for found in found_pools}
+    free = tuple(
+        each for each in pickers if (each.object.namespace, each.pool_name.value) not in taken
     )
+    pools = tuple(_pool(found, pods, pickers, free, services) for found in found_pools)
     routes = tuple(Route(found) for found in objects if found.kind == "HTTPRoute")
     return Topology(
         objects, tuple(workload for workload, _ in made), pods, pickers, pools, services, routes
@@ -148,8 +151,10 @@ def _pool(
     found: KubeObject,
     pods: tuple[Pods, ...],
     pickers: tuple[Picker, ...],
+    free: tuple[Picker, ...],
     services: tuple[Service, ...],
 ) -> Pool:
+    """A pool, with its picker: behind its Service, or that picks from it, or the only free one."""
     members = _selected(pods, found.namespace, selector(found).value)
     pool = Pool(found, members, None, None)
     name = pool.picker_name
@@ -163,7 +168,9 @@ def _pool(
         None,
     )
     behind = [each for each in pickers if service is not None and each.pods in service.backends]
-    named = [each for each in pickers if each.pool_name.value == found.name]
-    beside = [each for each in pickers if each.object.namespace == found.namespace]
-    candidates = behind or named or (beside if len(beside) == 1 else [])
+    near = [each for each in pickers if each.object.namespace == found.namespace]
+    own = [each for each in near if each.pool_name.value == found.name]
+    named = [each for each in free if each.pool_name.value == found.name]
+    beside = [each for each in near if each in free]
+    candidates = behind or own or named or (beside if len(beside) == 1 else [])
     return Pool(found, members, candidates[0] if candidates else None, service)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.slip import slip_of
 from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
 from cdk8s_inference.topology.located import whole_number
 
@@ -16,13 +17,39 @@ _ROUTE = "HTTPRoute/qwen"
 @rule(
     "T501",
     "error",
-    "A route leads to nothing that was read",
+    "A route's backend has another name",
     prevents="Its requests are answered 500.",
     source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
-    fix="correct the name, or check the route together with what it leads to",
+    fix="correct the name",
     example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "quen"),
 )
 def leads_nowhere(topology: Topology) -> Iterator[Breach]:
+    for backend, beside in _unread_backends(topology):
+        meant = _meant(backend, beside)
+        if meant is not None:
+            yield Breach(
+                backend.name, f"there is no {backend} in what was read, but {meant}", meant.here
+            )
+
+
+@rule(
+    "T508",
+    "warning",
+    "A route's backend was not read",
+    prevents="Where it does not exist, requests are answered 500; what is wrong with it stays "
+    "unseen.",
+    source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
+    fix="check the route together with what it leads to, or correct the name",
+    example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "llama"),
+)
+def backend_not_read(topology: Topology) -> Iterator[Breach]:
+    for backend, beside in _unread_backends(topology):
+        if _meant(backend, beside) is None:
+            yield Breach(backend.name, f"{backend} was not read; {beside[0]} was", beside[0].here)
+
+
+def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeObject]]]:
+    """What routes lead to that was not read, with what was of its kind; that was at all."""
     kinds = {"InferencePool", "Service"}
     for route in topology.routes:
         for backend in route.all_backends():
@@ -36,11 +63,14 @@ def leads_nowhere(topology: Topology) -> Iterator[Breach]:
             if elsewhere or topology.find(other, backend.namespace, backend.name.value):
                 continue  # T505 and T502 say it.
             if beside:
-                yield Breach(
-                    backend.name,
-                    f"{backend} is not among what was read; {beside[0]} is",
-                    beside[0].here,
-                )
+                yield backend, beside
+
+
+def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
+    """The object whose name a reference misspells."""
+    known = {each.name: each for each in beside if each.namespace == reference.namespace}
+    slip = slip_of(reference.name.value, known)
+    return None if slip is None else known[slip]
 
 
 @rule(
@@ -172,7 +202,7 @@ def other_namespace(topology: Topology) -> Iterator[Breach]:
                         f"{backend} is in namespace {elsewhere[0].namespace!r}",
                         elsewhere[0].here,
                     )
-            elif not any(
+            elif topology.find(backend.kind, backend.namespace, backend.name.value) and not any(
                 _grants(grant, owner, backend) for grant in topology.of_kind("ReferenceGrant")
             ):
                 yield Breach(
@@ -215,11 +245,13 @@ def not_attached(topology: Topology) -> Iterator[Breach]:
                 continue
             gateway = topology.find("Gateway", parent.namespace, parent.name.value)
             if gateway is None:
-                yield Breach(
-                    parent.name,
-                    f"{parent} is not among what was read; {gateways[0]} is",
-                    gateways[0].here,
-                )
+                meant = _meant(parent, gateways)
+                if meant is not None:
+                    yield Breach(
+                        parent.name,
+                        f"there is no {parent} in what was read, but {meant}",
+                        meant.here,
+                    )
                 continue
             listeners = list(gateway.at("spec", "listeners").items())
             section = parent.at["sectionName"]
@@ -242,6 +274,28 @@ def not_attached(topology: Topology) -> Iterator[Breach]:
 
 
 _PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
+
+
+@rule(
+    "T509",
+    "warning",
+    "A route's gateway was not read",
+    prevents="Where it does not exist, the route attaches to nothing; whether its listeners take "
+    "the route stays unseen.",
+    source="Gateway API: a route whose parent does not exist has no status at all.",
+    fix="check the route together with its Gateway, or correct the name and namespace",
+    example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "public"),
+)
+def gateway_not_read(topology: Topology) -> Iterator[Breach]:
+    gateways = topology.of_kind("Gateway")
+    for route in topology.routes:
+        for parent in route.parents:
+            if parent.kind != "Gateway" or not gateways or _meant(parent, gateways) is not None:
+                continue
+            if topology.find("Gateway", parent.namespace, parent.name.value) is None:
+                yield Breach(
+                    parent.name, f"{parent} was not read; {gateways[0]} was", gateways[0].here
+                )
 
 
 def _admits(sources: str | None, route: Route, gateway: KubeObject) -> bool:

@@ -9,7 +9,7 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
-from cdk8s_inference.topology import KubeObject, Picker, Topology
+from cdk8s_inference.topology import KubeObject, Picker, Pool, Topology
 
 _ARGS = "spec.template.spec.containers[0].args"
 _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
@@ -27,19 +27,60 @@ _PICKER = "Deployment/qwen-epp"
 )
 def no_picker(topology: Topology) -> Iterator[Breach]:
     for pool in topology.pools:
-        name = pool.picker_name
-        if name is None:
+        name, picker = pool.picker_name, pool.picker
+        if name is None or picker is None:
             continue
-        if pool.service is None and topology.services and topology.pickers:
+        if pool.service is None and topology.services and _is_picked(pool, picker):
             found = ", ".join(service.object.name for service in topology.services)
             yield Breach(
                 name,
-                f"Service {pool.object.namespace}/{name.value} is not among what was read: {found}",
-                topology.pickers[0].pods.here,
+                f"there is no Service {pool.object.namespace}/{name.value} in what was read, but "
+                f"{found}, and {picker.object} picks from {pool.object}",
+                picker.pods.here,
             )
-        elif pool.picker is not None and pool.picker.pods.workload.copies.value == 0:
+        elif picker.pods.workload.copies.value == 0:
+            yield Breach(picker.pods.workload.copies, f"{picker.object} has no copies", name)
+
+
+def _is_picked(pool: Pool, picker: Picker) -> bool:
+    """Whether a picker says that it picks from a pool, whatever Service the pool names."""
+    same = picker.object.namespace == pool.object.namespace
+    return same and picker.pool_name.value == pool.object.name
+
+
+@rule(
+    "T420",
+    "warning",
+    "The pool's picker was not read",
+    prevents="Where it does not run, the gateway answers every request 500; whether it "
+    "disaggregates stays unseen.",
+    source="The pool names a Service that is not among what was read.",
+    fix="check the pool together with its picker, or correct the name of the picker's Service",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, namespace: llm}
+spec:
+  selector: {matchLabels: {model: qwen}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: llama-epp, port: {number: 9002}}
+""",
+    ),
+)
+def picker_not_read(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        name, picker = pool.picker_name, pool.picker
+        if name is None or pool.service is not None or not topology.services:
+            continue
+        if topology.pickers and (picker is None or not _is_picked(pool, picker)):
             yield Breach(
-                pool.picker.pods.workload.copies, f"{pool.picker.object} has no copies", name
+                name,
+                f"Service {pool.object.namespace}/{name.value} was not read; "
+                f"{topology.pickers[0].object} was",
+                topology.pickers[0].pods.here,
             )
 
 
@@ -230,12 +271,6 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
         needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
     account = picker.pods.at.at("spec", "serviceAccountName")
     name, namespace = account.text or "default", picker.object.namespace
-    kinds = ("Role", "RoleBinding", "ClusterRoleBinding")
-    beside = [
-        each
-        for each in topology.of_kind(*kinds)
-        if each.namespace == namespace or each.kind == "ClusterRoleBinding"
-    ]
     granted = list(_granted(topology, namespace, name))
     missing = [
         f"{permission.api_group}/{resource}".lstrip("/")
@@ -243,13 +278,40 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
         for resource in permission.resources
         if resource != "events" and not _allowed(granted, permission, resource)
     ]
-    # Without any role among what was read, permissions are given elsewhere.
-    if missing and beside:
+    # Without any role of its account among what was read, permissions are given elsewhere.
+    if missing and granted:
         yield Breach(
             picker.object.located(account, name),
             f"ServiceAccount {namespace}/{name} may not read {', '.join(missing)}",
-            (granted or beside)[0].here,
+            granted[0].here,
         )
+
+
+@rule(
+    "T421",
+    "warning",
+    "The picker's permissions were not read",
+    prevents="Where its account has none, it answers 503 to every request, and exits after two "
+    "minutes.",
+    source=_SEEN,
+    fix="check the picker together with its roles and bindings, or correct their names",
+    example=breaks("disaggregated", "RoleBinding/qwen-epp", "roleRef.name", "epp"),
+)
+def permissions_not_read(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        account = picker.pods.at.at("spec", "serviceAccountName")
+        name, namespace = account.text or "default", picker.object.namespace
+        beside = [
+            each
+            for each in topology.of_kind("Role", "RoleBinding", "ClusterRoleBinding")
+            if each.namespace == namespace or each.kind == "ClusterRoleBinding"
+        ]
+        if beside and next(_granted(topology, namespace, name), None) is None:
+            yield Breach(
+                picker.object.located(account, name),
+                f"no role that ServiceAccount {namespace}/{name} has was read; {beside[0]} was",
+                beside[0].here,
+            )
 
 
 def _granted(topology: Topology, namespace: str, account: str) -> Iterator[KubeObject]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import Topology
+from cdk8s_inference.checks.slip import slip_of
+from cdk8s_inference.topology import Located, Topology, Workload
 from cdk8s_inference.topology.located import strings
 
 
@@ -40,10 +41,10 @@ def stuck(topology: Topology) -> Iterator[Breach]:
 @rule(
     "T802",
     "error",
-    "An autoscaler scales nothing that was read",
+    "An autoscaler's target has another name or kind",
     prevents="It reports an error that nobody looks at, and the engine keeps its size.",
     source="The target's name and kind must be those of a workload in its namespace.",
-    fix="correct scaleTargetRef, or check the autoscaler together with its target",
+    fix="correct scaleTargetRef",
     example=Example(
         "disaggregated",
         (),
@@ -54,20 +55,69 @@ metadata: {name: decode, namespace: llm}
 spec:
   minReplicas: 1
   maxReplicas: 8
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decoder}
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decod}
 """,
     ),
 )
 def scales_nothing(topology: Topology) -> Iterator[Breach]:
+    for kind, name, beside in _unread_targets(topology):
+        meant = _meant(name.value, beside)
+        if meant is not None:
+            yield Breach(
+                name,
+                f"there is no {kind} {name.value!r} in what was read, but {meant.object}",
+                meant.object.here,
+            )
+
+
+@rule(
+    "T807",
+    "warning",
+    "An autoscaler's target was not read",
+    prevents="Where it does not exist, the autoscaler reports an error that nobody looks at, and "
+    "the engine keeps its size.",
+    source="The target's name and kind must be those of a workload in its namespace.",
+    fix="check the autoscaler together with its target, or correct scaleTargetRef",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: encode, namespace: llm}
+spec:
+  minReplicas: 1
+  maxReplicas: 8
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: encode}
+""",
+    ),
+)
+def target_not_read(topology: Topology) -> Iterator[Breach]:
+    for kind, name, beside in _unread_targets(topology):
+        if _meant(name.value, beside) is None:
+            yield Breach(
+                name,
+                f"{kind} {name.value!r} was not read; {beside[0].object} was",
+                beside[0].object.here,
+            )
+
+
+def _unread_targets(topology: Topology) -> Iterator[tuple[str, Located[str], list[Workload]]]:
+    """What is scaled and was not read: its kind and name, and the workloads beside it that were."""
     for scaler in topology.of_kind("HorizontalPodAutoscaler", "ScaledObject"):
         target = scaler.at("spec", "scaleTargetRef")
         kind, name = target["kind"].text or "Deployment", scaler.text(target["name"])
         beside = [w for w in topology.workloads if w.namespace == scaler.namespace]
         known = {(workload.kind, workload.name) for workload in beside}
         if name is not None and beside and (kind, name.value) not in known:
-            yield Breach(
-                name, f"there is no {kind} {name.value!r} in what was read", beside[0].object.here
-            )
+            yield kind, name, beside
+
+
+def _meant(name: str, beside: list[Workload]) -> Workload | None:
+    """The workload of that name and another kind, or whose name is misspelled."""
+    known = {workload.name: workload for workload in beside}
+    meant = name if name in known else slip_of(name, known)
+    return None if meant is None else known[meant]
 
 
 @rule(
