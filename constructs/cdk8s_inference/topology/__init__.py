@@ -1,5 +1,6 @@
 """Kubernetes objects of any origin, read as one model of what they serve."""
 
+from cdk8s_inference.topology.chart_release import ChartRelease
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.engine import Engine, KvTransfer
 from cdk8s_inference.topology.located import KubeObject, Located, Unread
@@ -11,6 +12,7 @@ from cdk8s_inference.topology.topology import Topology, read_topology
 from cdk8s_inference.topology.workload import Pods, Workload
 
 __all__ = [
+    "ChartRelease",
     "Container",
     "Engine",
     "KubeObject",

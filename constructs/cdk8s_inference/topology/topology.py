@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cdk8s_inference.spec.source import Document
+from cdk8s_inference.topology.chart_release import ChartRelease, chart_releases
 from cdk8s_inference.topology.located import KubeObject, Unread, kube_objects, strings
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service, selector
@@ -66,6 +67,11 @@ class Topology:
             if (each.object.namespace, each.object.name) == (namespace, name):
                 return each
         return None
+
+    @cached_property
+    def chart_releases(self) -> tuple[ChartRelease, ...]:
+        """The Helm charts that tools in the cluster install."""
+        return tuple(chart_releases(self.objects))
 
     @cached_property
     def serving(self) -> tuple[Pods, ...]:

@@ -642,3 +642,93 @@ def no_account(topology: Topology) -> Iterator[Breach]:
                 f"{accounts[0]} is",
                 accounts[0].here,
             )
+
+
+@rule(
+    "T422",
+    "note",
+    "A change of the picker's configuration does not reach it",
+    prevents="It reads its configuration once, at start: after a change of the ConfigMap it goes "
+    "on by the old one until somebody restarts it.",
+    source=f"{_SEEN} modelplane writes a checksum for it.",
+    fix="write a checksum of the ConfigMap into an annotation of the pods, or into its name, or "
+    "restart the picker after each change",
+    example=breaks("disaggregated", _PICKER, "spec.template.metadata.annotations", REMOVED),
+)
+def not_rolled(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        volume = picker.config_volume
+        if volume is None or picker.config is None:
+            continue
+        name, _ = volume
+        config_map = picker.config_maps[name.value]
+        annotations = {**picker.pods.annotations, **picker.object.annotations}
+        told = any(_ROLLS.search(f"{key}: {value}") for key, value in annotations.items())
+        fixed = config_map.at("immutable").value is True or _HASHED.search(name.value)
+        if not told and not fixed:
+            yield Breach(name, f"nothing of the pods changes with {config_map}", config_map.here)
+
+
+_ROLLS = re.compile(r"checksum|hash|reload|\b[0-9a-f]{8,}\b", re.IGNORECASE)
+"""An annotation that changes with the configuration, or asks a reloader to see to it."""
+
+_HASHED = re.compile(r"-(?=[a-z]*[0-9])[a-z0-9]{8,10}$")
+"""The end of a name that is made from the content, as by Kustomize."""
+
+
+@rule(
+    "T423",
+    "warning",
+    "The picker passes over objectives or rewrites",
+    prevents="They are accepted, and change nothing: requests keep the default priority, and "
+    "models their names.",
+    source="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
+    "where that is installed, and of no other; v0.8.0 knows the old group alone.",
+    fix="write them for the group that the picker's release reads",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {name: batch, namespace: llm}
+spec: {priority: -1, poolRef: {name: qwen}}
+---
+apiVersion: llm-d.ai/v1alpha2
+kind: InferenceObjective
+metadata: {name: chat, namespace: llm}
+spec: {priority: 1, poolRef: {name: qwen}}
+""",
+    ),
+)
+def passed_over(topology: Topology) -> Iterator[Breach]:
+    kinds = ("InferenceObjective", "InferenceModelRewrite")
+    new = [each for each in topology.of_kind(*kinds) if each.group == "llm-d.ai"]
+    new += [
+        crd
+        for crd in topology.of_kind("CustomResourceDefinition")
+        if crd.at("spec", "group").text == "llm-d.ai"
+        and crd.at("spec", "names", "kind").text in kinds
+    ]
+    for each in topology.of_kind(*kinds):
+        pickers = [
+            picker for picker in topology.pickers if picker.object.namespace == each.namespace
+        ]
+        reads_new = [picker for picker in pickers if _reads(picker, "llm-d.ai")]
+        if each.group == "llm-d.ai" and pickers and not reads_new:
+            yield Breach(
+                each.here,
+                f"{pickers[0].object} does not read group llm-d.ai",
+                pickers[0].container.image,
+            )
+        elif each.group == _LEGACY and new and (reads_new or not pickers):
+            yield Breach(
+                each.here, f"{each} is of group {_LEGACY}, {new[0]} of llm-d.ai", new[0].here
+            )
+
+
+_LEGACY = "inference.networking.x-k8s.io"
+
+
+def _reads(picker: Picker, group: str) -> bool:
+    return any(permission.api_group == group for permission in picker.reads.picker.watches)

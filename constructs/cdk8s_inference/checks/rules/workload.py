@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
-from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology
+from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology, Workload
 from cdk8s_inference.topology.located import strings, whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -567,3 +567,35 @@ def port_not_given(topology: Topology) -> Iterator[Breach]:
                 f"{engine.default_port}",
                 engine.container.here,
             )
+
+
+@rule(
+    "T617",
+    "note",
+    "Gangs may start in halves",
+    prevents="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
+    "half of them and wait for the other's, or a gang may lie across slow links.",
+    source="LeaderWorkerSet's KEP-407.",
+    fix="set the annotation leaderworkerset.sigs.k8s.io/exclusive-topology, or a scheduler and the "
+    "gang scheduling of LeaderWorkerSet's chart",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.annotations", REMOVED),
+)
+def half_a_gang(topology: Topology) -> Iterator[Breach]:
+    loose = [gang for gang in topology.workloads if gang.size.value > 1 and not _is_one(gang)]
+    if sum(gang.copies.value for gang in loose) > 1:
+        for gang in loose:
+            yield Breach(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
+
+
+def _is_one(gang: Workload) -> bool:
+    """Whether something sees to it that a gang is scheduled as one."""
+    told = [*gang.object.annotations, *gang.object.labels]
+    if any(key.endswith("exclusive-topology") or key.startswith(_QUEUES) for key in told):
+        return True
+    template = gang.at["leaderWorkerTemplate"]
+    pods = [template.at(part, "spec") for part in ("leaderTemplate", "workerTemplate")]
+    return any(each["schedulerName"].present or each["affinity"].present for each in pods)
+
+
+_QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
+"""Annotations and labels of what admits a gang as one."""
