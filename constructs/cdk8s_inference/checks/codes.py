@@ -116,6 +116,7 @@ TITLES: Mapping[str, str] = {
     "P507": "The picker reads no metrics of the engines",
     "P508": "A plugin learns of no pod",
     "P509": "A profile takes one of several pickers by lot",
+    "P510": "The decider miscounts what is cached",
     "P511": "A producer is named so that the picker makes another one",
     # A serving stack.
     "S001": "A credential is given twice",
