@@ -11,7 +11,7 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
     "T2": "The pd-sidecar",
     "T3": "The contract between prefill and decode",
     "T4": "The endpoint picker",
-    "T50": "Routes and gateways",
+    ("T50", "T51"): "Routes and gateways",
     ("T52", "T53"): "What serving stands on",
     "T6": "Workloads",
     "T7": "Devices",

@@ -129,6 +129,38 @@ def timeouts(topology: Topology) -> Iterator[Breach]:
                 yield Breach(route.object.located(at, at.text), f"requests end after {at.text}")
 
 
+@rule(
+    "T510",
+    "warning",
+    "A route of the AI Gateway cuts long answers off",
+    prevents="It ends a request after 60 seconds unless told otherwise: streams stop in the "
+    "middle, with status 200.",
+    source="Envoy AI Gateway's ai_gateway_route.go; LLMKube#734.",
+    fix="set timeouts.request to 0s",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: AIGatewayRoute
+metadata: {name: qwen, namespace: llm}
+spec:
+  parentRefs: [{name: inference, namespace: gateways, kind: Gateway}]
+  rules:
+    - backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: qwen}]
+""",
+    ),
+)
+def ai_gateway_timeouts(topology: Topology) -> Iterator[Breach]:
+    for route in topology.of_kind("AIGatewayRoute"):
+        for rule_ in route.at("spec", "rules").items():
+            at = rule_.at("timeouts", "request")
+            if at.text is None:
+                yield Breach(route.located(at, None), "the rule has no timeouts.request")
+            elif _seconds(at.text) not in (0, None) and (_seconds(at.text) or 0) < 300:
+                yield Breach(route.located(at, at.text), f"requests end after {at.text}")
+
+
 def _serves(topology: Topology, backend: Reference) -> bool:
     if backend.is_pool:
         return True

@@ -9,7 +9,10 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import KubeObject, Picker, Pool, Topology
+from cdk8s_inference.topology.chart_release import yaml_in
+from cdk8s_inference.topology.located import strings
 
 _ARGS = "spec.template.spec.containers[0].args"
 _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
@@ -732,3 +735,213 @@ _LEGACY = "inference.networking.x-k8s.io"
 
 def _reads(picker: Picker, group: str) -> bool:
     return any(permission.api_group == group for permission in picker.reads.picker.watches)
+
+
+@rule(
+    "T424",
+    "warning",
+    "The picker refuses scrapes",
+    prevents="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
+    source=f"{_SEEN} --metrics-endpoint-auth is on by default.",
+    fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
+    "picker --metrics-endpoint-auth=false",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: qwen-epp, namespace: llm}
+spec:
+  selector: {matchLabels: {app: qwen-epp}}
+  podMetricsEndpoints: [{portNumber: 9090}]
+""",
+    ),
+)
+def refused_scrapes(topology: Topology) -> Iterator[Breach]:
+    for monitor in topology.of_kind("PodMonitor", "ServiceMonitor"):
+        wanted = strings(monitor.at("spec", "selector", "matchLabels"))
+        for picker in topology.pickers:
+            labels = [picker.pods.labels]
+            if monitor.kind == "ServiceMonitor":
+                behind = (each for each in topology.services if picker.pods in each.backends)
+                labels = [service.object.labels for service in behind]
+            same = monitor.namespace == picker.object.namespace
+            chosen = any(wanted.items() <= each.items() for each in labels)
+            auth = picker.switch("metrics-endpoint-auth")
+            if not (same and wanted and chosen and auth.value):
+                continue
+            for endpoint in _endpoints(monitor):
+                if not any(endpoint[key].present for key in _CREDENTIALS):
+                    yield Breach(
+                        monitor.located(endpoint, None), "the endpoint gives no credentials", auth
+                    )
+
+
+def _endpoints(monitor: KubeObject) -> Iterator[Cursor]:
+    name = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
+    yield from monitor.at("spec", name).items()
+
+
+_CREDENTIALS = ("authorization", "basicAuth", "bearerTokenFile", "bearerTokenSecret", "oauth2")
+
+
+@rule(
+    "T425",
+    "error",
+    "A picker that does not lead takes requests",
+    prevents="It is ready, knows no pods, and answers 503 to every request that reaches it.",
+    source="Seen run with router v0.8.0 and v0.9.0; from v0.10.0 on it knows them.",
+    fix="probe readiness for the service readiness, or use router v0.10.0 or newer",
+    example=Example(
+        "disaggregated",
+        (
+            *(
+                Edit(
+                    f"Deployment/{name}",
+                    f"spec.template.spec.{containers}[0].image",
+                    f"ghcr.io/llm-d/llm-d-router-{image}:v0.9.0",
+                )
+                for name, containers, image in (
+                    ("qwen-epp", "containers", "endpoint-picker"),
+                    ("decode", "initContainers", "disagg-sidecar"),
+                )
+            ),
+            Edit(
+                "Deployment/decode",
+                "spec.template.spec.initContainers[0].args[1]",
+                "--vllm-port=8001",
+            ),
+            Edit(
+                "ConfigMap/qwen-epp",
+                "data[picker.yaml]",
+                """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: prefix-cache-scorer
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+""",
+            ),
+            Edit(_PICKER, "spec.replicas", 2),
+            Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
+            Edit(
+                _PICKER,
+                "spec.template.spec.containers[0].readinessProbe.grpc.service",
+                "liveness",
+            ),
+            Edit(
+                "Role/qwen-epp",
+                "rules[3]",
+                {
+                    "apiGroups": ["coordination.k8s.io"],
+                    "resources": ["leases"],
+                    "verbs": ["get", "create", "update"],
+                },
+            ),
+        ),
+    ),
+)
+def standby_serves(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
+        release = picker.release
+        if release is None or not leads.value or copies.value < 2:
+            continue
+        if release.picker.config.gates.get(_STANDBY_KNOWS):
+            continue
+        probe = picker.container.at["readinessProbe"]
+        service = probe.at("grpc", "service")
+        if not probe["grpc"].present:
+            yield Breach(picker.container.here, "nothing asks whether it leads", leads)
+        elif service.text == "liveness":
+            yield Breach(
+                picker.object.located(service, service.text),
+                "readiness asks for liveness, which every picker has",
+                leads,
+            )
+
+
+_STANDBY_KNOWS = "haPopulateNonLeaderDatastore"
+
+
+@rule(
+    "T426",
+    "error",
+    "The picker's parser does not read the pool's protocol",
+    prevents="The picker never gets ready, and every request fails.",
+    source="The picker's health.go from v0.9.0 on: each parser must take the pool's appProtocol.",
+    fix="set the pool's appProtocol to kubernetes.io/h2c, or remove the parser",
+    example=Example(
+        "disaggregated",
+        (
+            Edit("InferencePool/qwen", "spec.appProtocol", "http"),
+            Edit(
+                "ConfigMap/qwen-epp",
+                "data[picker.yaml]",
+                """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: prefix-cache-scorer
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+  - type: vllmgrpc-parser
+requestHandler:
+  parsers: [{pluginRef: vllmgrpc-parser}]
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+""",
+            ),
+        ),
+    ),
+)
+def other_protocol(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        picker = pool.picker
+        config = picker.config if picker else None
+        protocol = pool.object.text(pool.object.at("spec", "appProtocol"))
+        if picker is None or config is None or protocol is None or protocol.value != "http":
+            continue
+        if picker.release is None or not picker.release.picker.config.undeclared_parsers:
+            continue  # Before v0.9.0 nobody compared them.
+        parsed = yaml_in(Cursor(config.value, config.path))
+        types = {each["name"].text: each["type"].text for each in parsed["plugins"].items()}
+        for each in parsed.at("requestHandler", "parsers").items():
+            parser = each["pluginRef"].text
+            if types.get(parser, parser) in _H2C_ALONE:
+                yield Breach(config, f"{parser} takes kubernetes.io/h2c alone", protocol)
+
+
+_H2C_ALONE = ("vertexai-parser", "vllmgrpc-parser")

@@ -215,7 +215,7 @@ def allows_nothing(topology: Topology) -> Iterator[Breach]:
     "A rollout of pickers waits for a second one that never gets ready",
     prevents="With leader election the standby is not ready: a rolling update stops at it.",
     source="kubernetes-sigs/gateway-api-inference-extension#1619.",
-    fix="use strategy Recreate, or probe readiness for the service liveness",
+    fix="use strategy Recreate, or from router v0.10.0 on probe readiness for the service liveness",
     example=Example(
         "disaggregated",
         (
@@ -258,3 +258,26 @@ def standby(topology: Topology) -> Iterator[Breach]:
                 "the old leader stays until the new one is ready, which it is as leader alone",
                 leaders,
             )
+
+
+@rule(
+    "T808",
+    "note",
+    "A rollout of gangs goes one by one",
+    prevents="Where the cluster's StatefulSets do not know maxUnavailable, it is 1 whatever is "
+    "written: as many cold starts after each other as there are gangs.",
+    source="kubernetes-sigs/lws#315: the feature gate MaxUnavailableStatefulSet.",
+    fix="see that the gate is on in the cluster, or reckon with the time",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.rolloutStrategy",
+        {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2}},
+    ),
+)
+def one_by_one(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        at = workload.at.at("rolloutStrategy", "rollingUpdateConfiguration", "maxUnavailable")
+        many = workload.object.number(at)
+        if many is not None and many.value > 1:
+            yield Breach(many, f"maxUnavailable is {many.value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from cdk8s_inference.checks.example import REMOVED, Example, breaks
+from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.releases.stack import Part, apart, number
@@ -711,3 +711,90 @@ def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
                 f"nvidiaDriverRoot is {root.text or '/'}",
                 because,
             )
+
+
+@rule(
+    "T534",
+    "error",
+    "The AI Gateway's release passes over the namespace of a pool",
+    prevents="It looks for the pool in the route's own namespace, and requests are answered 500.",
+    source="envoyproxy/ai-gateway#2339: mended in v1.1.0.",
+    fix="use Envoy AI Gateway v1.1.0 or newer, or put the route into the pool's namespace",
+    example=Example(
+        "stack",
+        (
+            Edit(
+                "Deployment/ai-gateway-controller",
+                "spec.template.spec.containers[0].image",
+                "docker.io/envoyproxy/ai-gateway-controller:v1.0.0",
+            ),
+            Edit("HTTPRoute/qwen", "spec.rules[0].backendRefs[0].namespace", "models"),
+        ),
+    ),
+)
+def namespace_passed_over(topology: Topology) -> Iterator[Breach]:
+    release = _installed(topology).get("ai_gateway")
+    if release is None or number(release.value) >= (1, 1):
+        return
+    for route in topology.routes:
+        for backend in route.all_backends():
+            if backend.is_pool and backend.namespace != route.object.namespace:
+                yield Breach(
+                    route.object.located(backend.at["namespace"], backend.namespace),
+                    f"{backend} is in another namespace, and the AI Gateway is {release.value}",
+                    release,
+                )
+
+
+@rule(
+    "T535",
+    "error",
+    "A DisaggregatedSet has a field that its CRD does not know",
+    prevents="The API server drops it without a word, or kubectl refuses the object.",
+    source="LeaderWorkerSet v0.10.0 has no groupIdentity, which llm-d's manifests write.",
+    fix="install a release of LeaderWorkerSet that has it, or remove the field",
+    example=Example(
+        "stack",
+        (),
+        """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: disaggregatedsets.disaggregatedset.x-k8s.io}
+spec:
+  group: disaggregatedset.x-k8s.io
+  names: {kind: DisaggregatedSet}
+  versions:
+    - name: v1
+      schema:
+        openAPIV3Schema:
+          properties:
+            spec:
+              properties:
+                roles: {items: {properties: {name: {type: string}, spec: {type: object}}}}
+---
+apiVersion: disaggregatedset.x-k8s.io/v1
+kind: DisaggregatedSet
+metadata: {name: qwen, namespace: llm}
+spec:
+  roles:
+    - {name: prefill, groupIdentity: Hash}
+    - {name: decode}
+""",
+    ),
+)
+def unknown_role_field(topology: Topology) -> Iterator[Breach]:
+    for crd in topology.of_kind("CustomResourceDefinition"):
+        if crd.name != "disaggregatedsets.disaggregatedset.x-k8s.io":
+            continue
+        for version in crd.at("spec", "versions").items():
+            spec = version.at("schema", "openAPIV3Schema", "properties", "spec", "properties")
+            known = dict(spec.at("roles", "items", "properties").fields())
+            for found in topology.of_kind("DisaggregatedSet"):
+                for role in found.at("spec", "roles").items():
+                    for key, at in role.fields():
+                        if known and key not in known:
+                            yield Breach(
+                                found.located(at, key),
+                                f"roles have no {key}; they have {', '.join(known)}",
+                                crd.here,
+                            )

@@ -599,3 +599,29 @@ def _is_one(gang: Workload) -> bool:
 
 _QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
 """Annotations and labels of what admits a gang as one."""
+
+
+@rule(
+    "T618",
+    "warning",
+    "An engine is killed while it finishes its requests",
+    prevents="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
+    source="llm-d's guides: terminationGracePeriodSeconds above --shutdown-timeout.",
+    fix="set terminationGracePeriodSeconds above --shutdown-timeout",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--shutdown-timeout=60"
+    ),
+)
+def shut_down(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        assert pods.engine is not None
+        given = pods.engine.container.flag("--shutdown-timeout")
+        grace = pods.at.at("spec", "terminationGracePeriodSeconds")
+        allowed = _seconds(grace.value, 30)
+        wanted = whole_number(given.value) if given is not None else None
+        if given is not None and wanted is not None and wanted > allowed:
+            yield Breach(
+                given,
+                f"--shutdown-timeout is {wanted} seconds, and the pod has {allowed}",
+                pods.object.located(grace, allowed),
+            )

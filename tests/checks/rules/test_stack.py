@@ -18,7 +18,7 @@ from cdk8s_inference.releases.stack import STACK_NEWEST
 from cdk8s_inference.spec.source import Document, read
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
-from tests.checks.rendered import found
+from tests.checks.rendered import codes, found
 from tests.stack.tools import DELIVERIES, GKE, STACKS
 
 ON_GKE = DraDriver(driver_root=GKE)
@@ -29,10 +29,6 @@ def delivered(props: StackProps, tool: str = "flux") -> list[Any]:
     objects = [*parts.foundation, *parts.components, *parts.gateway]
     copied: list[Any] = json.loads(json.dumps(objects))
     return copied
-
-
-def codes(objects: list[Any]) -> set[str]:
-    return {each.code for each in found(objects)}
 
 
 PROPS: Mapping[str, StackProps] = {
