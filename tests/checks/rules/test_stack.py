@@ -157,3 +157,31 @@ def test_the_taint_of_an_engine() -> None:
     assert [(each.code, each.message) for each in told] == [
         ("T531", "its worker does not tolerate models")
     ]
+
+
+@pytest.mark.parametrize(
+    ("controller", "told"),
+    [
+        ("istio.io/gateway-controller", set()),
+        ("gateway.envoyproxy.io/gatewayclass-controller", {"T520"}),
+    ],
+)
+def test_whose_gateway_it_is(controller: str, told: set[str]) -> None:
+    """Envoy Gateway may serve other routes beside a gateway that takes the models'."""
+    objects = example(Edit("ConfigMap/envoy-gateway-config", "data[envoy-gateway.yaml]", "{}"))
+    others = [each for each in objects if not each["metadata"]["name"].startswith("ai-gateway")]
+    others += yaml.safe_load_all(f"""\
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: models}}
+spec: {{controllerName: {controller}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: inference, namespace: gateways}}
+spec:
+  gatewayClassName: models
+  listeners:
+    - {{name: http, port: 80, protocol: HTTP, allowedRoutes: {{namespaces: {{from: All}}}}}}
+""")
+    assert codes(others) == told

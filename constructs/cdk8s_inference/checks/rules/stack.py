@@ -130,17 +130,28 @@ def _ai_gateway(topology: Topology) -> Located[str] | None:
 
 
 def _pooled(topology: Topology) -> Located[str] | None:
-    """A route to a pool, unless a gateway was read that others than Envoy Gateway program."""
-    others = [each for each in GATEWAY_PROVIDERS.values() if each is not ENVOY_AI_GATEWAY]
-    for gateway in topology.of_kind("Gateway"):
-        class_name = gateway.at("spec", "gatewayClassName").text or ""
-        if any(provider.owns_class(class_name) for provider in others):
-            return None
+    """A route to a pool, unless its gateway was read and is not Envoy Gateway's."""
     for route in topology.routes:
+        parents = [topology.find("Gateway", p.namespace, p.name.value) for p in route.parents]
+        if any(gateway is not None and _is_others(topology, gateway) for gateway in parents):
+            continue
         for backend in route.all_backends():
             if backend.is_pool:
                 return backend.name
     return None
+
+
+def _is_others(topology: Topology, gateway: KubeObject) -> bool:
+    """Whether a gateway is programmed by another controller than Envoy Gateway."""
+    name = gateway.at("spec", "gatewayClassName").text or ""
+    for each in topology.of_kind("GatewayClass"):
+        if each.name == name:
+            return each.at("spec", "controllerName").text != _CONTROLLER
+    others = (each for each in GATEWAY_PROVIDERS.values() if each is not ENVOY_AI_GATEWAY)
+    return any(provider.owns_class(name) for provider in others)
+
+
+_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 
 
 @rule(
