@@ -653,7 +653,7 @@ def no_account(topology: Topology) -> Iterator[Breach]:
     "A change of the picker's configuration does not reach it",
     prevents="It reads its configuration once, at start: after a change of the ConfigMap it goes "
     "on by the old one until somebody restarts it.",
-    source=f"{_SEEN} modelplane writes a checksum for it.",
+    source="The picker reads --config-file once, at start; modelplane's routing.py.",
     fix="write a checksum of the ConfigMap into an annotation of the pods, or into its name, or "
     "restart the picker after each change",
     example=breaks("disaggregated", _PICKER, "spec.template.metadata.annotations", REMOVED),

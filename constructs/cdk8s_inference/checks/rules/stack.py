@@ -7,7 +7,6 @@ from pathlib import PurePath
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.releases.stack import Part, apart, number
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import ChartRelease, Container, KubeObject, Located, Pods, Topology
@@ -55,11 +54,11 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
     ),
 )
 def pools_unknown(topology: Topology) -> Iterator[Breach]:
-    asked, pooled = _ai_gateway(topology), _pooled(topology)
-    because = pooled or asked
-    if because is None:
-        return
     for owner, config in _envoy_gateways(topology):
+        pooled = _pooled(topology)
+        because = pooled or _ai_gateway(topology)
+        if because is None:
+            return
         manager = config["extensionManager"]
         hooks = manager.at("hooks", "xdsTranslator")
         post = {item.text for item in hooks["post"].items()}
@@ -143,6 +142,9 @@ def _pooled(topology: Topology) -> Located[str] | None:
 
 def _is_others(topology: Topology, gateway: KubeObject) -> bool:
     """Whether a gateway is programmed by another controller than Envoy Gateway."""
+    # Half of the time that a check takes, and of no use without Envoy Gateway.
+    from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
+
     name = gateway.at("spec", "gatewayClassName").text or ""
     for each in topology.of_kind("GatewayClass"):
         if each.name == name:
