@@ -72,7 +72,7 @@ def test_every_tools_charts_and_values_are_read(code: str, tool: str) -> None:
 
 
 def example(*edits: Edit) -> list[Any]:
-    return Example("stack", edits).broken()
+    return Example("substrate", edits).broken()
 
 
 WAVE = "metadata.annotations"

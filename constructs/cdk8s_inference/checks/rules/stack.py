@@ -47,7 +47,7 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
     fix="give extensionManager backendResources with InferencePool, the hooks of xdsTranslator and "
     "the AI Gateway's service, as Envoy AI Gateway's values have them",
     example=breaks(
-        "stack",
+        "substrate",
         _CONFIG,
         f"data[{_CONFIG_KEY}]",
         _config(f"{{hooks: {_HOOKS}, service: {{fqdn: {_THERE}}}}}"),
@@ -164,7 +164,7 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
     source="The host name holds the AI Gateway's namespace and its Service's name. Seen run.",
     fix="let extensionManager.service.fqdn be the AI Gateway's Service",
     example=breaks(
-        "stack",
+        "substrate",
         _CONFIG,
         f"data[{_CONFIG_KEY}]",
         _config(
@@ -210,7 +210,7 @@ def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, Located[s
     source="The projects' compatibility pages, which the message names.",
     fix="take releases that are known to work together",
     example=breaks(
-        "stack",
+        "substrate",
         "Deployment/envoy-gateway",
         "spec.template.spec.containers[0].image",
         "docker.io/envoyproxy/gateway:v1.7.2",
@@ -290,7 +290,7 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
     source="Gateway API: a bundle is released, and upgraded, as one.",
     fix="apply the CRDs of one release",
     example=breaks(
-        "stack",
+        "substrate",
         "CustomResourceDefinition/gateways.gateway.networking.k8s.io",
         "metadata.annotations[gateway.networking.k8s.io/bundle-version]",
         "v1.6.1",
@@ -364,7 +364,7 @@ def refused_by_policy(topology: Topology) -> Iterator[Breach]:
     source="Envoy Gateway's chart, crds/gatewayapi-crds.yaml; Gateway API's safe-upgrades policy.",
     fix="leave the chart's CRDs out: crds: Skip for Flux, skipCrds for Argo CD",
     example=Example(
-        "stack",
+        "substrate",
         (),
         """\
 apiVersion: argoproj.io/v1alpha1
@@ -421,7 +421,7 @@ def experimental_over_standard(topology: Topology) -> Iterator[Breach]:
     source="modelplaneai/modelplane#158; the chart's templates/_validations.tpl.",
     fix="apply the CRDs of the Gateway API Inference Extension's release instead",
     example=Example(
-        "stack",
+        "substrate",
         (),
         """\
 apiVersion: argoproj.io/v1alpha1
@@ -456,7 +456,7 @@ def no_installer(topology: Topology) -> Iterator[Breach]:
     source="envoyproxy/ai-gateway#953; silogen/cluster-forge#730.",
     fix="apply the CRD first: in an earlier sync wave, or earlier in the file",
     example=breaks(
-        "stack",
+        "substrate",
         f"CustomResourceDefinition/{_POOL_CRD}",
         "metadata.annotations[argocd.argoproj.io/sync-wave]",
         "1",
@@ -506,7 +506,7 @@ def _wave(found: KubeObject) -> int | None:
     source="Envoy Gateway's default is Local; modelplane 7bd5657f set Cluster.",
     fix="set externalTrafficPolicy: Cluster where the gateway has an address and does not answer",
     example=breaks(
-        "stack",
+        "substrate",
         "EnvoyProxy/envoy",
         "spec.provider.kubernetes.envoyService.externalTrafficPolicy",
         "Local",
@@ -529,7 +529,9 @@ def local_traffic(topology: Topology) -> Iterator[Breach]:
     "holds: with Cilium its pods get no network, and never start.",
     source="modelplaneai/modelplane#215: Cilium labels pods by their ServiceAccount.",
     fix="give the release a short name, such as the chart's own",
-    example=breaks("stack", _GPUS, "spec.releaseName", "production-europe-west4-inference-gpus"),
+    example=breaks(
+        "substrate", _GPUS, "spec.releaseName", "production-europe-west4-inference-gpus"
+    ),
 )
 def long_names(topology: Topology) -> Iterator[Breach]:
     for release in topology.chart_releases:
@@ -562,7 +564,7 @@ _LONGEST = {
     source="Helm installs a chart's crds/ once, and never upgrades them; Flux's upgrade.crds is "
     "Skip unless written.",
     fix="set spec.upgrade.crds to CreateReplace, or to Skip where the CRDs are applied apart",
-    example=breaks("stack", _GPUS, "spec.upgrade", REMOVED),
+    example=breaks("substrate", _GPUS, "spec.upgrade", REMOVED),
 )
 def crds_left_behind(topology: Topology) -> Iterator[Breach]:
     for release in _of_chart(topology, *_WITH_CRDS):
@@ -595,7 +597,7 @@ _WITH_CRDS = (
     source="kubernetes-sigs/dra-driver-nvidia-gpu#1084; NVIDIA/k8s-device-plugin#1934. GKE taints "
     "GPU nodes by itself.",
     fix="give the worker a toleration of the taint",
-    example=breaks("stack", "HelmRelease/nfd", "spec.values", {}),
+    example=breaks("substrate", "HelmRelease/nfd", "spec.values", {}),
 )
 def nodes_not_entered(topology: Topology) -> Iterator[Breach]:
     taints = _taints(topology)
@@ -673,7 +675,7 @@ def _on_gke(topology: Topology) -> Located[str] | None:
     "only where a ResourceQuota admits them: there is no driver, and claims stay pending.",
     source="modelplaneai/modelplane#229; GKE limits the consumption of system priority classes.",
     fix="add a ResourceQuota to the driver's namespace, scoped to the priority class",
-    example=breaks("stack", "ResourceQuota/critical-pods", "metadata.namespace", "nfd"),
+    example=breaks("substrate", "ResourceQuota/critical-pods", "metadata.namespace", "nfd"),
 )
 def no_quota(topology: Topology) -> Iterator[Breach]:
     because = _on_gke(topology)
@@ -710,7 +712,7 @@ def _dra_drivers(topology: Topology) -> Iterator[tuple[Located[str], str, str | 
     prevents="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
     source="modelplane 44b53c07: GKE keeps NVIDIA's driver in /home/kubernetes/bin/nvidia.",
     fix="set nvidiaDriverRoot: /home/kubernetes/bin/nvidia",
-    example=breaks("stack", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
+    example=breaks("substrate", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
 )
 def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
     because = _on_gke(topology)
@@ -734,7 +736,7 @@ def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
     source="envoyproxy/ai-gateway#2339: mended in v1.1.0.",
     fix="use Envoy AI Gateway v1.1.0 or newer, or put the route into the pool's namespace",
     example=Example(
-        "stack",
+        "substrate",
         (
             Edit(
                 "Deployment/ai-gateway-controller",
@@ -767,7 +769,7 @@ def namespace_passed_over(topology: Topology) -> Iterator[Breach]:
     source="LeaderWorkerSet v0.10.0 has no groupIdentity, which llm-d's manifests write.",
     fix="install a release of LeaderWorkerSet that has it, or remove the field",
     example=Example(
-        "stack",
+        "substrate",
         (),
         """\
 apiVersion: apiextensions.k8s.io/v1

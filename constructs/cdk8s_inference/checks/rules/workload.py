@@ -602,7 +602,7 @@ _QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
 
 
 @rule(
-    "T618",
+    "T619",
     "warning",
     "An engine is killed while it finishes its requests",
     prevents="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
