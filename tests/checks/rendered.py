@@ -46,6 +46,11 @@ def found(objects: Sequence[Any]) -> list[Finding]:
     return check([Document(each) for each in objects])
 
 
+def codes(objects: Sequence[Any]) -> set[str]:
+    """The codes of what a check finds."""
+    return {each.code for each in found(objects)}
+
+
 def the(objects: Sequence[Json], kind: str, name: str) -> Json:
     """The object of a kind and name."""
     return next(

@@ -13,7 +13,7 @@ from cdk8s_inference.findings import Finding
 from cdk8s_inference.spec.source import Document, read
 
 SHAPES: tuple[Any, ...] = (None, [], {}, "x", -1, True, "9" * 5000)
-BASES = ("disaggregated", "gang", "sglang")
+BASES = ("disaggregated", "gang", "sglang", "substrate")
 
 
 def found(objects: list[Any]) -> list[Finding]:

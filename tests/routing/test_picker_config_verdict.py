@@ -503,6 +503,16 @@ def test_events_without_pods() -> None:
         assert "P508" not in codes(quiet)
 
 
+@pytest.mark.parametrize("release", ROUTER_RELEASES, ids=str)
+def test_the_precise_scorer_and_a_decider_by_prefix(release: RouterRelease) -> None:
+    config = config_of(release)
+    assert "P510" not in codes(assess_document(config, release))
+    config["plugins"].append({"type": "precise-prefix-cache-scorer"})
+    assert "P510" not in codes(assess_document(config, release))
+    config["schedulingProfiles"][-1]["plugins"].append({"pluginRef": "precise-prefix-cache-scorer"})
+    assert ("P510" in codes(assess_document(config, release))) == (release is ROUTER_V0_8_0)
+
+
 def test_all_errors_at_once_with_lines() -> None:
     text = """\
 apiVersion: v1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from cdk8s_inference.checks.explanation import codes, explanation
 
-_FAMILIES = {
+_FAMILIES: dict[str | tuple[str, ...], str] = {
     "T0": "The check itself",
     "T1": "Pools, roles and ports",
     "T2": "The pd-sidecar",
     "T3": "The contract between prefill and decode",
     "T4": "The endpoint picker",
-    "T5": "Routes and gateways",
+    ("T50", "T51"): "Routes and gateways",
+    ("T52", "T53"): "What serving stands on",
     "T6": "Workloads",
     "T7": "Devices",
     "T8": "Rollouts, disruptions and scaling",

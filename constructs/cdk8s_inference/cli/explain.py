@@ -15,6 +15,7 @@ def explain(code: str) -> None:
     if found is None:
         import difflib
 
-        close = difflib.get_close_matches(code.upper(), codes(), n=3) or codes()[:3]
+        begun = [each for each in codes() if each.startswith(code.upper())]
+        close = begun[:3] or difflib.get_close_matches(code.upper(), codes(), n=3) or codes()[:3]
         raise click.UsageError(f"{code!r} is no code; there is {', '.join(close)}")
     click.echo(found.as_text(), nl=False)

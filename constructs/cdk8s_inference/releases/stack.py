@@ -221,11 +221,13 @@ class Misfit:
         part: The part whose release is wrong.
         message: What is wrong, with the releases that disagree.
         fix: What to take instead.
+        by: The part that it does not fit; None where it is wrong by itself.
     """
 
     part: Part
     message: str
     fix: str
+    by: Part | None = None
 
 
 def misfits(
@@ -241,7 +243,7 @@ def misfits(
     chosen = {part: version for part, version in asdict(versions).items() if part in parts}
     if kubernetes is not None:
         chosen["kubernetes"] = kubernetes
-    return [*_malformed(chosen), *_unknown(chosen), *_apart(chosen, versions)]
+    return [*_malformed(chosen), *_unknown(chosen), *apart(chosen)]
 
 
 def nearest(part: Part, version: str) -> str:
@@ -252,7 +254,7 @@ def nearest(part: Part, version: str) -> str:
     return (same_minor or older or known[:1])[-1]
 
 
-_VERSION = re.compile(r"v?(\d+(?:\.\d+){0,3})(?:[-+].*)?")
+_VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:[-+].*)?")
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -287,7 +289,8 @@ def _is_known(version: str, known: tuple[str, ...]) -> bool:
     return number(version) in {number(release) for release in known}
 
 
-def _apart(chosen: Mapping[Part, str], versions: StackVersions) -> Iterator[Misfit]:
+def apart(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+    """Which releases of some parts are not known to work with each other."""
     for fit in MATRIX:
         mine = chosen.get(fit.part)
         if mine is None or mine not in fit.span:
@@ -298,16 +301,16 @@ def _apart(chosen: Mapping[Part, str], versions: StackVersions) -> Iterator[Misf
                 yield Misfit(
                     part,
                     f"{fit.part} {mine} needs {part} {span}, not {theirs} ({fit.source})",
-                    _closest_sets(versions, chosen),
+                    _closest_sets(chosen),
+                    fit.part,
                 )
 
 
-def _closest_sets(versions: StackVersions, chosen: Mapping[Part, str]) -> str:
+def _closest_sets(chosen: Mapping[Part, str]) -> str:
     """The known sets, the one that differs in the fewest releases first."""
-    asked = asdict(versions)
 
     def differences(known: StackVersions) -> int:
-        return sum(asked[part] != version for part, version in asdict(known).items())
+        return sum(chosen.get(part, version) != version for part, version in asdict(known).items())
 
     sets = sorted(STACKS.items(), key=lambda item: differences(item[1]))
     parts = [part for part in KNOWN if part in chosen]

@@ -73,9 +73,9 @@ def catalog(props: StackProps) -> list[Component]:
 def _component(name: ComponentName, props: StackProps) -> Component:
     version: str = getattr(props.versions, PARTS[name])
     crds = _crds(name, version)
-    if name not in _CHARTS:
+    if name not in CHARTS:
         return Component(name, crds=crds)
-    repository, chart = _CHARTS[name]
+    repository, chart = CHARTS[name]
     return Component(
         name,
         namespace=props.namespace(name),
@@ -87,7 +87,7 @@ def _component(name: ComponentName, props: StackProps) -> Component:
     )
 
 
-_CHARTS: Mapping[ComponentName, tuple[str, str]] = {
+CHARTS: Mapping[ComponentName, tuple[str, str]] = {
     "cert-manager": ("https://charts.jetstack.io", "cert-manager"),
     "lws": ("oci://registry.k8s.io/lws/charts", "lws"),
     "ai-gateway-crds": ("oci://docker.io/envoyproxy", "ai-gateway-crds-helm"),

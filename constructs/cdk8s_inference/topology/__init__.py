@@ -3,6 +3,7 @@
 from cdk8s_inference.topology.access import Access, AccessBinding, AccessRole
 from cdk8s_inference.topology.autoscaler import Autoscaler
 from cdk8s_inference.topology.budget import Budget
+from cdk8s_inference.topology.chart_release import ChartRelease
 from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devices, PodClaim
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.engine import Engine, KvTransfer
@@ -23,6 +24,7 @@ __all__ = [
     "AccessRole",
     "Autoscaler",
     "Budget",
+    "ChartRelease",
     "Claim",
     "ClaimUse",
     "Container",

@@ -155,12 +155,15 @@ def strings(cursor: Cursor) -> dict[str, str]:
 
 
 def kube_objects(documents: Iterable[Document]) -> Iterator[KubeObject]:
-    """The Kubernetes objects of documents; the items of a ``List`` one by one."""
+    """The Kubernetes objects of documents; those of a ``List``, and of Crossplane's, one by one."""
     for document in documents:
         root = Cursor(document.data)
         if not isinstance(document.data, Mapping):
             continue
         if (root["kind"].text or "").endswith("List") and isinstance(root["items"].value, list):
             yield from (KubeObject(document, item) for item in root["items"].items())
-        else:
-            yield KubeObject(document, root)
+            continue
+        found = KubeObject(document, root)
+        yield found
+        if found.kind == "Object" and found.group.endswith("crossplane.io"):
+            yield KubeObject(document, found.at("spec", "forProvider", "manifest"))

@@ -17,6 +17,7 @@ from cdk8s_inference.topology.access import (
 )
 from cdk8s_inference.topology.autoscaler import AUTOSCALER_KINDS, Autoscaler
 from cdk8s_inference.topology.budget import Budget
+from cdk8s_inference.topology.chart_release import ChartRelease, chart_releases
 from cdk8s_inference.topology.claim import CLAIM_KINDS, Claim, PodClaim, total
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
@@ -156,6 +157,11 @@ class Topology:
         )
 
     @cached_property
+    def chart_releases(self) -> tuple[ChartRelease, ...]:
+        """The Helm charts that tools in the cluster install."""
+        return tuple(chart_releases(self.objects))
+
+    @cached_property
     def serving(self) -> tuple[Pods, ...]:
         """The pods that run an engine."""
         return tuple(pods for pods in self.pods if pods.engine is not None)
@@ -218,16 +224,17 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         if each.picker_container is not None
     )
     autoscalers = tuple(Autoscaler(found) for kind in AUTOSCALER_KINDS for found in of[kind])
+    found_pools = [found for found in of["InferencePool"] if found.group in _POOL_GROUPS]
+    taken = {(found.namespace, found.name) for found in found_pools}
+    free = tuple(
+        each for each in pickers if (each.object.namespace, each.pool_name.value) not in taken
+    )
     return Topology(
         objects=objects,
         workloads=tuple(workload for workload, _ in made),
         pods=pods,
         pickers=pickers,
-        pools=tuple(
-            _pool(found, pods, pickers, services)
-            for found in of["InferencePool"]
-            if found.group in _POOL_GROUPS
-        ),
+        pools=tuple(_pool(found, pods, pickers, free, services) for found in found_pools),
         services=services,
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
         gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
@@ -265,8 +272,10 @@ def _pool(
     found: KubeObject,
     pods: tuple[Pods, ...],
     pickers: tuple[Picker, ...],
+    free: tuple[Picker, ...],
     services: tuple[Service, ...],
 ) -> Pool:
+    """A pool, with its picker: behind its Service, or that picks from it, or the only free one."""
     members = _selected(pods, found, pool_selector(found).value)
     pool = Pool(found, members, None, None)
     name = pool.picker_name
@@ -280,7 +289,9 @@ def _pool(
         None,
     )
     behind = [each for each in pickers if service is not None and each.pods in service.backends]
-    named = [each for each in pickers if each.pool_name.value == found.name]
-    beside = [each for each in pickers if each.object.namespace == found.namespace]
-    candidates = behind or named or (beside if len(beside) == 1 else [])
+    near = [each for each in pickers if each.object.namespace == found.namespace]
+    own = [each for each in near if each.pool_name.value == found.name]
+    named = [each for each in free if each.pool_name.value == found.name]
+    beside = [each for each in near if each in free]
+    candidates = behind or own or named or (beside if len(beside) == 1 else [])
     return Pool(found, members, candidates[0] if candidates else None, service)

@@ -619,6 +619,30 @@ CODES: tuple[Code, ...] = (
         severity="warning",
     ),
     Code(
+        "P510",
+        "The decider miscounts what is cached",
+        prevents="The decider goes by what precise-prefix-cache-scorer writes of a pod, one token at "
+        "most: prompts that the decode pod has cached are prefilled elsewhere.",
+        source="llm-d-router#1047; read in the sources of llm-d-router v0.8.0, mended in v0.9.0.",
+        fix="use router v0.9.0 or newer, or approx-prefix-cache-producer alone",
+        sample=picker_config(
+            edited(
+                _WORKS_IN_V0_8_0,
+                (
+                    "  - type: queue-scorer\n",
+                    "  - type: queue-scorer\n  - type: precise-prefix-cache-scorer\n",
+                ),
+                (
+                    "        weight: 2\n",
+                    "        weight: 2\n      - pluginRef: precise-prefix-cache-scorer\n",
+                ),
+            ),
+            _WORKS_IN_V0_8_0,
+            release="v0.8.0",
+        ),
+        severity="warning",
+    ),
+    Code(
         "P511",
         "A producer is named so that the picker makes another one",
         prevents="What reads the data reads the other one, which has default parameters: the "

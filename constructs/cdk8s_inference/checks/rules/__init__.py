@@ -8,6 +8,7 @@ from cdk8s_inference.checks.rules import (
     rollout,
     security,
     sidecar,
+    stack,
     wire,
     workload,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "rollout",
     "security",
     "sidecar",
+    "stack",
     "wire",
     "workload",
 ]

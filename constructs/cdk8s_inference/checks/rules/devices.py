@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import Topology
+from cdk8s_inference.checks.slip import slip_of
+from cdk8s_inference.topology import KubeObject, Located, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -62,10 +63,10 @@ def unknown_claim(topology: Topology) -> Iterator[Breach]:
 @rule(
     "T703",
     "error",
-    "A pod claims from a template that was not read",
+    "A pod's claim names no template, or misspells it",
     prevents="The pod waits for it, pending.",
     source="Kubernetes: the pod's claims are made from templates of its namespace.",
-    fix="correct the name, or check the pods together with the template",
+    fix="correct the name",
     example=breaks(
         "disaggregated",
         "Deployment/prefill",
@@ -75,22 +76,58 @@ def unknown_claim(topology: Topology) -> Iterator[Breach]:
 )
 def no_template(topology: Topology) -> Iterator[Breach]:
     for pods in topology.pods:
-        beside = [
-            claim.object
+        for claim in pods.claims:
+            if claim.template is None and claim.claim is None:
+                yield Breach(claim.here, "the claim names no template")
+    for name, templates in _unread_templates(topology):
+        meant = slip_of(name.value, templates)
+        if meant is not None:
+            yield Breach(
+                name,
+                f"there is no template {name.value!r} in what was read, but {meant!r}",
+                templates[meant].here,
+            )
+
+
+@rule(
+    "T709",
+    "warning",
+    "A pod's claim template was not read",
+    prevents="Where it does not exist, the pod stays pending; whether it holds enough devices "
+    "stays unseen.",
+    source="Kubernetes: the pod's claims are made from templates of its namespace.",
+    fix="check the pods together with the template, or correct the name",
+    example=breaks(
+        "disaggregated",
+        "Deployment/prefill",
+        f"{_POD}.resourceClaims[0].resourceClaimTemplateName",
+        "eight-gpus",
+    ),
+)
+def template_not_read(topology: Topology) -> Iterator[Breach]:
+    for name, templates in _unread_templates(topology):
+        if slip_of(name.value, templates) is None:
+            yield Breach(
+                name,
+                f"template {name.value!r} was not read; {', '.join(templates)} was",
+                next(iter(templates.values())).here,
+            )
+
+
+def _unread_templates(
+    topology: Topology,
+) -> Iterator[tuple[Located[str], dict[str, KubeObject]]]:
+    """Templates that pods name and that were not read, with those beside them that were."""
+    for pods in topology.pods:
+        beside = {
+            claim.object.name: claim.object
             for claim in topology.claims
             if claim.is_template and claim.object.namespace == pods.object.namespace
-        ]
+        }
         for claim in pods.claims:
             name = claim.template
-            if name is None and claim.claim is None:
-                yield Breach(claim.here, "the claim names no template")
-            elif name and beside and name.value not in {each.name for each in beside}:
-                yield Breach(
-                    name,
-                    f"template {name.value!r} is not among what was read: "
-                    f"{', '.join(each.name for each in beside)}",
-                    beside[0].here,
-                )
+            if name is not None and beside and name.value not in beside:
+                yield name, beside
 
 
 @rule(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import Reference, Route, Service, Topology
+from cdk8s_inference.checks.slip import slip_of
+from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
 from cdk8s_inference.topology.route import seconds
 
 _BACKEND = "spec.rules[0].backendRefs[0]"
@@ -16,13 +17,39 @@ _ROUTE = "HTTPRoute/qwen"
 @rule(
     "T501",
     "error",
-    "A route leads to nothing that was read",
+    "A route's backend has another name",
     prevents="Its requests are answered 500.",
     source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
-    fix="correct the name, or check the route together with what it leads to",
+    fix="correct the name",
     example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "quen"),
 )
 def leads_nowhere(topology: Topology) -> Iterator[Breach]:
+    for backend, beside in _unread_backends(topology):
+        meant = _meant(backend, beside)
+        if meant is not None:
+            yield Breach(
+                backend.name, f"there is no {backend} in what was read, but {meant}", meant.here
+            )
+
+
+@rule(
+    "T508",
+    "warning",
+    "A route's backend was not read",
+    prevents="Where it does not exist, requests are answered 500; what is wrong with it stays "
+    "unseen.",
+    source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
+    fix="check the route together with what it leads to, or correct the name",
+    example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "llama"),
+)
+def backend_not_read(topology: Topology) -> Iterator[Breach]:
+    for backend, beside in _unread_backends(topology):
+        if _meant(backend, beside) is None:
+            yield Breach(backend.name, f"{backend} was not read; {beside[0]} was", beside[0].here)
+
+
+def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeObject]]]:
+    """What routes lead to that was not read, with what was of its kind; that was at all."""
     kinds = {"InferencePool", "Service"}
     for route in topology.routes:
         for backend in route.all_backends():
@@ -34,11 +61,14 @@ def leads_nowhere(topology: Topology) -> Iterator[Breach]:
                 continue  # If only the other is there, T502 says it.
             beside = topology.of_kind(backend.kind)
             if beside and name not in {each.name for each in beside}:  # Else T505 says it.
-                yield Breach(
-                    backend.name,
-                    f"{backend} is not among what was read; {beside[0]} is",
-                    beside[0].here,
-                )
+                yield backend, beside
+
+
+def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
+    """The object whose name a reference misspells."""
+    known = {each.name: each for each in beside if each.namespace == reference.namespace}
+    slip = slip_of(reference.name.value, known)
+    return None if slip is None else known[slip]
 
 
 @rule(
@@ -97,6 +127,38 @@ def timeouts(topology: Topology) -> Iterator[Breach]:
                 yield Breach(timeout, f"requests end after {timeout.value}")
 
 
+@rule(
+    "T510",
+    "warning",
+    "A route of the AI Gateway cuts long answers off",
+    prevents="It ends a request after 60 seconds unless told otherwise: streams stop in the "
+    "middle, with status 200.",
+    source="Envoy AI Gateway's ai_gateway_route.go; LLMKube#734.",
+    fix="set timeouts.request to 0s",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: AIGatewayRoute
+metadata: {name: qwen, namespace: llm}
+spec:
+  parentRefs: [{name: inference, namespace: gateways, kind: Gateway}]
+  rules:
+    - backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: qwen}]
+""",
+    ),
+)
+def ai_gateway_timeouts(topology: Topology) -> Iterator[Breach]:
+    for route in topology.of_kind("AIGatewayRoute"):
+        for rule_ in route.at("spec", "rules").items():
+            at = rule_.at("timeouts", "request")
+            if at.text is None:
+                yield Breach(route.located(at, None), "the rule has no timeouts.request")
+            elif 0 < (seconds(at.text) or 0) < 300:
+                yield Breach(route.located(at, at.text), f"requests end after {at.text}")
+
+
 def _serves(topology: Topology, backend: Reference) -> bool:
     if backend.is_pool:
         return True
@@ -147,7 +209,10 @@ def other_namespace(topology: Topology) -> Iterator[Breach]:
     for route in topology.routes:
         for backend in route.all_backends():
             if backend.namespace != route.object.namespace:
-                if not any(grant.allows(route.object, backend) for grant in topology.grants):
+                found = topology.resolve(backend) is not None
+                if found and not any(
+                    grant.allows(route.object, backend) for grant in topology.grants
+                ):
                     yield Breach(
                         backend.field("namespace"),
                         f"no ReferenceGrant of {backend.namespace!r} lets {route.object} lead to "
@@ -187,8 +252,11 @@ _PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
 def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[Breach]:
     gateway = topology.gateway(parent.namespace, parent.name.value)
     if gateway is None:
-        other = topology.gateways[0].object
-        yield Breach(parent.name, f"{parent} is not among what was read; {other} is", other.here)
+        meant = _meant(parent, [each.object for each in topology.gateways])
+        if meant is not None:
+            yield Breach(
+                parent.name, f"there is no {parent} in what was read, but {meant}", meant.here
+            )
         return
     listeners = gateway.chosen(parent)
     if not listeners:
@@ -204,6 +272,28 @@ def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[B
             f"no listener of {gateway.object} takes {refused}",
             listeners[0].namespaces,
         )
+
+
+@rule(
+    "T509",
+    "warning",
+    "A route's gateway was not read",
+    prevents="Where it does not exist, the route attaches to nothing; whether its listeners take "
+    "the route stays unseen.",
+    source="Gateway API: a route whose parent does not exist has no status at all.",
+    fix="check the route together with its Gateway, or correct the name and namespace",
+    example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "public"),
+)
+def gateway_not_read(topology: Topology) -> Iterator[Breach]:
+    gateways = [gateway.object for gateway in topology.gateways]
+    for route in topology.routes:
+        for parent in route.parents:
+            if parent.kind != "Gateway" or not gateways or _meant(parent, gateways) is not None:
+                continue
+            if topology.gateway(parent.namespace, parent.name.value) is None:
+                yield Breach(
+                    parent.name, f"{parent} was not read; {gateways[0]} was", gateways[0].here
+                )
 
 
 @rule(

@@ -9,7 +9,10 @@ from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.permission import Permission
-from cdk8s_inference.topology import Picker, Topology
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology import KubeObject, Picker, Pool, Topology
+from cdk8s_inference.topology.chart_release import yaml_in
+from cdk8s_inference.topology.located import strings
 
 _ARGS = "spec.template.spec.containers[0].args"
 _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
@@ -27,19 +30,60 @@ _PICKER = "Deployment/qwen-epp"
 )
 def no_picker(topology: Topology) -> Iterator[Breach]:
     for pool in topology.pools:
-        name = pool.picker_name
-        if name is None:
+        name, picker = pool.picker_name, pool.picker
+        if name is None or picker is None:
             continue
-        if pool.service is None and topology.services and topology.pickers:
+        if pool.service is None and topology.services and _is_picked(pool, picker):
             found = ", ".join(service.object.name for service in topology.services)
             yield Breach(
                 name,
-                f"Service {pool.object.namespace}/{name.value} is not among what was read: {found}",
-                topology.pickers[0].pods.here,
+                f"there is no Service {pool.object.namespace}/{name.value} in what was read, but "
+                f"{found}, and {picker.object} picks from {pool.object}",
+                picker.pods.here,
             )
-        elif pool.picker is not None and pool.picker.pods.workload.copies.value == 0:
+        elif picker.pods.workload.copies.value == 0:
+            yield Breach(picker.pods.workload.copies, f"{picker.object} has no copies", name)
+
+
+def _is_picked(pool: Pool, picker: Picker) -> bool:
+    """Whether a picker says that it picks from a pool, whatever Service the pool names."""
+    same = picker.object.namespace == pool.object.namespace
+    return same and picker.pool_name.value == pool.object.name
+
+
+@rule(
+    "T420",
+    "warning",
+    "The pool's picker was not read",
+    prevents="Where it does not run, the gateway answers every request 500; whether it "
+    "disaggregates stays unseen.",
+    source="The pool names a Service that is not among what was read.",
+    fix="check the pool together with its picker, or correct the name of the picker's Service",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, namespace: llm}
+spec:
+  selector: {matchLabels: {model: qwen}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: llama-epp, port: {number: 9002}}
+""",
+    ),
+)
+def picker_not_read(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        name, picker = pool.picker_name, pool.picker
+        if name is None or pool.service is not None or not topology.services:
+            continue
+        if topology.pickers and (picker is None or not _is_picked(pool, picker)):
             yield Breach(
-                pool.picker.pods.workload.copies, f"{pool.picker.object} has no copies", name
+                name,
+                f"Service {pool.object.namespace}/{name.value} was not read; "
+                f"{topology.pickers[0].object} was",
+                topology.pickers[0].pods.here,
             )
 
 
@@ -235,13 +279,37 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
             access.allows(verb, permission.api_group, resource) for verb in permission.verbs
         )
     ]
-    # Without any role among what was read, permissions are given elsewhere.
-    if missing and access.beside:
+    # Without any role of its account among what was read, permissions are given elsewhere.
+    if missing and access.roles:
         yield Breach(
             account,
             f"ServiceAccount {namespace}/{account.value} may not read {', '.join(missing)}",
-            access.roles[0].object.here if access.roles else access.beside[0].here,
+            access.roles[0].object.here,
         )
+
+
+@rule(
+    "T421",
+    "warning",
+    "The picker's permissions were not read",
+    prevents="Where its account has none, it answers 503 to every request, and exits after two "
+    "minutes.",
+    source=_SEEN,
+    fix="check the picker together with its roles and bindings, or correct their names",
+    example=breaks("disaggregated", "RoleBinding/qwen-epp", "roleRef.name", "epp"),
+)
+def permissions_not_read(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        account, namespace = picker.pods.account, picker.object.namespace
+        access = topology.access(namespace, account.value)
+        if access.beside and not access.roles:
+            beside = access.beside[0]
+            yield Breach(
+                account,
+                f"no role that ServiceAccount {namespace}/{account.value} has was read; {beside} "
+                "was",
+                beside.here,
+            )
 
 
 @rule(
@@ -539,3 +607,303 @@ def no_account(topology: Topology) -> Iterator[Breach]:
                 f"{accounts[0]} is",
                 accounts[0].here,
             )
+
+
+@rule(
+    "T422",
+    "note",
+    "A change of the picker's configuration does not reach it",
+    prevents="It reads its configuration once, at start: after a change of the ConfigMap it goes "
+    "on by the old one until somebody restarts it.",
+    source="The picker reads --config-file once, at start; modelplane's routing.py.",
+    fix="write a checksum of the ConfigMap into an annotation of the pods, or into its name, or "
+    "restart the picker after each change",
+    example=breaks("disaggregated", _PICKER, "spec.template.metadata.annotations", REMOVED),
+)
+def not_rolled(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        volume = picker.config_volume
+        if volume is None or picker.config is None:
+            continue
+        name, _ = volume
+        config_map = picker.config_maps[name.value]
+        annotations = {**picker.pods.annotations, **picker.object.annotations}
+        told = any(_ROLLS.search(f"{key}: {value}") for key, value in annotations.items())
+        fixed = config_map.at("immutable").value is True or _HASHED.search(name.value)
+        if not told and not fixed:
+            yield Breach(name, f"nothing of the pods changes with {config_map}", config_map.here)
+
+
+_ROLLS = re.compile(r"checksum|hash|reload|\b[0-9a-f]{8,}\b", re.IGNORECASE)
+"""An annotation that changes with the configuration, or asks a reloader to see to it."""
+
+_HASHED = re.compile(r"-(?=[a-z]*[0-9])[a-z0-9]{8,10}$")
+"""The end of a name that is made from the content, as by Kustomize."""
+
+
+@rule(
+    "T423",
+    "warning",
+    "The picker passes over objectives or rewrites",
+    prevents="They are accepted, and change nothing: requests keep the default priority, and "
+    "models their names.",
+    source="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
+    "where that is installed, and of no other; v0.8.0 knows the old group alone.",
+    fix="write them for the group that the picker's release reads",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceObjective
+metadata: {name: batch, namespace: llm}
+spec: {priority: -1, poolRef: {name: qwen}}
+---
+apiVersion: llm-d.ai/v1alpha2
+kind: InferenceObjective
+metadata: {name: chat, namespace: llm}
+spec: {priority: 1, poolRef: {name: qwen}}
+""",
+    ),
+)
+def passed_over(topology: Topology) -> Iterator[Breach]:
+    kinds = ("InferenceObjective", "InferenceModelRewrite")
+    new = [each for each in topology.of_kind(*kinds) if each.group == "llm-d.ai"]
+    new += [
+        crd
+        for crd in topology.of_kind("CustomResourceDefinition")
+        if crd.at("spec", "group").text == "llm-d.ai"
+        and crd.at("spec", "names", "kind").text in kinds
+    ]
+    for each in topology.of_kind(*kinds):
+        pickers = [
+            picker for picker in topology.pickers if picker.object.namespace == each.namespace
+        ]
+        reads_new = [picker for picker in pickers if _reads(picker, "llm-d.ai")]
+        if each.group == "llm-d.ai" and pickers and not reads_new:
+            yield Breach(
+                each.here,
+                f"{pickers[0].object} does not read group llm-d.ai",
+                pickers[0].container.image,
+            )
+        elif each.group == _LEGACY and new and (reads_new or not pickers):
+            yield Breach(
+                each.here, f"{each} is of group {_LEGACY}, {new[0]} of llm-d.ai", new[0].here
+            )
+
+
+_LEGACY = "inference.networking.x-k8s.io"
+
+
+def _reads(picker: Picker, group: str) -> bool:
+    return any(permission.api_group == group for permission in picker.reads.picker.watches)
+
+
+@rule(
+    "T424",
+    "warning",
+    "The picker refuses scrapes",
+    prevents="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
+    source=f"{_SEEN} --metrics-endpoint-auth is on by default.",
+    fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
+    "picker --metrics-endpoint-auth=false",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: qwen-epp, namespace: llm}
+spec:
+  selector: {matchLabels: {app: qwen-epp}}
+  podMetricsEndpoints: [{portNumber: 9090}]
+""",
+    ),
+)
+def refused_scrapes(topology: Topology) -> Iterator[Breach]:
+    for monitor in topology.of_kind("PodMonitor", "ServiceMonitor"):
+        wanted = strings(monitor.at("spec", "selector", "matchLabels"))
+        for picker in topology.pickers:
+            labels = [picker.pods.labels]
+            if monitor.kind == "ServiceMonitor":
+                behind = (each for each in topology.services if picker.pods in each.backends)
+                labels = [service.object.labels for service in behind]
+            same = monitor.namespace == picker.object.namespace
+            chosen = any(wanted.items() <= each.items() for each in labels)
+            auth = picker.switch("metrics-endpoint-auth")
+            if not (same and wanted and chosen and auth.value):
+                continue
+            for endpoint in _endpoints(monitor):
+                if not any(endpoint[key].present for key in _CREDENTIALS):
+                    yield Breach(
+                        monitor.located(endpoint, None), "the endpoint gives no credentials", auth
+                    )
+
+
+def _endpoints(monitor: KubeObject) -> Iterator[Cursor]:
+    name = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
+    yield from monitor.at("spec", name).items()
+
+
+_CREDENTIALS = ("authorization", "basicAuth", "bearerTokenFile", "bearerTokenSecret", "oauth2")
+
+
+@rule(
+    "T425",
+    "error",
+    "A picker that does not lead takes requests",
+    prevents="It is ready, knows no pods, and answers 503 to every request that reaches it.",
+    source="Seen run with router v0.8.0 and v0.9.0; from v0.10.0 on it knows them.",
+    fix="probe readiness for the service readiness, or use router v0.10.0 or newer",
+    example=Example(
+        "disaggregated",
+        (
+            *(
+                Edit(
+                    f"Deployment/{name}",
+                    f"spec.template.spec.{containers}[0].image",
+                    f"ghcr.io/llm-d/llm-d-router-{image}:v0.9.0",
+                )
+                for name, containers, image in (
+                    ("qwen-epp", "containers", "endpoint-picker"),
+                    ("decode", "initContainers", "disagg-sidecar"),
+                )
+            ),
+            Edit(
+                "Deployment/decode",
+                "spec.template.spec.initContainers[0].args[1]",
+                "--vllm-port=8001",
+            ),
+            Edit(
+                "ConfigMap/qwen-epp",
+                "data[picker.yaml]",
+                """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: prefix-cache-scorer
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+""",
+            ),
+            Edit(_PICKER, "spec.replicas", 2),
+            Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
+            Edit(
+                _PICKER,
+                "spec.template.spec.containers[0].readinessProbe.grpc.service",
+                "liveness",
+            ),
+            Edit(
+                "Role/qwen-epp",
+                "rules[3]",
+                {
+                    "apiGroups": ["coordination.k8s.io"],
+                    "resources": ["leases"],
+                    "verbs": ["get", "create", "update"],
+                },
+            ),
+        ),
+    ),
+)
+def standby_serves(topology: Topology) -> Iterator[Breach]:
+    for picker in topology.pickers:
+        copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
+        release = picker.release
+        if release is None or not leads.value or copies.value < 2:
+            continue
+        if release.picker.config.gates.get(_STANDBY_KNOWS):
+            continue
+        probe = picker.container.at["readinessProbe"]
+        service = probe.at("grpc", "service")
+        if not probe["grpc"].present:
+            yield Breach(picker.container.here, "nothing asks whether it leads", leads)
+        elif service.text == "liveness":
+            yield Breach(
+                picker.object.located(service, service.text),
+                "readiness asks for liveness, which every picker has",
+                leads,
+            )
+
+
+_STANDBY_KNOWS = "haPopulateNonLeaderDatastore"
+
+
+@rule(
+    "T426",
+    "error",
+    "The picker's parser does not read the pool's protocol",
+    prevents="The picker never gets ready, and every request fails.",
+    source="The picker's health.go from v0.9.0 on: each parser must take the pool's appProtocol.",
+    fix="set the pool's appProtocol to kubernetes.io/h2c, or remove the parser",
+    example=Example(
+        "disaggregated",
+        (
+            Edit("InferencePool/qwen", "spec.appProtocol", "http"),
+            Edit(
+                "ConfigMap/qwen-epp",
+                "data[picker.yaml]",
+                """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: prefix-cache-scorer
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+  - type: vllmgrpc-parser
+requestHandler:
+  parsers: [{pluginRef: vllmgrpc-parser}]
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+""",
+            ),
+        ),
+    ),
+)
+def other_protocol(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        picker = pool.picker
+        config = picker.config if picker else None
+        protocol = pool.object.text(pool.object.at("spec", "appProtocol"))
+        if picker is None or config is None or protocol is None or protocol.value != "http":
+            continue
+        if picker.release is None or not picker.release.picker.config.undeclared_parsers:
+            continue  # Before v0.9.0 nobody compared them.
+        parsed = yaml_in(Cursor(config.value, config.path))
+        types = {each["name"].text: each["type"].text for each in parsed["plugins"].items()}
+        for each in parsed.at("requestHandler", "parsers").items():
+            parser = each["pluginRef"].text
+            if types.get(parser, parser) in _H2C_ALONE:
+                yield Breach(config, f"{parser} takes kubernetes.io/h2c alone", protocol)
+
+
+_H2C_ALONE = ("vertexai-parser", "vllmgrpc-parser")

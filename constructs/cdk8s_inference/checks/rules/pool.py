@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.findings import shown
-from cdk8s_inference.topology import Located, Pods, Pool, Topology
+from cdk8s_inference.topology import KubeObject, Located, Pods, Pool, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -270,11 +270,25 @@ def in_no_pool(topology: Topology) -> Iterator[Breach]:
     ),
 )
 def pool_ports(topology: Topology) -> Iterator[Breach]:
+    crds = topology.of_kind("CustomResourceDefinition")
+    limits = [each for crd in crds for each in _port_limits(crd)]
     for pool in topology.pools:
         numbers = [port.value for port in pool.ports]
         at = pool.object.located(pool.object.at("spec", "targetPorts"), numbers)
-        if not 1 <= len(numbers) <= 8 or len(set(numbers)) != len(numbers):
-            yield Breach(at, f"has {len(numbers)} ports: {numbers}")
+        limit = min(limits, key=lambda each: each.value, default=pool.here.of(8))
+        if not 1 <= len(numbers) <= limit.value or len(set(numbers)) != len(numbers):
+            yield Breach(at, f"has {len(numbers)} ports: {numbers}", limit if limits else None)
+
+
+def _port_limits(crd: KubeObject) -> Iterator[Located[int]]:
+    """How many ports a CRD of pools takes, in each of its versions."""
+    if crd.name != "inferencepools.inference.networking.k8s.io":
+        return
+    for version in crd.at("spec", "versions").items():
+        schema = version.at("schema", "openAPIV3Schema", "properties", "spec", "properties")
+        limit = crd.number(schema.at("targetPorts", "maxItems"))
+        if limit is not None:
+            yield limit
 
 
 @rule(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.topology import Located, Topology
+from cdk8s_inference.checks.slip import slip_of
+from cdk8s_inference.topology import Located, Topology, Workload
 from cdk8s_inference.topology.located import share
 
 
@@ -40,10 +41,10 @@ def _is_zero(amount: Located[int | str]) -> bool:
 @rule(
     "T802",
     "error",
-    "An autoscaler scales nothing that was read",
+    "An autoscaler's target has another name or kind",
     prevents="It reports an error that nobody looks at, and the engine keeps its size.",
     source="The target's name and kind must be those of a workload in its namespace.",
-    fix="correct scaleTargetRef, or check the autoscaler together with its target",
+    fix="correct scaleTargetRef",
     example=Example(
         "disaggregated",
         (),
@@ -54,20 +55,67 @@ metadata: {name: decode, namespace: llm}
 spec:
   minReplicas: 1
   maxReplicas: 8
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decoder}
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decod}
 """,
     ),
 )
 def scales_nothing(topology: Topology) -> Iterator[Breach]:
+    for kind, name, beside in _unread_targets(topology):
+        meant = _meant(name.value, beside)
+        if meant is not None:
+            yield Breach(
+                name,
+                f"there is no {kind} {name.value!r} in what was read, but {meant.object}",
+                meant.object.here,
+            )
+
+
+@rule(
+    "T807",
+    "warning",
+    "An autoscaler's target was not read",
+    prevents="Where it does not exist, the autoscaler reports an error that nobody looks at, and "
+    "the engine keeps its size.",
+    source="The target's name and kind must be those of a workload in its namespace.",
+    fix="check the autoscaler together with its target, or correct scaleTargetRef",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: encode, namespace: llm}
+spec:
+  minReplicas: 1
+  maxReplicas: 8
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: encode}
+""",
+    ),
+)
+def target_not_read(topology: Topology) -> Iterator[Breach]:
+    for kind, name, beside in _unread_targets(topology):
+        if _meant(name.value, beside) is None:
+            yield Breach(
+                name,
+                f"{kind} {name.value!r} was not read; {beside[0].object} was",
+                beside[0].object.here,
+            )
+
+
+def _unread_targets(topology: Topology) -> Iterator[tuple[str, Located[str], list[Workload]]]:
+    """What is scaled and was not read: its kind and name, and the workloads beside it that were."""
     for scaler in topology.autoscalers:
         target = scaler.target
         beside = [each for each in topology.workloads if each.namespace == target.namespace]
         if target.name.value and beside and not any(map(scaler.scales, beside)):
-            yield Breach(
-                target.name,
-                f"there is no {target.kind} {target.name.value!r} in what was read",
-                beside[0].object.here,
-            )
+            yield target.kind, target.name, beside
+
+
+def _meant(name: str, beside: list[Workload]) -> Workload | None:
+    """The workload of that name and another kind, or whose name is misspelled."""
+    known = {workload.name: workload for workload in beside}
+    meant = name if name in known else slip_of(name, known)
+    return None if meant is None else known[meant]
 
 
 @rule(
@@ -156,7 +204,7 @@ def allows_nothing(topology: Topology) -> Iterator[Breach]:
     "A rollout of pickers waits for a second one that never gets ready",
     prevents="With leader election the standby is not ready: a rolling update stops at it.",
     source="kubernetes-sigs/gateway-api-inference-extension#1619.",
-    fix="use strategy Recreate, or probe readiness for the service liveness",
+    fix="use strategy Recreate, or from router v0.10.0 on probe readiness for the service liveness",
     example=Example(
         "disaggregated",
         (
@@ -204,3 +252,26 @@ def standby(topology: Topology) -> Iterator[Breach]:
                 "the old leader stays until the new one is ready, which it is as leader alone",
                 leaders,
             )
+
+
+@rule(
+    "T808",
+    "note",
+    "A rollout of gangs goes one by one",
+    prevents="Where the cluster's StatefulSets do not know maxUnavailable, it is 1 whatever is "
+    "written: as many cold starts after each other as there are gangs.",
+    source="kubernetes-sigs/lws#315: the feature gate MaxUnavailableStatefulSet.",
+    fix="see that the gate is on in the cluster, or reckon with the time",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.rolloutStrategy",
+        {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2}},
+    ),
+)
+def one_by_one(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        at = workload.at.at("rolloutStrategy", "rollingUpdateConfiguration", "maxUnavailable")
+        many = workload.object.number(at)
+        if many is not None and many.value > 1:
+            yield Breach(many, f"maxUnavailable is {many.value}")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.findings import shown
-from cdk8s_inference.topology import Engine, Pods, Pool, Topology
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology import Engine, Located, Pods, Pool, Topology
+from cdk8s_inference.topology.chart_release import yaml_in
 
 _ENGINE = "spec.template.spec.containers[0]"
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
@@ -579,7 +581,18 @@ def precise_prefix(topology: Topology) -> Iterator[Breach]:
             continue
         for pods in pool.running:
             assert pods.engine is not None
-            container = pods.engine.container
+            container, block = pods.engine.container, pods.engine.block_size
             if container.flag("--kv-events-config", "--kv-events-endpoint") is None:
                 yield Breach(container.here, "publishes no KV events: --kv-events-config", config)
                 break
+            if block is not None and any(size != block.value for size in _indexed_blocks(config)):
+                yield Breach(block, f"blocks of {block.value} tokens, not the picker's", config)
+                break
+
+
+def _indexed_blocks(config: Located[str]) -> Iterator[int]:
+    """The block sizes by which a picker's configuration has prompts indexed."""
+    for plugin in yaml_in(Cursor(config.value, config.path))["plugins"].items():
+        size = plugin.at("parameters", "tokenProcessorConfig", "blockSize").value
+        if isinstance(size, int):
+            yield size

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
-from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology
+from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, Topology, Workload
 from cdk8s_inference.topology.located import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -587,4 +587,62 @@ def port_not_given(topology: Topology) -> Iterator[Breach]:
                 f"port {declared.value} is declared, and without --port {engine.kind} listens on "
                 f"{engine.default_port}",
                 engine.container.here,
+            )
+
+
+@rule(
+    "T617",
+    "note",
+    "Gangs may start in halves",
+    prevents="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
+    "half of them and wait for the other's, or a gang may lie across slow links.",
+    source="LeaderWorkerSet's KEP-407.",
+    fix="set the annotation leaderworkerset.sigs.k8s.io/exclusive-topology, or a scheduler and the "
+    "gang scheduling of LeaderWorkerSet's chart",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.annotations", REMOVED),
+)
+def half_a_gang(topology: Topology) -> Iterator[Breach]:
+    loose = [gang for gang in topology.workloads if gang.size.value > 1 and not _is_one(gang)]
+    if sum(gang.copies.value for gang in loose) > 1:
+        for gang in loose:
+            yield Breach(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
+
+
+def _is_one(gang: Workload) -> bool:
+    """Whether something sees to it that a gang is scheduled as one."""
+    told = [*gang.object.annotations, *gang.object.labels]
+    if any(key.endswith("exclusive-topology") or key.startswith(_QUEUES) for key in told):
+        return True
+    template = gang.at["leaderWorkerTemplate"]
+    pods = [template.at(part, "spec") for part in ("leaderTemplate", "workerTemplate")]
+    return any(each["schedulerName"].present or each["affinity"].present for each in pods)
+
+
+_QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
+"""Annotations and labels of what admits a gang as one."""
+
+
+@rule(
+    "T619",
+    "warning",
+    "An engine is killed while it finishes its requests",
+    prevents="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
+    source="llm-d's guides: terminationGracePeriodSeconds above --shutdown-timeout.",
+    fix="set terminationGracePeriodSeconds above --shutdown-timeout",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--shutdown-timeout=60"
+    ),
+)
+def shut_down(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        assert pods.engine is not None
+        given = pods.engine.container.flag("--shutdown-timeout")
+        grace = pods.at.at("spec", "terminationGracePeriodSeconds")
+        allowed = _seconds(grace.value, 30)
+        wanted = whole_number(given.value) if given is not None else None
+        if given is not None and wanted is not None and wanted > allowed:
+            yield Breach(
+                given,
+                f"--shutdown-timeout is {wanted} seconds, and the pod has {allowed}",
+                pods.object.located(grace, allowed),
             )

@@ -20,6 +20,7 @@ def advice(document: PickerDocument) -> Iterator[Placed]:
     yield from _data_layer(document)
     yield from _by_lot(document)
     yield from _unread_producers(document)
+    yield from _miscounted(document)
 
 
 def _ignored(document: PickerDocument) -> Iterator[Placed]:
@@ -212,4 +213,26 @@ def _unread_producers(document: PickerDocument) -> Iterator[Placed]:
                 f"producer {plugin.name!r} is named otherwise than its type, so that the picker "
                 f"creates another {plugin.type} with defaults, and reads that",
                 "leave its name out",
+            )
+
+
+def _miscounted(document: PickerDocument) -> Iterator[Placed]:
+    """Before v0.9.0 all of them write one record of a pod, and the precise scorer is the last.
+
+    It writes one block of one token for any match, whatever the tiers weigh (llm-d-router#1047).
+    """
+    if document.release.picker.config.default_producers:
+        return
+    run = {
+        plugin.type for profile in document.profiles for plugin in profile.runs(document.plugins)
+    }
+    for decider in _of_type(document, "prefix-based-pd-decider"):
+        if "precise-prefix-cache-scorer" in run:
+            yield problem(
+                "P510",
+                "warning",
+                decider.at,
+                "the decider takes what precise-prefix-cache-scorer writes of a pod, one token at "
+                "most, for what the pod has cached: it prefills cached prompts elsewhere",
+                "use router v0.9.0 or newer, or approx-prefix-cache-producer alone",
             )

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import yaml
+
+from cdk8s_inference.checks.example import Example, breaks
+from tests.checks.rendered import codes
+
+
+def test_ports_by_the_crd_that_was_read() -> None:
+    ports = [{"number": 8000}, {"number": 8001}]
+    two = breaks("disaggregated", "InferencePool/qwen", "spec.targetPorts", ports).broken()
+    crd = yaml.safe_load("""\
+kind: CustomResourceDefinition
+metadata: {name: inferencepools.inference.networking.k8s.io}
+spec:
+  versions:
+    - schema:
+        openAPIV3Schema:
+          properties: {spec: {properties: {targetPorts: {maxItems: 1}}}}
+""")
+    assert "T108" not in codes(two)
+    assert "T108" in codes([*two, crd])
+    assert codes([*Example("disaggregated").mended(), crd]) == set()
