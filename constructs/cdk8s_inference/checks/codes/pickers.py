@@ -621,8 +621,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "P510",
         "The decider miscounts what is cached",
-        prevents="The decider goes by what precise-prefix-cache-scorer writes of a pod, one token at "
-        "most: prompts that the decode pod has cached are prefilled elsewhere.",
+        prevents="The decider goes by what precise-prefix-cache-scorer writes of a pod, one token "
+        "at most: prompts that the decode pod has cached are prefilled elsewhere.",
         source="llm-d-router#1047; read in the sources of llm-d-router v0.8.0, mended in v0.9.0.",
         fix="use router v0.9.0 or newer, or approx-prefix-cache-producer alone",
         sample=picker_config(
