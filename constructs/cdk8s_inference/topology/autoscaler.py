@@ -44,6 +44,14 @@ class Autoscaler:
             return self.object.number(at) or self.object.located(at, 100)
         return self.object.number(self.object.at("spec", "maxReplicas"))
 
+    @property
+    def wakes(self) -> bool:
+        """Whether it scales up from 0 copies, as KEDA does.
+
+        A HorizontalPodAutoscaler is off then: ScalingActive is False, reason ScalingDisabled.
+        """
+        return self.object.kind == "ScaledObject"
+
     def scales(self, workload: Workload) -> bool:
         """Whether a workload is its target."""
         target = self.target

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import yaml
 
 from cdk8s_inference.checks.example import Example, breaks
@@ -21,3 +22,25 @@ spec:
     assert "T108" not in codes(two)
     assert "T108" in codes([*two, crd])
     assert codes([*Example("disaggregated").mended(), crd]) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "found"),
+    [
+        ("HorizontalPodAutoscaler", "autoscaling/v2", {"T101"}),
+        ("ScaledObject", "keda.sh/v1alpha1", set()),
+    ],
+)
+def test_who_wakes_a_workload_without_copies(kind: str, group: str, found: set[str]) -> None:
+    asleep = breaks("disaggregated", "Deployment/decode", "spec.replicas", 0).broken()
+    scaler = {
+        "apiVersion": group,
+        "kind": kind,
+        "metadata": {"name": "decode", "namespace": "llm"},
+        "spec": {
+            "minReplicas": 1,
+            "maxReplicas": 4,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "decode"},
+        },
+    }
+    assert codes([*asleep, scaler]) & {"T101"} == found

@@ -17,11 +17,12 @@ _SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 
 def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
-    """Those that are to have a copy: none with 0, unless something scales them."""
+    """Those that are to have a copy: none with 0, unless something wakes them."""
     return [
         each
         for each in pods
-        if each.workload.copies.value > 0 or topology.autoscaler(each.workload) is not None
+        if each.workload.copies.value > 0
+        or any(scaler.wakes and scaler.scales(each.workload) for scaler in topology.autoscalers)
     ]
 
 
