@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cdk8s_inference import ArgoCD, Crossplane, Flux, K3s, Plain
-from cdk8s_inference.releases.stack import STACK_MODELPLANE, STACK_NEWEST
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, STACK_MODELPLANE, STACK_NEWEST
 from cdk8s_inference.stack.delivery import Delivery
 from cdk8s_inference.stack.props import StackProps
 from tests.kit.server import Server
@@ -30,7 +30,7 @@ STACKS = {
     "modelplane": StackProps(versions=STACK_MODELPLANE),
 }
 
-GKE = "/home/kubernetes/bin/nvidia"
+GKE = GKE_DRIVER_ROOT
 
 assert STACKS["default"].versions == STACK_NEWEST
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+GKE_DRIVER_ROOT = "/home/kubernetes/bin/nvidia"
+"""Where GKE's nodes have NVIDIA's driver."""
+
 Part = str
 """A field of :class:`StackVersions`, or ``kubernetes``."""
 

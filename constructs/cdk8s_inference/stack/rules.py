@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
-from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, GKE
 from cdk8s_inference.names import LABEL, SUBDOMAIN
-from cdk8s_inference.releases.stack import misfits
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, misfits
 from cdk8s_inference.stack.catalog import NEEDS, PARTS
 from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.listener import Listener
-from cdk8s_inference.stack.options import DevicePlugin, DraDriver
+from cdk8s_inference.stack.options import DEFAULT_DRIVER_ROOT, DevicePlugin, DraDriver
 from cdk8s_inference.stack.props import COMPONENT_NAMES, NAMESPACES, ComponentName, StackProps
 
 Placed = tuple[Finding, Path]
@@ -315,4 +315,16 @@ def _driver_root(props: StackProps) -> Iterator[Placed]:
             ("devices", "driver_root"),
             f"{devices.driver_root!r} is no absolute path",
             "start it with /",
+        )
+    elif (
+        isinstance(devices, DraDriver)
+        and props.provider.name == GKE.name
+        and devices.driver_root == DEFAULT_DRIVER_ROOT
+    ):
+        yield _error(
+            "S112",
+            ("devices", "driver_root"),
+            f"the gateway is {GKE}, and GKE has no driver under {devices.driver_root!r}",
+            f"give it {GKE_DRIVER_ROOT!r}, by which the quota for the driver's pods comes too",
+            "warning",
         )

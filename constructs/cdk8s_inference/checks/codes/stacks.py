@@ -7,6 +7,7 @@ from typing import Any
 from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.example import Edit
 from cdk8s_inference.checks.sample import Sample, document, python
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT
 
 
 def _stack(path: str, value: Any) -> Sample:
@@ -212,6 +213,32 @@ ServingStack(
     App(),
     "stack",
     gateway=Gateway(provider=STANDALONE),
+)
+""",
+        ),
+    ),
+    Code(
+        "S112",
+        "The GPU driver is looked for where GKE does not have it",
+        severity="warning",
+        prevents="The DRA driver finds no driver on the node and offers no GPU, and without a "
+        "quota GKE refuses its pods: claims stay pending.",
+        source="modelplane 44b53c07 and modelplaneai/modelplane#229.",
+        fix=f"give it {GKE_DRIVER_ROOT!r}, by which the quota for the driver's pods comes too",
+        sample=python(
+            """\
+from cdk8s_inference.gateways import GKE
+
+ServingStack(App(), "stack", gateway=Gateway(provider=GKE))
+""",
+            """\
+from cdk8s_inference.gateways import GKE
+
+ServingStack(
+    App(),
+    "stack",
+    gateway=Gateway(provider=GKE),
+    devices=DraDriver("/home/kubernetes/bin/nvidia"),
 )
 """,
         ),

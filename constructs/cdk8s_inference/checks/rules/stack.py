@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.releases.stack import Part, apart, number
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, Part, apart, number
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import ChartRelease, Container, KubeObject, Located, Pods, Topology
 from cdk8s_inference.topology.chart_release import yaml_in
@@ -639,7 +639,6 @@ def _taints(topology: Topology) -> dict[str, Located[str]]:
     return found
 
 
-_GKE_ROOT = "/home/kubernetes/bin/nvidia"
 _GKE_LABELS = "cloud.google.com/gke-"
 _GKE_POLICIES = ("GCPBackendPolicy", "HealthCheckPolicy")
 
@@ -653,7 +652,7 @@ def _on_gke(topology: Topology) -> Located[str] | None:
     for release in topology.chart_releases:
         if release.values is not None:
             root = release.object.text(release.values["nvidiaDriverRoot"])
-            if root is not None and root.value.rstrip("/") == _GKE_ROOT:
+            if root is not None and root.value.rstrip("/") == GKE_DRIVER_ROOT:
                 return root
             below = release.values.descendants()
             selectors += [(release.object, at) for at in below if at.path[-1:] == ("nodeSelector",)]
@@ -710,8 +709,8 @@ def _dra_drivers(topology: Topology) -> Iterator[tuple[Located[str], str, str | 
     "warning",
     "The GPU driver is looked for where GKE does not have it",
     prevents="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
-    source="modelplane 44b53c07: GKE keeps NVIDIA's driver in /home/kubernetes/bin/nvidia.",
-    fix="set nvidiaDriverRoot: /home/kubernetes/bin/nvidia",
+    source=f"modelplane 44b53c07: GKE keeps NVIDIA's driver in {GKE_DRIVER_ROOT}.",
+    fix=f"set nvidiaDriverRoot: {GKE_DRIVER_ROOT}",
     example=breaks("substrate", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
 )
 def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
