@@ -80,6 +80,13 @@ def test_sarif(bad: Path) -> None:
     assert result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"] > 1
 
 
+def test_sarif_names_files_as_uris(bad: Path) -> None:
+    odd = bad.rename(bad.with_name("50% de code.yaml"))
+    log = json.loads(run("check", odd, "--format", "sarif").stdout)
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"].endswith("/50%25%20de%20code.yaml")
+
+
 def test_github(bad: Path) -> None:
     (line,) = run("check", bad, "--format", "github").stdout.splitlines()
     assert line.startswith(f"::error file={bad},line=")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 from cdk8s_inference.checks.explanation import explanation
 from cdk8s_inference.findings import Finding
@@ -38,6 +39,7 @@ def _rule(code: str) -> dict[str, Any]:
         rule["shortDescription"] = {"text": found.title}
         if found.prevents:
             rule["fullDescription"] = {"text": found.prevents}
+            rule["help"] = {"text": f"To mend it: {found.fix}. Known from: {found.source}"}
     return rule
 
 
@@ -66,7 +68,7 @@ def _where(finding: Finding) -> str:
 def _locations(file: str | None, line: int | None) -> list[dict[str, Any]]:
     if file is None:
         return []
-    physical: dict[str, Any] = {"artifactLocation": {"uri": PurePath(file).as_posix()}}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(PurePath(file).as_posix())}}
     if line is not None:
         physical["region"] = {"startLine": line}
     return [{"physicalLocation": physical}]
