@@ -9,6 +9,12 @@ from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.spec.source import read
 from cdk8s_inference.topology.located import KubeObject, Located
 
+AI_GATEWAY = "ai-gateway-helm"
+DRA_DRIVER = "dra-driver-nvidia-gpu"
+ENVOY_GATEWAY = "gateway-helm"
+NODE_FEATURE_DISCOVERY = "node-feature-discovery"
+"""Charts by the names that their projects publish them under."""
+
 
 @dataclass(frozen=True, eq=False)
 class ChartRelease:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -160,6 +160,18 @@ class Topology:
     def chart_releases(self) -> tuple[ChartRelease, ...]:
         """The Helm charts that tools in the cluster install."""
         return tuple(chart_releases(self.objects))
+
+    def charts(self, *names: str) -> list[ChartRelease]:
+        """Those of some charts."""
+        return [release for release in self.chart_releases if release.chart.value in names]
+
+    def running(self, image: str) -> Iterator[tuple[Pods, Container]]:
+        """The pods and containers whose image's name, without its tag, ends so."""
+        for pods in self.pods:
+            for container in pods.staying:
+                name = container.image.value.partition("@")[0]
+                if f"/{name.removesuffix(f':{container.image_tag}')}".endswith(f"/{image}"):
+                    yield pods, container
 
     @cached_property
     def serving(self) -> tuple[Pods, ...]:

@@ -2,26 +2,30 @@
 
 from cdk8s_inference.checks.rules import (
     devices,
+    envoy_gateway,
     gateway,
+    gpu_nodes,
+    installed,
     picker,
     pool,
     rollout,
     security,
     sidecar,
-    stack,
     wire,
     workload,
 )
 
 __all__ = [
     "devices",
+    "envoy_gateway",
     "gateway",
+    "gpu_nodes",
+    "installed",
     "picker",
     "pool",
     "rollout",
     "security",
     "sidecar",
-    "stack",
     "wire",
     "workload",
 ]

@@ -1,0 +1,154 @@
+"""Nodes with GPUs: whether what finds and drives the devices gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology import Located, Topology
+from cdk8s_inference.topology.chart_release import DRA_DRIVER, NODE_FEATURE_DISCOVERY
+
+_GPUS = "HelmRelease/gpus"
+
+
+@rule(
+    "T531",
+    "warning",
+    "Node Feature Discovery does not enter GPU nodes",
+    prevents="Nodes that it does not enter get no label, the GPUs' driver runs where the label is, "
+    "and claims stay pending.",
+    source="kubernetes-sigs/dra-driver-nvidia-gpu#1084; NVIDIA/k8s-device-plugin#1934. GKE taints "
+    "GPU nodes by itself.",
+    fix="give the worker a toleration of the taint",
+    example=breaks("substrate", "HelmRelease/nfd", "spec.values", {}),
+)
+def nodes_not_entered(topology: Topology) -> Iterator[Breach]:
+    taints = _taints(topology)
+    for place, tolerations in _nfd_workers(topology):
+        keys = {
+            each["key"].text
+            for each in tolerations.items()
+            if each["effect"].text in (None, "NoSchedule")
+        }
+        if None in keys:
+            continue  # It tolerates everything.
+        for taint, because in taints.items():
+            if taint not in keys:
+                yield Breach(place, f"its worker does not tolerate {taint}", because)
+
+
+def _nfd_workers(topology: Topology) -> Iterator[tuple[Located[str], Cursor]]:
+    for release in topology.charts(NODE_FEATURE_DISCOVERY):
+        if release.values is not None:
+            at = release.values.at("worker", "tolerations")
+            yield release.object.located(at, "worker"), at
+    for pods, container in topology.running("node-feature-discovery"):
+        if any(word.value.endswith("nfd-worker") for word in container.words):
+            at = pods.at.at("spec", "tolerations")
+            yield pods.object.located(at, "worker"), at
+
+
+def _taints(topology: Topology) -> dict[str, Located[str]]:
+    """The taints of nodes with devices, as far as something says that there are any."""
+    found: dict[str, Located[str]] = {}
+    on_gke = _on_gke(topology)
+    if on_gke is not None:
+        found["nvidia.com/gpu"] = on_gke
+    for pods in topology.serving:
+        for each in pods.at.at("spec", "tolerations").items():
+            key = pods.object.text(each["key"])
+            if key is not None and each["effect"].text in (None, "NoSchedule"):
+                found.setdefault(key.value, key)
+    return found
+
+
+_GKE_LABELS = "cloud.google.com/gke-"
+
+_GKE_POLICIES = ("GCPBackendPolicy", "HealthCheckPolicy")
+
+
+def _on_gke(topology: Topology) -> Located[str] | None:
+    """What says that the cluster is of GKE."""
+    for policy in topology.of_kind(*_GKE_POLICIES):
+        if policy.group == "networking.gke.io":
+            return policy.here
+    selectors = [(pods.object, pods.at.at("spec", "nodeSelector")) for pods in topology.pods]
+    for release in topology.chart_releases:
+        if release.values is not None:
+            root = release.object.text(release.values["nvidiaDriverRoot"])
+            if root is not None and root.value.rstrip("/") == GKE_DRIVER_ROOT:
+                return root
+            below = release.values.descendants()
+            selectors += [(release.object, at) for at in below if at.path[-1:] == ("nodeSelector",)]
+    for owner, at in selectors:
+        for key, value in at.fields():
+            if key.startswith(_GKE_LABELS):
+                return owner.located(value, key)
+    for gateway in topology.of_kind("Gateway"):
+        if (gateway.at("spec", "gatewayClassName").text or "").startswith("gke-l7-"):
+            return gateway.here
+    return None
+
+
+@rule(
+    "T532",
+    "warning",
+    "GKE refuses the GPU driver's pods",
+    prevents="Their priority is of system-critical pods, which GKE takes outside of kube-system "
+    "only where a ResourceQuota admits them: there is no driver, and claims stay pending.",
+    source="modelplaneai/modelplane#229; GKE limits the consumption of system priority classes.",
+    fix="add a ResourceQuota to the driver's namespace, scoped to the priority class",
+    example=breaks("substrate", "ResourceQuota/critical-pods", "metadata.namespace", "nfd"),
+)
+def no_quota(topology: Topology) -> Iterator[Breach]:
+    because = _on_gke(topology)
+    if because is None:
+        return
+    admitted = {
+        quota.namespace
+        for quota in topology.of_kind("ResourceQuota")
+        for scope in quota.at("spec", "scopeSelector", "matchExpressions").items()
+        if scope["scopeName"].text == "PriorityClass"
+    }
+    for owner, namespace, priority in _dra_drivers(topology):
+        critical = priority is None or priority.startswith("system-")
+        if critical and namespace not in {*admitted, "kube-system"}:
+            yield Breach(owner, f"no ResourceQuota of {namespace!r} admits critical pods", because)
+
+
+def _dra_drivers(topology: Topology) -> Iterator[tuple[Located[str], str, str | None]]:
+    """NVIDIA's DRA drivers, their namespaces and priority classes; None for the chart's."""
+    for release in topology.charts(DRA_DRIVER):
+        if release.values is not None:
+            priority = release.values.at("kubeletPlugin", "priorityClassName").text
+            yield release.object.here, release.namespace, priority
+    for pods, _ in topology.running("dra-driver-nvidia-gpu"):
+        if pods.workload.kind == "DaemonSet":
+            priority = pods.at.at("spec", "priorityClassName").text or ""
+            yield pods.here, pods.object.namespace, priority
+
+
+@rule(
+    "T533",
+    "warning",
+    "The GPU driver is looked for where GKE does not have it",
+    prevents="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
+    source=f"modelplane 44b53c07: GKE keeps NVIDIA's driver in {GKE_DRIVER_ROOT}.",
+    fix=f"set nvidiaDriverRoot: {GKE_DRIVER_ROOT}",
+    example=breaks("substrate", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
+)
+def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
+    because = _on_gke(topology)
+    for release in topology.charts(DRA_DRIVER):
+        if because is None or release.values is None:
+            continue
+        root = release.values["nvidiaDriverRoot"]
+        if root.text in (None, "/"):
+            yield Breach(
+                release.object.located(root, root.text),
+                f"nvidiaDriverRoot is {root.text or '/'}",
+                because,
+            )
