@@ -179,3 +179,14 @@ def test_the_waiver_is_read() -> None:
     )
     assert malformed == []
     assert [(each.code, str(each.until)) for each in waivers] == [("T503", "2027-03-31")]
+
+
+def test_checks_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", CHECKS, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    example = RULES["T201"].example
+    (tmp_path / "manifests.yaml").write_text(yaml.safe_dump_all(example.mended()))
+    exec(code, {})
+    (tmp_path / "manifests.yaml").write_text(yaml.safe_dump_all(example.broken()))
+    with pytest.raises(AssertionError):
+        exec(code, {})
