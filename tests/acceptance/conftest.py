@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
+from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
 from tests.acceptance import crds
 from tests.acceptance.cluster import Cluster, namespace
 from tests.acceptance.control_plane import api_server, lws, manager
@@ -133,7 +133,16 @@ def site(
 @pytest.fixture(params=ROUTER_RELEASES, ids=lambda release: release.version)
 def release(request: pytest.FixtureRequest) -> RouterRelease:
     """Each release whose executables are there."""
-    found: RouterRelease = request.param
-    if missing := [name for name in variables(found) if not os.environ.get(name)]:
+    return _given(request.param)
+
+
+@pytest.fixture
+def newest() -> RouterRelease:
+    """The newest release, if its executables are there."""
+    return _given(ROUTER_NEWEST)
+
+
+def _given(release: RouterRelease) -> RouterRelease:
+    if missing := [name for name in variables(release) if not os.environ.get(name)]:
         pytest.skip(f"the executables are not given: {', '.join(missing)}")
-    return found
+    return release

@@ -14,7 +14,7 @@ import pytest
 
 from cdk8s_inference.checks import RULES, Rule
 from cdk8s_inference.checks.example import Example
-from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.releases import RouterRelease
 from tests.acceptance.cluster import Object, eventually, namespace
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.serving import Serving, Site, executables, serving
@@ -48,14 +48,6 @@ PROVABLE = {
     and rule.example.base == BASE
     and code not in NOT_RUN
 }
-
-
-@pytest.fixture
-def newest(release: RouterRelease) -> RouterRelease:
-    """The release of the examples."""
-    if release is not ROUTER_NEWEST:
-        pytest.skip("the examples are of the newest release")
-    return release
 
 
 def test_the_example_works(newest: RouterRelease, site: Site) -> None:
