@@ -228,6 +228,11 @@ def test_an_sglang_engine_that_serves_alone_is_told_of() -> None:
         (["vllm", "serve"], ["--disaggregation-mode=decode"], "i", "sglang"),
         (["sglang", "x"], [NIXL], "i", "vllm"),
         (["serve"], ["--model", "/models/sglang"], "i", None),
+        # Programs that run in an engine's image, with its flags, and serve otherwise.
+        (["python3", "-m", "sglang_router.launch_router"], [], "lmsysorg/sglang:v0.5", None),
+        (["python3"], ["-m", "dynamo.frontend"], "ai-dynamo/vllm-runtime:1", None),
+        (["sh", "-c", "python3 -m dynamo.vllm --disaggregation-mode decode"], [], "vllm", None),
+        (["python3", "-m", "vllm.entrypoints.openai.api_server"], [], "i", "vllm"),
         (
             ["serve"],
             ["--served-model-name", "vllm", "--model=sglang"],

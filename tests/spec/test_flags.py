@@ -190,6 +190,11 @@ def test_arguments_after_a_script_come_first() -> None:
         ("vllm serve --port=$PORT", ["$PORT"]),
         ('vllm serve --port="${PORT:-8001}"', ["${PORT:-8001}"]),
         ("vllm serve --port", [None]),
+        ("eval vllm serve --port 8001", ["8001"]),
+        ('eval "exec vllm serve "m" \\\n  --port 8001 ${X} $@"', ["8001"]),
+        ("""eval "vllm serve --x='--port=1' --port=2" """, ["2"]),
+        ('eval "eval vllm serve --port=1"', ["1"]),
+        ("eval", []),
         # The shell would refuse an open quote; what stands before it is still worth reading.
         ("vllm serve --port=1 --x='", ["1"]),
         ("vllm serve --port=1 \\", ["1"]),

@@ -69,5 +69,7 @@ def test_the_group_of_its_target() -> None:
 def test_a_target_in_another_namespace_is_none() -> None:
     elsewhere = scaler("ScaledObject", {"scaleTargetRef": {"name": "it"}})
     elsewhere["metadata"]["namespace"] = "elsewhere"
-    found = topology([*WORKLOADS, elsewhere])
+    # Of two namespaces that are named, neither is that of what names none.
+    here = {"kind": "Service", "metadata": {"name": "it", "namespace": "default"}}
+    found = topology([*WORKLOADS, elsewhere, here])
     assert [found.autoscaler(workload) for workload in found.workloads] == [None, None]

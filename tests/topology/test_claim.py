@@ -160,5 +160,7 @@ def test_what_a_container_gets(claims: Any, resources: Any, count: int | None) -
 def test_a_claim_of_another_namespace_is_none() -> None:
     elsewhere = claim(exactly())
     elsewhere["metadata"]["namespace"] = "elsewhere"
-    found = topology([pod([TEMPLATE], USED), elsewhere])
+    mine = pod([TEMPLATE], USED)
+    mine["metadata"]["namespace"] = "mine"
+    found = topology([mine, elsewhere])
     assert found.claim(found.pods[0].claims[0]) is None

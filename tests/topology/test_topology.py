@@ -85,6 +85,22 @@ def test_every_value_knows_its_line() -> None:
     assert text.splitlines()[place.line - 1].strip() == "- --port=8000"
 
 
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ([None, None], ["default", "default"]),
+        (["llm-d", None], ["llm-d", "llm-d"]),
+        (["llm-d", None, "llm-d"], ["llm-d", "llm-d", "llm-d"]),
+        (["llm-d", None, "other"], ["llm-d", "default", "other"]),
+    ],
+)
+def test_an_object_without_a_namespace_goes_where_the_others_go(
+    written: list[str | None], taken: list[str]
+) -> None:
+    made = [{"kind": "Service", "metadata": {"name": "it", "namespace": each}} for each in written]
+    assert [each.namespace for each in topology(made).objects] == taken
+
+
 def test_items_of_a_list_are_objects_of_their_own() -> None:
     items = Example("disaggregated").mended()
     found = topology([{"apiVersion": "v1", "kind": "List", "items": items}])
@@ -146,6 +162,26 @@ def test_an_engines_flags(container: Any, port: int | None, tensor: int, block: 
 )
 def test_an_engines_transport(args: list[str], connectors: set[str]) -> None:
     assert engine(args=args).connectors == connectors
+
+
+def test_flags_of_a_variable_that_a_shell_evaluates() -> None:
+    extra = """--kv_transfer_config '{"kv_connector": "NixlConnector"}' --block-size $SIZE"""
+    found = engine(
+        command=["bash", "-c", 'eval "exec vllm serve /mnt/models --port 8001 ${EXTRA} $@"', "--"],
+        args=["--tensor-parallel-size=2"],
+        env=[{"name": "EXTRA", "value": extra}, {"name": "SIZE", "value": "64"}],
+    )
+    assert (value(found.port), value(found.model)) == (8001, "/mnt/models")
+    assert (value(found.tensor_parallel), value(found.block_size)) == (2, 64)
+    assert found.connectors == {"NixlConnector"}
+
+
+def test_a_variable_that_names_itself() -> None:
+    found = engine(
+        command=["bash", "-c", 'eval "$X --port=8001"'],
+        env=[{"name": "X", "value": "eval $X"}],
+    )
+    assert value(found.port) == 8001
 
 
 def test_ranks_have_a_port_each() -> None:

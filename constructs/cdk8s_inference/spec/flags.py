@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -63,10 +63,20 @@ def uses(command: Sequence[str] | None, args: Sequence[str] | None, *flags: str)
     return sorted(found, key=lambda use: use.place[0] != "args")
 
 
-def given(command: Sequence[str] | None, args: Sequence[str] | None) -> list[Given]:
-    """Every flag of what is run, in the order of the words; of two of a name the last counts."""
+def given(
+    command: Sequence[str] | None,
+    args: Sequence[str] | None,
+    expand: Callable[[str], str] = str,
+) -> list[Given]:
+    """Every flag of what is run, in the order of the words; of two of a name the last counts.
+
+    Args:
+        command: The container's command.
+        args: Its arguments.
+        expand: Fills variables in where a shell's ``eval`` takes words from their values.
+    """
     found = []
-    for run in _commands(command or (), args or ()):
+    for run in _commands(command or (), args or (), expand):
         for position, word in enumerate(run):
             if not word.text.startswith("-"):
                 continue
@@ -80,10 +90,15 @@ def given(command: Sequence[str] | None, args: Sequence[str] | None) -> list[Giv
 
 
 def placed_words(
-    command: Sequence[str] | None, args: Sequence[str] | None
+    command: Sequence[str] | None,
+    args: Sequence[str] | None,
+    expand: Callable[[str], str] = str,
 ) -> list[tuple[str, Path]]:
-    """The words of what is run, a shell's script taken apart, and the element each stands in."""
-    found = _commands(command or (), args or ())
+    """The words of what is run, a shell's script taken apart, and the element each stands in.
+
+    Arguments are those of :func:`given`.
+    """
+    found = _commands(command or (), args or (), expand)
     return [(word.text, word.place) for each in found for word in each]
 
 
@@ -100,7 +115,9 @@ def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[str
     return [word.text for found in _commands(command or (), args or ()) for word in found]
 
 
-def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
+def _commands(
+    command: Sequence[str], args: Sequence[str], expand: Callable[[str], str] = str
+) -> list[list[_Word]]:
     """What is run, as words: the whole of it, or each command of a shell's script."""
     elements = [
         *(_Word(text, ("command", index)) for index, text in enumerate(command)),
@@ -112,11 +129,24 @@ def _commands(command: Sequence[str], args: Sequence[str]) -> list[list[_Word]]:
     script = elements[index]
     commands = [
         [_Word(text, script.place) for text in words]
-        for words in _script_commands(script.text)
+        for words in _evaluated(_script_commands(script.text), expand)
         if ("ray", "start") not in pairwise(_file_name(text) for text in words)
     ]
     # Before a script is its shell alone. After it are $0 and its arguments, if it passes them on.
     return [*commands, elements[index + 2 :]] if _PASSED_ON.search(script.text) else commands
+
+
+def _evaluated(commands: list[list[str]], expand: Callable[[str], str]) -> Iterator[list[str]]:
+    """Commands as they run: what ``eval`` is given is a script once more, variables filled in.
+
+    KServe starts its engines so, with flags from an environment variable. An ``eval`` within an
+    ``eval`` is left as it stands, since a variable may name itself.
+    """
+    for words in commands:
+        if words[:1] == ["eval"]:
+            yield from _script_commands(expand(" ".join(words[1:])))
+        else:
+            yield words
 
 
 def _script_index(elements: Sequence[str]) -> int | None:

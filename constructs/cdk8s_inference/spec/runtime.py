@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from cdk8s_inference.spec.flags import uses, words
@@ -26,6 +27,13 @@ _PROGRAMS: dict[str, Runtime] = {
     "trtllm-serve": "trtllm",
     "trtllm-llmapi-launch": "trtllm",
 }
+_OTHER_PACKAGES = frozenset({"dynamo", "sglang_router"})
+"""Python packages of which programs run in an engine's image, with its flags, and serve otherwise.
+
+SGLang's router and Dynamo's frontend are no engines, and Dynamo's workers take no requests over
+HTTP: they register with the frontend, which reaches them over a transport of its own.
+"""
+
 _IMAGES: dict[str, Runtime] = {
     "sglang": "sglang",
     "tensorrt-llm": "trtllm",
@@ -41,11 +49,17 @@ def runtime(command: Sequence[str], args: Sequence[str], image: str) -> Runtime 
     >>> runtime(["python3", "-m", "sglang.launch_server"], ["--port=8000"], "registry/llm:1")
     'sglang'
     """
+    said = words(command, args)
+    if any(
+        option == "-m" and module.partition(".")[0] in _OTHER_PACKAGES
+        for option, module in pairwise(said)
+    ):
+        return None
     for name, flags in _FLAGS.items():
         if uses(command, args, *flags):
             return name
     before = ""
-    for word in words(command, args):
+    for word in said:
         found = _PROGRAMS.get(word.rpartition("/")[2])
         # After a flag is its value: a model may well be named for an engine.
         if found and not before.startswith("--"):

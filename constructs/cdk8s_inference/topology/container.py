@@ -108,7 +108,7 @@ class Container:
         command, args = self.at["command"].strings, self.at["args"].strings
         return [
             self.object.located(self.at.at(*place), self._expanded(text))
-            for text, place in placed_words(command, args)
+            for text, place in placed_words(command, args, self._expanded)
         ]
 
     @cached_property
@@ -116,7 +116,7 @@ class Container:
         """The flags it is given, in order; variables are replaced where their value is known."""
         command, args = self.at["command"].strings, self.at["args"].strings
         found = []
-        for flag in given(command, args):
+        for flag in given(command, args, self._expanded):
             value = None if flag.value is None else self._expanded(flag.value)
             made = Given(self._expanded(flag.name), value, flag.joined, flag.place)
             found.append(self.object.located(self.at.at(*flag.place), made))

@@ -22,10 +22,12 @@ class KubeObject:
     Attributes:
         document: What it was read from.
         root: Where it starts in the document.
+        home: The namespace that it goes to where it names none.
     """
 
     document: Document
     root: Cursor
+    home: str = "default"
 
     @cached_property
     def kind(self) -> str:
@@ -49,8 +51,8 @@ class KubeObject:
 
     @cached_property
     def namespace(self) -> str:
-        """Its namespace; where none is written, the one that ``kubectl`` takes."""
-        return self.root.at("metadata", "namespace").text or "default"
+        """Its namespace; where none is written, the one that it is applied to."""
+        return self.root.at("metadata", "namespace").text or self.home
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
@@ -154,16 +156,28 @@ def strings(cursor: Cursor) -> dict[str, str]:
     return {key: child.text for key, child in cursor.fields() if child.text is not None}
 
 
-def kube_objects(documents: Iterable[Document]) -> Iterator[KubeObject]:
-    """The Kubernetes objects of documents; those of a ``List``, and of Crossplane's, one by one."""
+def kube_objects(documents: Iterable[Document]) -> list[KubeObject]:
+    """The Kubernetes objects of documents; those of a ``List``, and of Crossplane's, one by one.
+
+    Charts name the release's namespace in some objects and leave it out of others, for Helm or
+    ``kubectl apply --namespace`` to add; ``kubectl`` refuses objects that name another one. So
+    where all that are named are one and the same, it is that of the others too.
+    """
+    found = list(_placed(documents))
+    named = {name for _, root in found if (name := root.at("metadata", "namespace").text)}
+    home = named.pop() if len(named) == 1 else "default"
+    return [KubeObject(document, root, home) for document, root in found]
+
+
+def _placed(documents: Iterable[Document]) -> Iterator[tuple[Document, Cursor]]:
     for document in documents:
         root = Cursor(document.data)
         if not isinstance(document.data, Mapping):
             continue
         if (root["kind"].text or "").endswith("List") and isinstance(root["items"].value, list):
-            yield from (KubeObject(document, item) for item in root["items"].items())
+            yield from ((document, item) for item in root["items"].items())
             continue
+        yield document, root
         found = KubeObject(document, root)
-        yield found
         if found.kind == "Object" and found.group.endswith("crossplane.io"):
-            yield KubeObject(document, found.at("spec", "forProvider", "manifest"))
+            yield document, found.at("spec", "forProvider", "manifest")
