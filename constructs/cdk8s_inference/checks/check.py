@@ -46,7 +46,8 @@ def check_topology(
     own, malformed = waivers_of(topology.objects)
     found = list(_all(topology, RULES.values() if rules is None else rules))
     judged = waived(found, [*waivers, *own], today or date.today())
-    findings = [*judged, *malformed]
+    # Two pools that share pods, as one name in two API groups, have the same to say of them.
+    findings = list(dict.fromkeys([*judged, *malformed]))
     findings.sort(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
     )
