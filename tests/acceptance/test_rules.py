@@ -38,6 +38,7 @@ NOT_RUN = {
     "T104": "others serve beside the pods that nobody picks; a break has none beside",
     "T209": "only a kubelet waits for an init container to end",
     "T413": "only a kubelet asks a probe",
+    "T425": "of a release before the newest, and of a second picker",
 }
 
 PROVABLE = {
