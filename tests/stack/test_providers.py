@@ -11,6 +11,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from cdk8s_inference import (
     App,
+    DevicePlugin,
+    DraDriver,
     Gateway,
     GatewayProvider,
     InvalidInput,
@@ -29,7 +31,7 @@ from cdk8s_inference.gateways import (
     NGINX_GATEWAY_FABRIC,
     STANDALONE,
 )
-from cdk8s_inference.releases.stack import STACK_MODELPLANE, STACK_NEWEST
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, STACK_MODELPLANE, STACK_NEWEST
 from cdk8s_inference.stack.catalog import catalog
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
@@ -47,7 +49,9 @@ EACH = pytest.mark.parametrize("provider", ALTERNATIVES, ids=lambda each: each.n
 
 
 def props(provider: GatewayProvider, **changes: Any) -> StackProps:
-    return StackProps(gateway=Gateway(provider=provider), **changes)
+    root = GKE_DRIVER_ROOT if provider is GKE else "/"
+    given = {"devices": DraDriver(root), **changes}
+    return StackProps(gateway=Gateway(provider=provider), **given)
 
 
 def found(provider: GatewayProvider, **changes: Any) -> list[tuple[str, str, str]]:
@@ -161,6 +165,12 @@ def test_its_proxies_are_scraped_where_their_port_is_declared(provider: GatewayP
         assert provider.metrics is not None
         assert port["regex"] == str(provider.metrics.port)
         assert job["kubernetes_sd_configs"][0]["namespaces"] == {"names": ["modelplane-system"]}
+
+
+def test_gke_has_its_driver_elsewhere() -> None:
+    told = [(code, path) for code, path, _ in found(GKE, devices=DraDriver())]
+    assert told == [("S112", "devices.driver_root")]
+    assert found(GKE, devices=DevicePlugin()) == []
 
 
 MISMATCHES: dict[str, tuple[GatewayProvider, str, str]] = {

@@ -1,0 +1,271 @@
+"""Gangs: whether the pods of a LeaderWorkerSet find each other, and make one engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
+from cdk8s_inference.topology import Engine, Topology, Workload
+
+
+@rule(
+    "T603",
+    "error",
+    "A gang's name is too long, or no name of a Service",
+    prevents="Its followers never start: the name of their revision does not fit a label.",
+    source="kubernetes-sigs/lws#410, #972; no admission check says so.",
+    fix=f"shorten it to {LEADER_WORKER_SET_LIMIT} characters, and start it with a letter",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.name", "kimi-k2-" * 7 + "serving"),
+)
+def gang_name(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        name = workload.name
+        if workload.kind == "LeaderWorkerSet" and (
+            len(name) > LEADER_WORKER_SET_LIMIT + 2
+            or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
+        ):
+            yield Breach(workload.object.here, f"{name!r} has {len(name)} characters")
+
+
+@rule(
+    "T604",
+    "error",
+    "A Service has the name of a gang",
+    prevents="The controller takes it for its own headless Service, and the leader's address "
+    "resolves to nothing.",
+    source="LeaderWorkerSet's controller_utils.go looks at the name alone.",
+    fix="rename the Service",
+    example=Example(
+        "gang",
+        (
+            Edit("Service/kimi-http", "metadata.name", "kimi"),
+            Edit("HTTPRoute/kimi", "spec.rules[0].backendRefs[0].name", "kimi"),
+        ),
+    ),
+)
+def service_of_gang(topology: Topology) -> Iterator[Breach]:
+    for workload in topology.workloads:
+        service = topology.find("Service", workload.namespace, workload.name)
+        if workload.kind != "LeaderWorkerSet" or service is None:
+            continue
+        if service.at("spec", "clusterIP").text != "None":
+            yield Breach(
+                service.here, f"{service} has the name of {workload.object}", workload.object.here
+            )
+
+
+@rule(
+    "T607",
+    "error",
+    "An engine counts other nodes than its gang has",
+    prevents="It waits for nodes that never come, or leaves some idle.",
+    source="vLLM's --nnodes; LeaderWorkerSet's size counts the leader.",
+    fix="let --nnodes be the gang's size",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "spec.leaderWorkerTemplate.size", 4),
+)
+def nodes(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        count = pods.engine.nodes if pods.engine else None
+        size = pods.workload.size
+        if count is not None and count.value != size.value:
+            yield Breach(
+                count, f"--nnodes is {count.value}, and the gang has {size.value} pods", size
+            )
+
+
+@rule(
+    "T613",
+    "error",
+    "The pods of a gang do not agree",
+    prevents="They wait for each other, or fail at the first request.",
+    source="vLLM and SGLang: all nodes of a model run the same version with the same shape.",
+    fix="give leader and followers the same image, model and parallelism",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].image",
+        "vllm/vllm-openai:v0.22.0",
+    ),
+)
+def gang_agrees(topology: Topology) -> Iterator[Breach]:
+    for leader, follower in _gangs(topology):
+        one, other = leader.container, follower.container
+        if one.image.value != other.image.value:
+            yield Breach(
+                other.image,
+                f"followers run {other.image.value!r}, the leader {one.image.value!r}",
+                one.image,
+            )
+        if follower.model is None and other.flag(*_SHARED) is None:
+            continue  # It joins by Ray, which tells it everything.
+        for flag in _SHARED:
+            here, there = one.flag(flag), other.flag(flag)
+            if (here and here.value) != (there and there.value):
+                yield Breach(
+                    there or other.here,
+                    f"{flag} is {there.value if there else 'not given'} on followers, "
+                    f"{here.value if here else 'not given'} on the leader",
+                    here or one.here,
+                )
+        loaded, theirs = leader.model, follower.model
+        if loaded is not None and theirs is not None and loaded.value != theirs.value:
+            yield Breach(
+                theirs, f"followers load {theirs.value!r}, the leader {loaded.value!r}", loaded
+            )
+
+
+_SHARED = (
+    "--tensor-parallel-size",
+    "--pipeline-parallel-size",
+    "--data-parallel-size",
+    "--data-parallel-size-local",
+    "--data-parallel-hybrid-lb",
+    "--data-parallel-address",
+    "--data-parallel-rpc-port",
+    "--enable-expert-parallel",
+    "--nnodes",
+    "--master-addr",
+    "--master-port",
+    "--dtype",
+    "--kv-cache-dtype",
+    "--block-size",
+    "--quantization",
+    "--max-model-len",
+)
+
+
+def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
+    """The leader's and the followers' engines; a follower that joins by Ray runs none."""
+    leaders = {pods.workload: pods for pods in topology.serving if pods.part == "leader"}
+    for pods in topology.serving:
+        leader = leaders.get(pods.workload)
+        if pods.part == "follower" and leader is not None and leader.engine and pods.engine:
+            yield leader.engine, pods.engine
+
+
+@rule(
+    "T614",
+    "error",
+    "A gang has other ranks than its pods make",
+    prevents="It waits for ranks that never come, or has more than it counts.",
+    source="vLLM: --data-parallel-size is the gang's size times --data-parallel-size-local.",
+    fix="let --data-parallel-size be the gang's size times --data-parallel-size-local",
+    example=Example(
+        "gang",
+        (),
+        """\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: more, namespace: llm}
+spec:
+  leaderWorkerTemplate:
+    size: 2
+    workerTemplate:
+      metadata:
+        labels: {model: more}
+      spec:
+        containers:
+          - name: vllm
+            image: vllm/vllm-openai:v0.23.0
+            args:
+              - --model=moonshotai/Kimi-K2
+              - --data-parallel-hybrid-lb
+              - --data-parallel-size=32
+              - --data-parallel-size-local=8
+              - --data-parallel-start-rank=$(FIRST_RANK)
+            resources: {limits: {nvidia.com/gpu: 8}}
+""",
+    ),
+)
+def gang_ranks(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        engine, size = pods.engine, pods.workload.size
+        assert engine is not None
+        local = engine.container.flag("--data-parallel-size-local")
+        ranks, of_pod = engine.data_parallel, engine.local_ranks
+        if local is None or ranks is None or of_pod is None:
+            continue
+        if of_pod.value and ranks.value != size.value * of_pod.value:
+            yield Breach(
+                ranks,
+                f"{ranks.value} ranks, but {size.value} pods of {of_pod.value} ranks each",
+                size,
+            )
+
+
+@rule(
+    "T615",
+    "error",
+    "A gang's follower does not know its place",
+    prevents="It takes the leader's place, or another follower's: the gang never starts.",
+    source="vLLM: --node-rank and --data-parallel-start-rank are 0 unless they are given.",
+    fix="count it from LWS_WORKER_INDEX, which LeaderWorkerSet sets in every pod",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].args[0]",
+        "exec vllm serve moonshotai/Kimi-K2 --headless --tensor-parallel-size 8 "
+        "--pipeline-parallel-size 2 --nnodes 2",
+    ),
+)
+def place_in_gang(topology: Topology) -> Iterator[Breach]:
+    for pods in topology.serving:
+        container = pods.engine.container if pods.engine else None
+        if container is None or pods.workload.size.value < 2:
+            continue
+        for flag, needed in _OWN.items():
+            given = container.flag(flag)
+            if container.flag(needed) is None:
+                continue
+            if given is None:
+                if pods.part != "leader":
+                    yield Breach(container.here, f"{flag} is not given", pods.workload.size)
+            elif not _NUMBER.fullmatch(given.value):
+                yield Breach(given, f"{flag} is {given.value!r}, which is no number")
+            elif given.value.isdigit() and pods.part != "leader" and pods.workload.size.value > 2:
+                yield Breach(
+                    given,
+                    f"{flag} is {given.value} in all of {pods.workload.size.value - 1} followers",
+                    pods.workload.size,
+                )
+
+
+_OWN = {"--node-rank": "--nnodes", "--data-parallel-start-rank": "--data-parallel-hybrid-lb"}
+"""Flags that differ from pod to pod of a gang, and what makes them needed."""
+
+_NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
+
+
+@rule(
+    "T617",
+    "note",
+    "Gangs may start in halves",
+    prevents="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
+    "half of them and wait for the other's, or a gang may lie across slow links.",
+    source="LeaderWorkerSet's KEP-407.",
+    fix="set the annotation leaderworkerset.sigs.k8s.io/exclusive-topology, or a scheduler and the "
+    "gang scheduling of LeaderWorkerSet's chart",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.annotations", REMOVED),
+)
+def half_a_gang(topology: Topology) -> Iterator[Breach]:
+    loose = [gang for gang in topology.workloads if gang.size.value > 1 and not _is_one(gang)]
+    if sum(gang.copies.value for gang in loose) > 1:
+        for gang in loose:
+            yield Breach(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
+
+
+def _is_one(gang: Workload) -> bool:
+    """Whether something sees to it that a gang is scheduled as one."""
+    told = [*gang.object.annotations, *gang.object.labels]
+    if any(key.endswith("exclusive-topology") or key.startswith(_QUEUES) for key in told):
+        return True
+    template = gang.at["leaderWorkerTemplate"]
+    pods = [template.at(part, "spec") for part in ("leaderTemplate", "workerTemplate")]
+    return any(each["schedulerName"].present or each["affinity"].present for each in pods)
+
+
+_QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
+"""Annotations and labels of what admits a gang as one."""

@@ -1,0 +1,114 @@
+"""Metrics: whether the picker reads those of engines, and others may read its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.example import REMOVED, Example, breaks
+from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.topology import KubeObject, Topology
+from cdk8s_inference.topology.located import strings
+
+_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
+
+
+@rule(
+    "T416",
+    "warning",
+    "The picker does not know the engine's metrics",
+    prevents="It reads vLLM's names from another engine: load is unknown, and picks are ties.",
+    source="The picker's core-metrics-extractor; the label is the release's.",
+    fix="label the pods with the engine's name",
+    example=breaks(
+        "sglang",
+        "Deployment/decode",
+        "spec.template.metadata.labels[llm-d.ai/engine-type]",
+        REMOVED,
+    ),
+)
+def engine_type(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        if pool.picker is None:
+            continue
+        key = pool.picker.reads.picker.engine_label
+        old = "inference.networking.k8s.io/engine-type"
+        for pods in pool.running:
+            assert pods.engine is not None
+            label = pods.label(key)
+            value = label.value or pods.labels.get(old) or "vllm"
+            if pods.engine.kind not in (value, None):
+                yield Breach(
+                    label,
+                    f"label {key} is {value!r}, and the engine is {pods.engine.kind}",
+                    pods.engine.container.here,
+                )
+
+
+@rule(
+    "T417",
+    "warning",
+    "SGLang shows no metrics",
+    prevents="The picker knows no load of it, and its picks are ties.",
+    source="SGLang serves /metrics with --enable-metrics alone.",
+    fix="give SGLang --enable-metrics",
+    example=breaks(
+        "sglang", "Deployment/decode", "spec.template.spec.containers[0].args[5]", "--log-requests"
+    ),
+)
+def sglang_metrics(topology: Topology) -> Iterator[Breach]:
+    for pool in topology.pools:
+        for pods in pool.running:
+            engine = pods.engine
+            assert engine is not None
+            if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
+                yield Breach(engine.container.here, "--enable-metrics is not given", pool.here)
+
+
+@rule(
+    "T424",
+    "warning",
+    "The picker refuses scrapes",
+    prevents="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
+    source=f"{_SEEN} --metrics-endpoint-auth is on by default.",
+    fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
+    "picker --metrics-endpoint-auth=false",
+    example=Example(
+        "disaggregated",
+        (),
+        """\
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: qwen-epp, namespace: llm}
+spec:
+  selector: {matchLabels: {app: qwen-epp}}
+  podMetricsEndpoints: [{portNumber: 9090}]
+""",
+    ),
+)
+def refused_scrapes(topology: Topology) -> Iterator[Breach]:
+    for monitor in topology.of_kind("PodMonitor", "ServiceMonitor"):
+        wanted = strings(monitor.at("spec", "selector", "matchLabels"))
+        for picker in topology.pickers:
+            labels = [picker.pods.labels]
+            if monitor.kind == "ServiceMonitor":
+                behind = (each for each in topology.services if picker.pods in each.backends)
+                labels = [service.object.labels for service in behind]
+            same = monitor.namespace == picker.object.namespace
+            chosen = any(wanted.items() <= each.items() for each in labels)
+            auth = picker.switch("metrics-endpoint-auth")
+            if not (same and wanted and chosen and auth.value):
+                continue
+            for endpoint in _endpoints(monitor):
+                if not any(endpoint[key].present for key in _CREDENTIALS):
+                    yield Breach(
+                        monitor.located(endpoint, None), "the endpoint gives no credentials", auth
+                    )
+
+
+def _endpoints(monitor: KubeObject) -> Iterator[Cursor]:
+    name = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
+    yield from monitor.at("spec", name).items()
+
+
+_CREDENTIALS = ("authorization", "basicAuth", "bearerTokenFile", "bearerTokenSecret", "oauth2")
