@@ -33,14 +33,18 @@ class Sample:
     release: str = ""
 
     @cached_property
+    def _both(self) -> tuple[str, str]:
+        return self.texts()
+
+    @property
     def broken(self) -> str:
         """The text that breaks it."""
-        return self.texts()[0]
+        return self._both[0]
 
-    @cached_property
+    @property
     def mended(self) -> str:
         """The text that does not."""
-        return self.texts()[1]
+        return self._both[1]
 
     def difference(self) -> str:
         """What the broken one has and the mended one has not, with a few lines around."""

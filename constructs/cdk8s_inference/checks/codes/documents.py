@@ -8,6 +8,7 @@ from cdk8s_inference import names
 from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.example import REMOVED, Edit
 from cdk8s_inference.checks.sample import Sample, command, document, python, rewritten
+from cdk8s_inference.checks.sources import SEEN_RUN
 
 _ENGINE = "spec.template.spec.engines[0]"
 _MEMBER = f"{_ENGINE}.members[0]"
@@ -18,7 +19,6 @@ _LABELS = f"{_MEMBER}.template.metadata.labels"
 _SCHEMA = "Modelplane's schema, v0.3.1."
 _CEL = "A CEL rule of Modelplane's API, v0.3.1."
 _REFUSED = "Modelplane's API refuses the document."
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 
 def _unified(path: str, value: Any) -> Sample:
@@ -201,7 +201,7 @@ _CANNOT_BE_COMPOSED = (
         "PrefillDecode serving needs one engine that prefills",
         severity="error",
         prevents=f"{_REFUSED} Without prefill pods decode does everything, with status 200.",
-        source=f"{_CEL} {_SEEN}",
+        source=f"{_CEL} {SEEN_RUN}",
         fix="set phase: Prefill on one engine",
         sample=_prefill_decode(f"{_ENGINE}.phase", REMOVED),
     ),
@@ -210,7 +210,7 @@ _CANNOT_BE_COMPOSED = (
         "PrefillDecode serving needs one engine that decodes",
         severity="error",
         prevents=f"{_REFUSED} Without decode pods the picker answers every request 429.",
-        source=f"{_CEL} {_SEEN}",
+        source=f"{_CEL} {SEEN_RUN}",
         fix="set phase: Decode on one engine",
         sample=_prefill_decode("spec.template.spec.engines[1].phase", REMOVED),
     ),
@@ -337,7 +337,7 @@ _CANNOT_BE_COMPOSED = (
         severity="error",
         prevents="They share the pod's network: the second one does not start, or requests go "
         "around the sidecar.",
-        source=f"{_SEEN} The sidecar listens on 8000, the pool's port.",
+        source=f"{SEEN_RUN} The sidecar listens on 8000, the pool's port.",
         fix="give the decode engine --port=8001",
         sample=_prefill_decode(f"{_DECODE}.args[1]", "--port=8000"),
     ),
@@ -347,7 +347,7 @@ _CANNOT_BE_COMPOSED = (
         severity="error",
         prevents="Long prompts are answered 502. Router v0.8.0 hides it: decode does everything, "
         "with status 200.",
-        source=f"{_SEEN} The sidecar calls a prefill pod at the pool's port, 8000.",
+        source=f"{SEEN_RUN} The sidecar calls a prefill pod at the pool's port, 8000.",
         fix="give the prefill engine --port=8000",
         sample=_prefill_decode(f"{_CONTAINER}.args[1]", "--port=8001"),
     ),
@@ -357,7 +357,7 @@ _CANNOT_BE_COMPOSED = (
         severity="error",
         prevents="The picker goes by the label: it would send users' requests to pods that only "
         "prefill, or never ask any to.",
-        source=f"{_SEEN} The picker's filters read llm-d.ai/role.",
+        source=f"{SEEN_RUN} The picker's filters read llm-d.ai/role.",
         fix="remove the label: routing sets it from the phase",
         sample=_prefill_decode(
             f"{_MEMBER}.template.metadata", {"labels": {"llm-d.ai/role": "decode"}}

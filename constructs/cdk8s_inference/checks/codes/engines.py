@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.example import edited
 from cdk8s_inference.checks.sample import Sample, python, written
+from cdk8s_inference.checks.sources import SEEN
 
 _ARG = "\n                        - "
 _NIXL = f'{_ARG}--kv-transfer-config={{"kv_connector":"NixlConnector","kv_role":"kv_both"}}'
@@ -235,9 +236,8 @@ def _document(*edits: tuple[str, str], mended: str = _DOCUMENT) -> Sample:
 _PREFILL, _DECODE = f"--port=8000{_NIXL}", f"--port=8001{_NIXL}"
 
 _AGAIN = "Prefill runs, nothing is handed over, and decode computes it all again, with status 200."
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0"
 _NOBODY = (
-    f"{_SEEN}: behind a pool of two ports, with one of them listened on, half of the requests "
+    f"{SEEN}: behind a pool of two ports, with one of them listened on, half of the requests "
     "are answered 503."
 )
 
@@ -275,7 +275,7 @@ CODES: tuple[Code, ...] = (
         "The connector chosen is not the engines' transport",
         prevents=f"{_AGAIN} With mooncake in front of engines that speak NIXL, long prompts are "
         "answered 502.",
-        source=f"{_SEEN}; 502 with the latter two.",
+        source=f"{SEEN}; 502 with the latter two.",
         fix="leave SidecarOptions.connector out, or choose that of the engines",
         sample=python(
             _with("platform", 'Platform(sidecar=SidecarOptions(connector="mooncake"))'),
@@ -289,7 +289,7 @@ CODES: tuple[Code, ...] = (
         prevents="With a connector that it does not know the sidecar exits at its start, with code "
         "0, and every request is answered 503. With one of another transport nothing is handed "
         "over, and decode computes it all again, with status 200.",
-        source=f"{_SEEN}.",
+        source=f"{SEEN}.",
         fix="use a connector that the release has, or a release that has it",
         sample=_document(
             ("NixlConnector", "P2pNcclConnector"), ("NixlConnector", "P2pNcclConnector")
@@ -370,7 +370,7 @@ CODES: tuple[Code, ...] = (
         "The picker's configuration does not fit how the engines serve",
         prevents="Over prefill and decode pods, a configuration for whole requests lets prefill "
         "pods answer users, and disaggregates nothing, with status 200.",
-        source=f"{_SEEN}.",
+        source=f"{SEEN}.",
         fix="give a DisaggregatedConfig for PrefillDecode, and a UnifiedConfig behind a picker "
         "for Unified",
         sample=python(
@@ -384,7 +384,7 @@ CODES: tuple[Code, ...] = (
         "Encode engines are never asked",
         prevents="Encode engines stay idle, and whoever prefills encodes the images as well, with "
         "status 200.",
-        source=f"{_SEEN}: without a decider for encode the picker logs once that the stage is "
+        source=f"{SEEN}: without a decider for encode the picker logs once that the stage is "
         "disabled.",
         fix="set DisaggregatedConfig.encode, or leave picker_config out",
         sample=python(
@@ -407,7 +407,7 @@ CODES: tuple[Code, ...] = (
         "The ports of ranks overlap, or do not exist",
         prevents="The sidecar takes the pool's ports, one for each rank. Where the engine listens "
         "on one of them as well, a prompt is prefilled, and then answered 503.",
-        source=f"{_SEEN}, with the sidecar on its engine's port.",
+        source=f"{SEEN}, with the sidecar on its engine's port.",
         fix="give the decode engine a --port beyond those of the pool, such as 8200",
         sample=python(edited(_RANKS, ("--port=8200", "--port=8001")), _RANKS),
         severity="error",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.example import edited
 from cdk8s_inference.checks.sample import picker_config
+from cdk8s_inference.checks.sources import SEEN, SEEN_RUN
 
 _WORKS = """\
 apiVersion: llm-d.ai/v1alpha1
@@ -113,10 +114,8 @@ dataLayer:
 )
 
 _DOWN = "The picker exits at its start, and the gateway answers every request 500."
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0"
 _SILENT = "Every answer is 200, decode pods do all the work, and prefill pods stay idle."
 _REFUSED = "The picker runs, and every request is answered 429."
-_SEEN_RUN = f"{_SEEN}."
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -133,7 +132,7 @@ CODES: tuple[Code, ...] = (
         "The picker's release does not read this apiVersion or kind",
         prevents=f"{_DOWN} Router v0.8.0 does not know llm-d.ai, and no release up to v0.10.0 "
         "knows its v1.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="write the apiVersion of the picker's own release, and kind EndpointPickerConfig",
         sample=picker_config(
             edited(_WORKS, ("llm-d.ai/v1alpha1", "llm-d.ai/v1")), _WORKS, release="v0.10.0"
@@ -166,7 +165,7 @@ CODES: tuple[Code, ...] = (
         "The release has no such feature gate",
         prevents=f"{_DOWN} Gates come and go with releases: v0.10.0 refuses dataLayer, which "
         "v0.9.0 takes.",
-        source=f"{_SEEN}, given prepareDataPlugins.",
+        source=f"{SEEN}, given prepareDataPlugins.",
         fix="remove the gate, or correct its name",
         sample=picker_config(
             edited(_WORKS, ("plugins:", "featureGates: [dataLayer]\nplugins:")),
@@ -179,7 +178,7 @@ CODES: tuple[Code, ...] = (
         "P106",
         "The release has no such plugin",
         prevents=_DOWN,
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="correct the plugin's type, or run a release that has it",
         sample=picker_config(
             edited(_WORKS_IN_V0_8_0, (_PRODUCER, f"{_PRODUCER}  - type: token-producer\n")),
@@ -192,7 +191,7 @@ CODES: tuple[Code, ...] = (
         "P107",
         "Two plugins have one name",
         prevents=f"{_DOWN} A plugin without a name is called by its type.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="list the plugin once, or give each its own name",
         sample=picker_config(
             edited(_WORKS, (_PRODUCER, f"  - type: queue-scorer\n{_PRODUCER}")), _WORKS
@@ -268,7 +267,7 @@ CODES: tuple[Code, ...] = (
         "P113",
         "There is not exactly one profile handler that fits the profiles",
         prevents=_DOWN,
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="list disagg-profile-handler with a decider, or keep one profile",
         sample=picker_config(edited(_WORKS, (_HANDLER, "")), _WORKS),
         severity="error",
@@ -321,7 +320,7 @@ CODES: tuple[Code, ...] = (
         "P201",
         "There is no profile for decode",
         prevents=_REFUSED,
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="name a profile decode, or name yours in the handler's profiles.decode",
         sample=picker_config(edited(_WORKS, ("- name: decode", "- name: decoding")), _WORKS),
         severity="error",
@@ -330,7 +329,7 @@ CODES: tuple[Code, ...] = (
         "P202",
         "No pod passes the filters of the profile for decode",
         prevents=_REFUSED,
-        source=f"{_SEEN}, with no ready decode pod.",
+        source=f"{SEEN}, with no ready decode pod.",
         fix="keep decode-filter alone in the profile",
         sample=picker_config(
             edited(
@@ -348,7 +347,7 @@ CODES: tuple[Code, ...] = (
         "P301",
         "The profile handler asks no pod to prefill",
         prevents=_SILENT,
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="use disagg-profile-handler with profiles prefill and decode, and a decider",
         sample=picker_config(
             edited(
@@ -366,7 +365,7 @@ CODES: tuple[Code, ...] = (
         "P302",
         "There is no profile for prefill",
         prevents=_SILENT,
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="name a profile prefill, or name yours in the handler's profiles.prefill",
         sample=picker_config(edited(_WORKS, ("- name: prefill", "- name: prefilling")), _WORKS),
     ),
@@ -374,7 +373,7 @@ CODES: tuple[Code, ...] = (
         "P303",
         "There is no decider for prefill",
         prevents=f"{_SILENT} The picker logs once that disaggregation is disabled.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="name a decider in the handler's deciders.prefill",
         sample=picker_config(
             edited(_WORKS, (_HANDLER, "  - type: disagg-profile-handler\n")), _WORKS
@@ -384,7 +383,7 @@ CODES: tuple[Code, ...] = (
         "P304",
         "The decider's threshold is 0, which declines every prompt",
         prevents=f"{_SILENT} 0 is what nonCachedTokens is when left out.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="set nonCachedTokens to 1 or more, such as 16",
         sample=picker_config(
             edited(_WORKS, (_DECIDER, "  - type: prefix-based-pd-decider\n")), _WORKS
@@ -428,7 +427,7 @@ CODES: tuple[Code, ...] = (
         "P308",
         "No prefill pod passes the filters of the profile for prefill",
         prevents=_SILENT,
-        source=f"{_SEEN}, with no ready prefill pod.",
+        source=f"{SEEN}, with no ready prefill pod.",
         fix="keep prefill-filter alone in the profile",
         sample=picker_config(
             edited(
@@ -479,7 +478,7 @@ CODES: tuple[Code, ...] = (
         "Prefill pods answer users",
         prevents="Prefill pods are picked for whole requests, which they decode as well, with "
         "status 200: nothing is disaggregated there, and answers hold up the prefill of others.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="add decode-filter to the profile for decode",
         sample=picker_config(
             edited(
@@ -523,7 +522,7 @@ CODES: tuple[Code, ...] = (
         "A plugin is listed, and no profile runs it",
         prevents="It changes nothing: a scorer scores no pod, and pods that score alike are chosen "
         "by lot.",
-        source=_SEEN_RUN,
+        source=SEEN_RUN,
         fix="name the plugin in a profile, or remove it",
         sample=picker_config(
             edited(_WORKS, (_PRODUCER, f"  - type: kv-cache-utilization-scorer\n{_PRODUCER}")),

@@ -29,9 +29,7 @@ _HOOKS = (
 )
 
 _POOLS = "[{group: inference.networking.k8s.io, kind: InferencePool, version: v1}]"
-
 _THERE = "{hostname: ai-gateway-controller.envoy-ai-gateway-system.svc, port: 1063}"
-
 _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, port: 1063}"
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN_RUN
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import KubeObject, Topology
 from cdk8s_inference.topology.located import strings
-
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 
 @rule(
@@ -70,7 +69,7 @@ def sglang_metrics(topology: Topology) -> Iterator[Breach]:
     "warning",
     "The picker refuses scrapes",
     prevents="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
-    source=f"{_SEEN} --metrics-endpoint-auth is on by default.",
+    source=f"{SEEN_RUN} --metrics-endpoint-auth is on by default.",
     fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
     "picker --metrics-endpoint-auth=false",
     example=Example(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Edit, Example, breaks
+from cdk8s_inference.checks.example import Edit, Example, breaks, edited
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN_RUN
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.spec.cursor import Cursor
 from cdk8s_inference.topology import Picker, Pool, Topology
@@ -14,9 +15,33 @@ from cdk8s_inference.topology.chart_release import yaml_in
 
 _ARGS = "spec.template.spec.containers[0].args"
 
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 _PICKER = "Deployment/qwen-epp"
+_APART = """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: prefix-cache-scorer
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+"""
+"""A configuration by which every prompt is prefilled apart, from v0.9.0 on."""
 
 
 @rule(
@@ -24,7 +49,7 @@ _PICKER = "Deployment/qwen-epp"
     "error",
     "The pool's picker does not run",
     prevents="The gateway asks nobody, and answers every request 500.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="run the picker, with a Service of the name that the pool gives",
     example=breaks("disaggregated", _PICKER, "spec.replicas", 0),
 )
@@ -92,7 +117,7 @@ def picker_not_read(topology: Topology) -> Iterator[Breach]:
     "error",
     "The picker speaks plain gRPC to a gateway that speaks TLS",
     prevents="The gateway cannot ask the picker, and answers every request 500.",
-    source=f"{_SEEN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
+    source=f"{SEEN_RUN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
     fix="give --secure-serving=true, which is the default",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
 )
@@ -116,7 +141,7 @@ def plain_picker(topology: Topology) -> Iterator[Breach]:
     "error",
     "The picker's Service selects another pod",
     prevents="The gateway asks nobody, and answers every request 500.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="let the Service select the picker's pods, and nothing else",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.selector.app", "qwen"),
 )
@@ -139,7 +164,7 @@ def service_selects(topology: Topology) -> Iterator[Breach]:
     "error",
     "The pool's port does not lead to the picker's",
     prevents="The gateway cannot ask the picker, and answers every request 500.",
-    source=f"{_SEEN} The picker listens on 9002 unless --grpc-port says otherwise.",
+    source=f"{SEEN_RUN} The picker listens on 9002 unless --grpc-port says otherwise.",
     fix="let endpointPickerRef.port be a port of the Service, and lead to --grpc-port",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].port", 9003),
 )
@@ -275,7 +300,7 @@ def unknown_release(topology: Topology) -> Iterator[Breach]:
     "error",
     "The picker is probed for a service that it does not have",
     prevents="With leader election it answers SERVICE_UNKNOWN, and never gets ready.",
-    source=f"{_SEEN} Only liveness, readiness and the empty name are known then.",
+    source=f"{SEEN_RUN} Only liveness, readiness and the empty name are known then.",
     fix="probe the services readiness and liveness",
     example=Example(
         "disaggregated",
@@ -317,7 +342,7 @@ def probe_service(topology: Topology) -> Iterator[Breach]:
     "warning",
     "The picker is killed while it drains",
     prevents="Streams that it still serves are cut.",
-    source=f"{_SEEN} It stays for the whole of its drain after SIGTERM: 30 seconds by default.",
+    source=f"{SEEN_RUN} It stays for the whole of its drain after SIGTERM: 30 seconds by default.",
     fix="set terminationGracePeriodSeconds above its --drain-timeout",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.terminationGracePeriodSeconds", 20
@@ -366,30 +391,7 @@ def grace(topology: Topology) -> Iterator[Breach]:
             Edit(
                 "ConfigMap/qwen-epp",
                 "data[picker.yaml]",
-                """\
-apiVersion: llm-d.ai/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-  - type: prefill-filter
-  - type: decode-filter
-  - type: prefix-cache-scorer
-  - type: max-score-picker
-  - type: always-disagg-pd-decider
-  - type: disagg-profile-handler
-    parameters:
-      deciders: {prefill: always-disagg-pd-decider}
-schedulingProfiles:
-  - name: prefill
-    plugins:
-      - pluginRef: prefill-filter
-      - pluginRef: prefix-cache-scorer
-      - pluginRef: max-score-picker
-  - name: decode
-    plugins:
-      - pluginRef: decode-filter
-      - pluginRef: prefix-cache-scorer
-      - pluginRef: max-score-picker
-""",
+                _APART,
             ),
             Edit(_PICKER, "spec.replicas", 2),
             Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
@@ -447,33 +449,18 @@ _STANDBY_KNOWS = "haPopulateNonLeaderDatastore"
             Edit(
                 "ConfigMap/qwen-epp",
                 "data[picker.yaml]",
-                """\
-apiVersion: llm-d.ai/v1alpha1
-kind: EndpointPickerConfig
-plugins:
-  - type: prefill-filter
-  - type: decode-filter
-  - type: prefix-cache-scorer
-  - type: max-score-picker
-  - type: always-disagg-pd-decider
-  - type: disagg-profile-handler
-    parameters:
-      deciders: {prefill: always-disagg-pd-decider}
+                edited(
+                    _APART,
+                    (
+                        "schedulingProfiles:\n",
+                        """\
   - type: vllmgrpc-parser
 requestHandler:
   parsers: [{pluginRef: vllmgrpc-parser}]
 schedulingProfiles:
-  - name: prefill
-    plugins:
-      - pluginRef: prefill-filter
-      - pluginRef: prefix-cache-scorer
-      - pluginRef: max-score-picker
-  - name: decode
-    plugins:
-      - pluginRef: decode-filter
-      - pluginRef: prefix-cache-scorer
-      - pluginRef: max-score-picker
 """,
+                    ),
+                ),
             ),
         ),
     ),

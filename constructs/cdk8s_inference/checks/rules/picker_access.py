@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN_RUN
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.topology import Picker, Topology
-
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 _PICKER = "Deployment/qwen-epp"
 
@@ -20,7 +19,7 @@ _PICKER = "Deployment/qwen-epp"
     "The picker may not read what it watches",
     prevents="The process starts, answers 503 to every request, and exits after two minutes with "
     "the name of a kind that is often not the forbidden one.",
-    source=f"{_SEEN} Rules for absent CRDs do no harm.",
+    source=f"{SEEN_RUN} Rules for absent CRDs do no harm.",
     fix="bind its ServiceAccount to a Role that allows list and watch of all of them",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[0].resources", ["services"]),
 )
@@ -40,7 +39,7 @@ _ALWAYS = ("", "inference.networking.k8s.io")
     "warning",
     "The picker may not read kinds that may be installed",
     prevents="Once the CRD of such a kind is installed, it answers 503 to every request.",
-    source=f"{_SEEN} llm-d/llm-d-benchmark#740.",
+    source=f"{SEEN_RUN} llm-d/llm-d-benchmark#740.",
     fix="allow list and watch of them too: rules for absent CRDs do no harm",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[2].apiGroups", ["llm-d.ai"]),
 )
@@ -81,7 +80,7 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
     "The picker's permissions were not read",
     prevents="Where its account has none, it answers 503 to every request, and exits after two "
     "minutes.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="check the picker together with its roles and bindings, or correct their names",
     example=breaks("disaggregated", "RoleBinding/qwen-epp", "roleRef.name", "epp"),
 )
@@ -104,7 +103,7 @@ def permissions_not_read(topology: Topology) -> Iterator[Breach]:
     "error",
     "The picker has no token for the API server",
     prevents="It cannot read its pool, and every request is answered 503.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="remove automountServiceAccountToken: false from the picker's pod",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.automountServiceAccountToken", False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN_RUN
 from cdk8s_inference.findings import shown
 from cdk8s_inference.topology import KubeObject, Located, Pods, Pool, Topology
 
@@ -13,7 +14,6 @@ _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 _FOLLOWER = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0]"
 _ROLE = "spec.template.metadata.labels[llm-d.ai/role]"
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 
 def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
@@ -31,7 +31,7 @@ def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
     "error",
     "No pod of the pool decodes",
     prevents="The picker's decode filter finds nobody, and every request is answered 429.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="label the decode pods llm-d.ai/role: decode, and give them a copy at least",
     example=breaks("disaggregated", "Deployment/decode", "spec.replicas", 0),
 )
@@ -48,7 +48,7 @@ def nobody_decodes(topology: Topology) -> Iterator[Breach]:
     "error",
     "No pod of the pool prefills",
     prevents="Every request is prefilled where it is decoded, with status 200: decode-only.",
-    source=f"{_SEEN} llm-d/llm-d-router#2521.",
+    source=f"{SEEN_RUN} llm-d/llm-d-router#2521.",
     fix="label the prefill pods llm-d.ai/role: prefill, and give them a copy at least",
     example=breaks("disaggregated", "Deployment/prefill", "spec.replicas", 0),
 )
@@ -79,7 +79,7 @@ def _summary(pool: Pool) -> str:
     "A pod decodes without the pd-sidecar",
     prevents="The picker sends it users' requests, and nothing in it asks for prefill elsewhere: "
     "they are served decode-only, or by prefill pods.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="add the pd-sidecar to decode pods; label pods that only prefill llm-d.ai/role: prefill",
     example=breaks("disaggregated", "Deployment/prefill", _ROLE, "both"),
 )
@@ -100,7 +100,7 @@ def decodes_without_sidecar(topology: Topology) -> Iterator[Breach]:
     "error",
     "The role label has a value that no filter knows",
     prevents="The picker passes the pod over: it never gets a request.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="write it in lower case: prefill, decode, prefill-decode or encode",
     example=Example(
         "disaggregated",
@@ -143,7 +143,7 @@ def unknown_role(topology: Topology) -> Iterator[Breach]:
     "error",
     "The selector matches no pods",
     prevents="The pool is empty, and every request is answered 503.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="select labels that the serving pods carry, in the pool's own namespace",
     example=breaks("gang", "Service/kimi-http", "spec.selector", {"model": "kimmi"}),
 )
@@ -297,7 +297,7 @@ def _port_limits(crd: KubeObject) -> Iterator[Located[int]]:
     "error",
     "The sidecar does not listen on the pool's port",
     prevents="Requests are answered 503, or reach the engine beside the sidecar: decode-only.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="make the sidecar's --port the pool's targetPort, and the engine's --port another",
     example=breaks(
         "disaggregated",
@@ -331,7 +331,7 @@ def sidecar_port(topology: Topology) -> Iterator[Breach]:
     "The engine does not listen on the pool's port",
     prevents="Prefill is called at the pool's port: the sidecar answers 502, or hides it by "
     "decode-only (router v0.8.0).",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="give the engine --port with the pool's targetPort",
     example=Example(
         "disaggregated",

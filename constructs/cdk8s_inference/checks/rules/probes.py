@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN, SEEN_RUN
 from cdk8s_inference.topology import Container, Pods, Topology
 from cdk8s_inference.topology.located import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
-
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 
 
@@ -92,8 +92,8 @@ def not_asked(topology: Topology) -> Iterator[Breach]:
     "Nothing asks whether a prefill or decode engine is ready",
     prevents="A pod whose server loads weights, or died, is picked all the same: v0.8.0 decodes "
     "alone without a sound, later releases answer long prompts 502.",
-    source="Seen run with router v0.8.0, v0.9.0 and v0.10.0: a prefill process that is down in a "
-    "ready pod, or dies after its start; llm-d/llm-d#1176.",
+    source=f"{SEEN}: a prefill process that is down in a ready pod, or dies after its start; "
+    "llm-d/llm-d#1176.",
     fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
 )
@@ -116,7 +116,7 @@ def _not_asked(some: Iterable[Pods]) -> Iterator[Breach]:
     "An engine's probe asks the sidecar",
     prevents="The sidecar answers /health by itself, always with 200: the pod is ready with the "
     "engine down.",
-    source="Seen run with router v0.8.0, v0.9.0 and v0.10.0.",
+    source=SEEN_RUN,
     fix="probe the engine's own port, or /v1/models through the sidecar",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ENGINE}.readinessProbe.httpGet.port", 8000

@@ -38,6 +38,17 @@ def _is_zero(amount: Located[int | str]) -> bool:
     return share(amount.value, 100) == 0
 
 
+_AUTOSCALER = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: {name}, namespace: llm}}
+spec:
+  minReplicas: 1
+  maxReplicas: 8
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {target}}}
+"""
+
+
 @rule(
     "T802",
     "error",
@@ -45,19 +56,7 @@ def _is_zero(amount: Located[int | str]) -> bool:
     prevents="It reports an error that nobody looks at, and the engine keeps its size.",
     source="The target's name and kind must be those of a workload in its namespace.",
     fix="correct scaleTargetRef",
-    example=Example(
-        "disaggregated",
-        (),
-        """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: decode, namespace: llm}
-spec:
-  minReplicas: 1
-  maxReplicas: 8
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decod}
-""",
-    ),
+    example=Example("disaggregated", (), _AUTOSCALER.format(name="decode", target="decod")),
 )
 def scales_nothing(topology: Topology) -> Iterator[Breach]:
     for kind, name, beside in _unread_targets(topology):
@@ -78,19 +77,7 @@ def scales_nothing(topology: Topology) -> Iterator[Breach]:
     "the engine keeps its size.",
     source="The target's name and kind must be those of a workload in its namespace.",
     fix="check the autoscaler together with its target, or correct scaleTargetRef",
-    example=Example(
-        "disaggregated",
-        (),
-        """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: encode, namespace: llm}
-spec:
-  minReplicas: 1
-  maxReplicas: 8
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: encode}
-""",
-    ),
+    example=Example("disaggregated", (), _AUTOSCALER.format(name="encode", target="encode")),
 )
 def target_not_read(topology: Topology) -> Iterator[Breach]:
     for kind, name, beside in _unread_targets(topology):
@@ -125,19 +112,7 @@ def _meant(name: str, beside: list[Workload]) -> Workload | None:
     prevents="Every apply sets the number back, and kills what was scaled up.",
     source="Kubernetes: leave replicas out of a workload that is scaled.",
     fix="remove spec.replicas from the workload",
-    example=Example(
-        "disaggregated",
-        (),
-        """\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: decode, namespace: llm}
-spec:
-  minReplicas: 1
-  maxReplicas: 8
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: decode}
-""",
-    ),
+    example=Example("disaggregated", (), _AUTOSCALER.format(name="decode", target="decode")),
 )
 def pulled_two_ways(topology: Topology) -> Iterator[Breach]:
     for workload in topology.workloads:

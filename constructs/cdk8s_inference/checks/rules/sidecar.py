@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
 from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.sources import SEEN_RUN
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
 
 _ARGS = "spec.template.spec.initContainers[0].args"
-_SEEN = "Seen run with router v0.8.0, v0.9.0 and v0.10.0."
 
 
 def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
@@ -24,7 +24,7 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
     "error",
     "The sidecar forwards to a port where no engine listens",
     prevents="Every request is answered 503, long ones after they were prefilled.",
-    source=f"{_SEEN} The default moved from 8001 to 8200 in v0.10.0.",
+    source=f"{SEEN_RUN} The default moved from 8001 to 8200 in v0.10.0.",
     fix="give the sidecar the engine's --port: --model-server-port, before v0.10.0 --vllm-port",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[1]", "--model-server-port=8200"),
 )
@@ -45,7 +45,7 @@ def engine_port(topology: Topology) -> Iterator[Breach]:
     "error",
     "The sidecar and the engine listen on one port",
     prevents="The second of them does not start, or requests go around the sidecar: 503.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="leave the pool's port to the sidecar, and give the engine another --port",
     example=breaks(
         "disaggregated",
@@ -70,7 +70,7 @@ def same_port(topology: Topology) -> Iterator[Breach]:
     "error",
     "The sidecar speaks TLS to a gateway that does not",
     prevents="Every request is answered 400, and the picker cannot scrape the engine's metrics.",
-    source=f"{_SEEN} --secure-proxy is true unless it is given.",
+    source=f"{SEEN_RUN} --secure-proxy is true unless it is given.",
     fix="give --secure-proxy=false, or a BackendTLSPolicy for the pool",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[3]", "--secure-proxy=true"),
 )
@@ -127,7 +127,7 @@ def unknown_flag(topology: Topology) -> Iterator[Breach]:
     "The sidecar's release has no such connector",
     prevents="The sidecar exits with status 0 right after it started; every request is answered "
     "503.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="choose a connector of the release",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=nixl"),
 )
@@ -151,7 +151,7 @@ def unknown_connector(topology: Topology) -> Iterator[Breach]:
     "The sidecar's connector is not the engine's transport",
     prevents="Prefill and decode both run, with status 200, and no cache is handed over: decode "
     "computes everything again.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="let --kv-connector, and the engines' own transport, name the same",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=shared-storage"
@@ -268,7 +268,7 @@ def must_end(topology: Topology) -> Iterator[Breach]:
     "warning",
     "The sidecar stops before the engine",
     prevents="On SIGTERM it exits within 30 ms and cuts every stream of its pod.",
-    source=_SEEN,
+    source=SEEN_RUN,
     fix="make it a native sidecar (an init container with restartPolicy: Always), or let a preStop "
     "hook wait",
     example=Example(
