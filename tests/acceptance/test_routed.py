@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +22,11 @@ from tests.acceptance.cluster import (
     key,
     namespace,
 )
-from tests.acceptance.control_plane import api_server, lws, manager
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.envoy import NAMESPACE, OWNER, PRIVILEGED_PORTS, envoy_gateway, proxy
-from tests.acceptance.host import Host, network
-from tests.acceptance.nodes import nodes
+from tests.acceptance.host import Host
 from tests.acceptance.process import started
+from tests.acceptance.serving import Site
 from tests.acceptance.sources import ROOT
 from tests.acceptance.workloads import workloads
 
@@ -64,19 +62,12 @@ class Routed:
 
 
 @pytest.fixture(scope="module")
-def routed(
-    own_control_plane: None, seed: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Routed]:
+def routed(site: Site) -> Iterator[Routed]:
     """The app's routes on a gateway, and a server on every engine pod behind a Service."""
-    folder = tmp_path_factory.mktemp("routed")
+    cluster, net, folder = site.cluster, site.network, site.folder
     emitted = list(sources.app(ROOT / "main.py", folder / "dist"))
     objects = [item for source in emitted for item in source.objects]
     with ExitStack() as stack:
-        net = stack.enter_context(network(folder))
-        cluster = stack.enter_context(api_server(folder, seed, net.host("cluster")))
-        stack.enter_context(manager(cluster))
-        stack.enter_context(lws(cluster))
-        cluster.apply(nodes(1, {}, prefix="node", gpus=False))
         _apply(cluster, objects)
         stack.enter_context(envoy_gateway(cluster, _settings(objects)))
 
