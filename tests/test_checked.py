@@ -11,7 +11,7 @@ from cdk8s import ApiObject, JsonPatch
 
 from cdk8s_inference import App, InferenceWarning, ModelDeployment, Platform
 from cdk8s_inference.findings import errors
-from tests.spec.builders import prefill_decode
+from tests.document.builders import prefill_decode
 
 Json = dict[str, Any]
 

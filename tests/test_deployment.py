@@ -27,12 +27,12 @@ from cdk8s_inference import (
     Platform,
 )
 from cdk8s_inference.findings import errors
-from cdk8s_inference.spec.source import MAX_BYTES
+from cdk8s_inference.source.reader import MAX_BYTES
+from tests.document import builders
+from tests.document.builders import CEL, accepted, as_yaml, document, gang, standalone, walk
 from tests.kit.cluster import pods
 from tests.kit.syntax import label_value
 from tests.kit.synth import composed, of_kind, serving_template, synthesized, the, workloads
-from tests.spec import builders
-from tests.spec.builders import CEL, accepted, as_yaml, document, gang, standalone, walk
 
 Json = dict[str, Any]
 

@@ -13,15 +13,16 @@ import yaml
 from cdk8s_inference import Gateway, GatewayProvider
 from cdk8s_inference.checks import RULES
 from cdk8s_inference.checks.waiver import waivers_of
-from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO, fit
+from cdk8s_inference.document.rules import gateways as fit
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.releases.stack import KNOWN, STACK_2026_08, STACK_MODELPLANE
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.stack import rules
 from cdk8s_inference.stack.props import COMPONENT_NAMES
 from cdk8s_inference.topology import KubeObject
 from tests.cli.console import run
+from tests.kit import examples
 from tests.kit.synth import synthesized, the
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -127,7 +128,7 @@ def test_every_code_has_its_line() -> None:
     package = Path(rules.__file__).parents[1]
     codes = {
         code
-        for file in [*package.glob("stack/*.py"), package / "spec" / "serving_stack.py"]
+        for file in [*package.glob("stack/*.py"), package / "document" / "serving_stack.py"]
         for code in re.findall(r'"(S\d{3})"', file.read_text())
     }
     assert set(re.findall(r"^\| (S\d{3}) \|", STACK, re.MULTILINE)) == codes
@@ -159,7 +160,7 @@ def test_its_connectors_are_those_of_the_releases() -> None:
 def test_the_check_is_shown_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shown,) = re.findall(r"```console\n\$ (.*?)```", CHECKS, re.DOTALL)
     command, _, output = shown.partition("\n")
-    objects = RULES["T201"].example.broken()
+    objects = examples.broken("T201")
     decode = next(each for each in objects if each["metadata"]["name"] == "decode")
     others = [each for each in objects if each is not decode]
     folder = tmp_path / "manifests"
@@ -185,8 +186,9 @@ def test_checks_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (code,) = re.findall(r"```python\n(.*?)```", CHECKS, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     example = RULES["T201"].example
-    (tmp_path / "manifests.yaml").write_text(yaml.safe_dump_all(example.mended()))
+    assert example is not None
+    (tmp_path / "manifests.yaml").write_text(example.fixed)
     exec(code, {})
-    (tmp_path / "manifests.yaml").write_text(yaml.safe_dump_all(example.broken()))
+    (tmp_path / "manifests.yaml").write_text(example.broken)
     with pytest.raises(AssertionError):
         exec(code, {})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cdk8s_inference import App, InvalidInput, ModelDeployment, Platform, Probes, labels
+from tests.document.builders import document, edited, gang, prefill_decode, standalone, unified
 from tests.kit.cluster import matches, pods, selected, selectors
 from tests.kit.synth import composed, synthesized
-from tests.spec.builders import document, edited, gang, prefill_decode, standalone, unified
 
 Json = dict[str, Any]
 

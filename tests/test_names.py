@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cdk8s_inference import names
-from cdk8s_inference.spec.model_deployment import Role
+from cdk8s_inference.document.model_deployment import Role
 from tests.kit.syntax import dns_1035_label, label_value
 
 

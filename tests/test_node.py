@@ -114,7 +114,7 @@ def test_reading_documents_asks_no_node(path: Path) -> None:
     """The hook that waits for jsii leaves once jsii has come."""
     node = recorder(path, "v20.20.2")
     code = (
-        "import sys, cdk8s_inference.spec.document;"
+        "import sys, cdk8s_inference.document.validation;"
         "hooks = lambda: [hook for hook in sys.meta_path if 'Jsii' in type(hook).__name__];"
         "assert len(hooks()) == 1;"
     )

@@ -21,8 +21,8 @@ from cdk8s_inference import (
     SidecarOptions,
 )
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
+from tests.document.builders import NIXL
 from tests.kit.synth import synthesized
-from tests.spec.builders import NIXL
 
 Shape = tuple[list[Engine], dict[str, Any]]
 

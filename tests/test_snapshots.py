@@ -9,10 +9,10 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from cdk8s_inference import App, ModelDeployment, Platform
+from tests.document import builders
+from tests.document.builders import CEL, NIXL, document, gang, standalone
 from tests.kit.schemas import SHARED
 from tests.kit.synth import synthesized
-from tests.spec import builders
-from tests.spec.builders import CEL, NIXL, document, gang, standalone
 
 Json = dict[str, Any]
 

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from cdk8s_inference import App, ModelDeployment
 from tests.cli.console import save
-from tests.spec.builders import gangs, prefill_decode
+from tests.document.builders import gangs, prefill_decode
 
 ROOT = Path(__file__).resolve().parent.parent
 HOMES = {

@@ -17,16 +17,12 @@ if TYPE_CHECKING:
     from cdk8s import App
 
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
+    from cdk8s_inference.document.engine import Engine, Member
+    from cdk8s_inference.document.model_deployment import DeviceRequest, EnvVar
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.gateways import GatewayProvider
-    from cdk8s_inference.picker_options import PickerOptions
-    from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
-    from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
-    from cdk8s_inference.releases.stack import StackVersions
-    from cdk8s_inference.routing.disagg import DisaggRouting
-    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
-    from cdk8s_inference.routing.picker_config import (
+    from cdk8s_inference.picker_config import (
         AlwaysDisaggregate,
         ApproximatePrefix,
         DisaggregatedConfig,
@@ -38,10 +34,14 @@ if TYPE_CHECKING:
         RawPickerConfig,
         UnifiedConfig,
     )
+    from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
+    from cdk8s_inference.platform.picker_options import PickerOptions
+    from cdk8s_inference.platform.sidecar_options import SidecarOptions
+    from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
+    from cdk8s_inference.releases.stack import StackVersions
+    from cdk8s_inference.routing.disagg import DisaggRouting
+    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.unified import UnifiedRouting
-    from cdk8s_inference.sidecar_options import SidecarOptions
-    from cdk8s_inference.spec.engine import Engine, Member
-    from cdk8s_inference.spec.model_deployment import DeviceRequest, EnvVar
     from cdk8s_inference.stack.component import Component, HelmChart
     from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
     from cdk8s_inference.stack.listener import Listener
@@ -49,21 +49,21 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.serving_stack import ServingStack
 
 _HOMES = {
-    "AlwaysDisaggregate": "cdk8s_inference.routing.picker_config",
+    "AlwaysDisaggregate": "cdk8s_inference.picker_config",
     "App": "cdk8s",
-    "ApproximatePrefix": "cdk8s_inference.routing.picker_config",
+    "ApproximatePrefix": "cdk8s_inference.picker_config",
     "ArgoCD": "cdk8s_inference.stack.delivery",
     "Component": "cdk8s_inference.stack.component",
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
-    "DeviceRequest": "cdk8s_inference.spec.model_deployment",
+    "DeviceRequest": "cdk8s_inference.document.model_deployment",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
-    "DisaggregatedConfig": "cdk8s_inference.routing.picker_config",
+    "DisaggregatedConfig": "cdk8s_inference.picker_config",
     "DraDriver": "cdk8s_inference.stack.options",
     "EndpointPicker": "cdk8s_inference.routing.endpoint_picker",
-    "Engine": "cdk8s_inference.spec.engine",
+    "Engine": "cdk8s_inference.document.engine",
     "EngineGroup": "cdk8s_inference.engines.engine_group",
-    "EnvVar": "cdk8s_inference.spec.model_deployment",
+    "EnvVar": "cdk8s_inference.document.model_deployment",
     "Finding": "cdk8s_inference.findings",
     "Flux": "cdk8s_inference.stack.delivery",
     "Gateway": "cdk8s_inference.platform",
@@ -74,28 +74,28 @@ _HOMES = {
     "Issuer": "cdk8s_inference.stack.options",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
-    "Member": "cdk8s_inference.spec.engine",
+    "Member": "cdk8s_inference.document.engine",
     "ModelDeployment": "cdk8s_inference.deployment",
     "ModelReplica": "cdk8s_inference.deployment",
     "Monitoring": "cdk8s_inference.stack.options",
     "NotInReleaseError": "cdk8s_inference.releases",
-    "PickerConfig": "cdk8s_inference.routing.picker_config",
-    "PickerOptions": "cdk8s_inference.picker_options",
+    "PickerConfig": "cdk8s_inference.picker_config",
+    "PickerOptions": "cdk8s_inference.platform.picker_options",
     "Plain": "cdk8s_inference.stack.delivery",
     "Platform": "cdk8s_inference.platform",
-    "Plugin": "cdk8s_inference.routing.picker_config",
+    "Plugin": "cdk8s_inference.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
-    "PrecisePrefix": "cdk8s_inference.routing.picker_config",
-    "PrefixThreshold": "cdk8s_inference.routing.picker_config",
+    "PrecisePrefix": "cdk8s_inference.picker_config",
+    "PrefixThreshold": "cdk8s_inference.picker_config",
     "Probes": "cdk8s_inference.platform",
-    "Profile": "cdk8s_inference.routing.picker_config",
-    "RawPickerConfig": "cdk8s_inference.routing.picker_config",
+    "Profile": "cdk8s_inference.picker_config",
+    "RawPickerConfig": "cdk8s_inference.picker_config",
     "RouterRelease": "cdk8s_inference.releases",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "Shutdown": "cdk8s_inference.platform",
-    "SidecarOptions": "cdk8s_inference.sidecar_options",
+    "SidecarOptions": "cdk8s_inference.platform.sidecar_options",
     "StackVersions": "cdk8s_inference.releases.stack",
-    "UnifiedConfig": "cdk8s_inference.routing.picker_config",
+    "UnifiedConfig": "cdk8s_inference.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
     "router_release": "cdk8s_inference.releases",
 }

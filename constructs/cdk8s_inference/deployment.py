@@ -12,14 +12,7 @@ from cdk8s import ApiObject, Chart
 from constructs import Construct, IConstruct, IValidation
 
 from cdk8s_inference import names
-from cdk8s_inference.engines import EngineGroup
-from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
-from cdk8s_inference.objects import ObjectKey, taken
-from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing.picker_fit import misfits
-from cdk8s_inference.routing.unified import UnifiedRouting
-from cdk8s_inference.spec.document import Deployment, check, check_spec
-from cdk8s_inference.spec.model_deployment import (
+from cdk8s_inference.document.model_deployment import (
     Engine,
     ModelCacheRef,
     ModelDeploymentSpec,
@@ -30,14 +23,21 @@ from cdk8s_inference.spec.model_deployment import (
     ServingMode,
     Stage,
 )
-from cdk8s_inference.spec.source import Document, single
+from cdk8s_inference.document.object_keys import ObjectKey, object_keys
+from cdk8s_inference.document.validation import Deployment, check, check_spec
+from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
+from cdk8s_inference.picker_config.engine_fit import incompatibilities
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.unified import UnifiedRouting
+from cdk8s_inference.source import Document, single
 
 if TYPE_CHECKING:
     from datetime import date
 
     from cdk8s_inference.checks import Waiver
+    from cdk8s_inference.picker_config import PickerConfig
     from cdk8s_inference.routing.disagg import DisaggRouting
-    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class ModelReplica(Construct):
@@ -212,10 +212,10 @@ class ModelDeployment(Chart):
                 raise InvalidInput(_checked)
             warn(_checked, stacklevel=3)
         if picker_config is not None and (
-            unfit := misfits(picker_config, engines, serving_mode, platform)
+            unfit := incompatibilities(picker_config, engines, serving_mode, platform)
         ):
             raise InvalidInput(unfit)
-        keys = taken(name, replicas, engines, serving_mode, platform)
+        keys = object_keys(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
         _names_of_app.setdefault(scope.node.root, {}).update(claims)
@@ -372,7 +372,7 @@ class ModelDeployment(Chart):
         picker_config: PickerConfig | None = None,
         waivers: Iterable[Waiver] = (),
     ) -> ModelDeployment:
-        """Composes a deployment that :func:`cdk8s_inference.spec.document.check` returned."""
+        """Composes a deployment that :func:`cdk8s_inference.document.validation.check` returned."""
         template = deployment.spec.template
         cache = template.spec.model_cache_ref
         composed = cls(

@@ -13,11 +13,11 @@ import pytest
 
 from cdk8s_inference import App, DeviceRequest, Engine, Member, ModelDeployment, Platform
 from cdk8s_inference.checks import check
+from cdk8s_inference.document.model_deployment import Phase
 from cdk8s_inference.findings import errors
 from cdk8s_inference.names import join
 from cdk8s_inference.releases import RouterRelease
-from cdk8s_inference.spec.model_deployment import Phase
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from tests.acceptance.cluster import Object
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.serving import Site, executables, serving

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.spec.hostile import HOSTILE, VALID, contents
+from tests.document.hostile import HOSTILE, VALID, contents
 
 MEMORY = 512 * 1024
 """KiB beyond what the interpreter holds. The most is needed where 190,000 values are wrong, of
@@ -17,7 +17,7 @@ which pydantic says everything."""
 def test_two_hundred_contents() -> None:
     # In one process of their own, whose memory says nothing of the other tests.
     run = subprocess.run(
-        [sys.executable, "-m", "tests.spec.hostile"],
+        [sys.executable, "-m", "tests.document.hostile"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],

@@ -11,10 +11,10 @@ import pytest
 from cdk8s import Chart
 
 from cdk8s_inference import App, EndpointPicker, Platform
-from cdk8s_inference.picker_options import PickerOptions
+from cdk8s_inference.picker_config import DisaggregatedConfig
+from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
 from cdk8s_inference.releases.permission import Permission
-from cdk8s_inference.routing.picker_config import DisaggregatedConfig
 from tests.acceptance import crds
 from tests.acceptance.cluster import Cluster, Object
 from tests.acceptance.conftest import Namespaces

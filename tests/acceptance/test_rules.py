@@ -12,12 +12,14 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from cdk8s_inference.checks import RULES, Rule
-from cdk8s_inference.checks.example import Example
+from cdk8s_inference.checks import RULES
+from cdk8s_inference.findings import Rule
 from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.topology import Topology
 from tests.acceptance.cluster import Object, eventually, namespace
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.serving import Serving, Site, executables, serving
+from tests.kit import examples
 from tests.kit.breaks import Break
 
 BASE = "disaggregated"
@@ -46,21 +48,24 @@ PROVABLE = {
     for code, rule in RULES.items()
     if code.startswith(FAMILIES)
     and rule.severity == "error"
+    and rule.example is not None
     and rule.example.base == BASE
     and code not in NOT_RUN
 }
 
 
 def test_the_example_works(newest: RouterRelease, site: Site) -> None:
-    with running(site, newest, Example(BASE).mended(), "works") as served:
+    with running(site, newest, examples.base(BASE), "works") as served:
         outcomes = [outcome(served) for _ in range(ROUNDS)]
         assert outcomes == [DISAGGREGATED] * ROUNDS
 
 
 @pytest.mark.parametrize("rule", PROVABLE.values(), ids=PROVABLE)
-def test_what_a_rule_calls_broken_is(rule: Rule, newest: RouterRelease, site: Site) -> None:
+def test_what_a_rule_calls_broken_is(
+    rule: Rule[Topology], newest: RouterRelease, site: Site
+) -> None:
     name = rule.code.lower()
-    objects = placed(rule.example.broken(), name)
+    objects = placed(examples.broken(rule.code), name)
     site.cluster.apply([namespace(name)])
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     answer = site.cluster.try_("apply", "--dry-run=server", "--filename=-", given=listed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdk8s_inference import App, DeviceRequest, Engine, Member, ModelDeployment
-from cdk8s_inference.routing.picker_config import DisaggregatedConfig
+from cdk8s_inference.picker_config import DisaggregatedConfig
 from tests.acceptance import sources
 from tests.acceptance.cluster import Cluster, Object, eventually
 from tests.acceptance.conftest import Namespaces

@@ -10,7 +10,7 @@ from typing import Any
 from cdk8s_inference import App, ModelDeployment, Platform, RouterRelease, router_release
 from cdk8s_inference.checks import check
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from tests.test_shape_snapshots import SHAPES
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Every code's sample: the broken one has its finding, alone, and the mended one has none."""
+"""Every code's example: the broken one has its finding, alone, and the fixed one has none."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 import cdk8s_inference
 from cdk8s_inference import InvalidInput, router_release
-from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.codes import CODES
-from cdk8s_inference.checks.sample import Sample
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.checks.registry import all_rules
+from cdk8s_inference.findings import Example, Finding
+from cdk8s_inference.findings.rule import AnyRule
+from cdk8s_inference.picker_config.verdict import assess
 from cdk8s_inference.releases import ROUTER_NEWEST
-from cdk8s_inference.routing.picker_config.verdict import assess
 from tests.cli.console import run
 
-SHOWN = {code: each for code, each in CODES.items() if each.sample}
+SHOWN = {code: each for code, each in CODES.items() if each.example}
 
 COMPANY = {
     # NGINX Gateway Fabric, the one known gateway that drops the header, does not fail close either.
@@ -31,7 +31,7 @@ COMPANY = {
     # A source that tells the scorer of pods would take the metrics away in v0.8.0, which is P507.
     "P510": {"P508"},
 }
-"""Codes that a broken sample cannot have without its own."""
+"""Codes that a broken example cannot have without its own."""
 
 Told = set[tuple[str, str]]
 """Codes and severities."""
@@ -39,20 +39,20 @@ Told = set[tuple[str, str]]
 
 @pytest.fixture(autouse=True)
 def beside_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for file in resources.files("cdk8s_inference.checks.examples").iterdir():
+    for file in resources.files("cdk8s_inference.findings.examples").iterdir():
         if file.name.endswith(".yaml"):
             (tmp_path / file.name).write_text(file.read_text())
     monkeypatch.chdir(tmp_path)
 
 
-def told(sample: Sample, text: str) -> Told:
+def told(example: Example, text: str) -> Told:
     """What a text's reader says of it."""
-    if sample.kind == "picker config":
-        release = router_release(sample.release) if sample.release else ROUTER_NEWEST
+    if example.kind == "picker config":
+        release = router_release(example.release) if example.release else ROUTER_NEWEST
         return _told(assess(text, release, disaggregated=True).findings)
-    if sample.kind == "python":
+    if example.kind == "python":
         return _told_by_python(text)
-    if sample.kind == "command":
+    if example.kind == "command":
         program, *arguments = shlex.split(text)
         assert program == "cdk8s-inference"
         return _told_as_json(run(*arguments, "--format", "json").stderr)
@@ -84,36 +84,36 @@ def _without_notes(found: Told) -> set[str]:
 
 
 @pytest.mark.parametrize("code", SHOWN.values(), ids=SHOWN)
-def test_the_broken_one(code: Code) -> None:
-    assert code.sample is not None
-    found = told(code.sample, code.sample.broken)
+def test_the_broken_one(code: AnyRule) -> None:
+    assert code.example is not None
+    found = told(code.example, code.example.broken)
     severities = {severity for each, severity in found if each == code.code}
     assert severities == {code.severity} if code.severity else severities
     assert _without_notes(found) - {code.code} == COMPANY.get(code.code, set())
 
 
 @pytest.mark.parametrize("code", SHOWN.values(), ids=SHOWN)
-def test_the_mended_one(code: Code) -> None:
-    assert code.sample is not None
-    found = told(code.sample, code.sample.mended)
+def test_the_mended_one(code: AnyRule) -> None:
+    assert code.example is not None
+    found = told(code.example, code.example.fixed)
     assert code.code not in {each for each, _ in found}
     assert _without_notes(found) == set()
-    assert code.sample.difference()
+    assert code.example.difference()
 
 
-@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
-def test_the_words(code: Code) -> None:
-    assert code.title[0].isupper() or code.title.startswith("--")
-    assert not code.title.endswith(".")
-    assert code.prevents.endswith(".")
-    assert code.source.endswith(".")
-    assert code.fix[0].islower() or code.fix.startswith("--")
-    assert not code.fix.endswith(".")
+@pytest.mark.parametrize("rule", all_rules().values(), ids=all_rules())
+def test_the_words(rule: AnyRule) -> None:
+    assert rule.title[0].isupper() or rule.title.startswith("--")
+    assert not rule.title.endswith(".")
+    assert rule.why.endswith(".")
+    assert rule.evidence.endswith(".")
+    assert rule.fix[0].islower() or rule.fix.startswith("--")
+    assert not rule.fix.endswith(".")
 
 
 @pytest.mark.parametrize("code", [code for code in SHOWN if code.startswith("P")])
 def test_a_mended_picker_disaggregates(code: str) -> None:
-    sample = SHOWN[code].sample
-    assert sample is not None
-    release = router_release(sample.release) if sample.release else ROUTER_NEWEST
-    assert assess(sample.mended, release).outcome == "disaggregates"
+    example = SHOWN[code].example
+    assert example is not None
+    release = router_release(example.release) if example.release else ROUTER_NEWEST
+    assert assess(example.fixed, release).outcome == "disaggregates"

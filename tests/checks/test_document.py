@@ -11,7 +11,7 @@ from cdk8s import App
 from cdk8s_inference import ModelDeployment
 from cdk8s_inference.checks.document import DECIDED, check_document
 from cdk8s_inference.findings import Finding, errors
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 from tests.kit.schemas import SHARED
 
 TRANSFER = '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'

@@ -21,7 +21,7 @@ from cdk8s_inference.checks import check
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.releases import ROUTER_RELEASES
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 from tests.checks.rendered import found, rendered
 from tests.kit.schemas import SHARED
 from tests.test_shape_snapshots import SHAPES

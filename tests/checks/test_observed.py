@@ -17,8 +17,8 @@ from cdk8s_inference.releases import ROUTER_RELEASES, router_release
 from tests.checks.rendered import PICKER, found, rendered, the
 from tests.kit.breaks import BREAKS, Observed, observed
 from tests.kit.schemas import SHARED
-from tests.routing.test_picker_config_observed import RUNS as CONFIGS
-from tests.routing.test_picker_config_observed import config_of
+from tests.picker_config.test_observed import RUNS as CONFIGS
+from tests.picker_config.test_observed import config_of
 
 pytestmark = pytest.mark.skipif(SHARED is None, reason="the shared facts are absent")
 

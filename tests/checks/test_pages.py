@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cdk8s_inference.checks.explanation import codes, explanation
 from cdk8s_inference.checks.pages import pages
+from cdk8s_inference.checks.registry import all_rules
+from cdk8s_inference.findings.explanation import as_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,18 +22,16 @@ def test_every_code_of_the_package_is_explained() -> None:
         for path in (ROOT / "constructs" / "cdk8s_inference").rglob("*.py")
         for code in re.findall(r'"([DGPSTW]\d{3})"', path.read_text())
     }
-    assert used == set(codes())
+    assert used == set(all_rules())
 
 
 def test_every_code_is_in_the_index() -> None:
     index = pages()["README.md"]
-    assert [code for code in codes() if f"{code}" not in index] == []
+    assert [code for code in all_rules() if f"{code}" not in index] == []
 
 
 def test_an_explanation_for_a_terminal() -> None:
-    found = explanation("T201")
-    assert found is not None
-    text = found.as_text()
+    text = as_text(all_rules()["T201"])
     assert text.startswith("T201 (error): ")
     assert "-        - --model-server-port=8200" in text
     assert "+        - --model-server-port=8001" in text

@@ -12,13 +12,14 @@ import yaml
 
 from cdk8s_inference import DraDriver, Gateway
 from cdk8s_inference.checks import check
-from cdk8s_inference.checks.example import REMOVED, Edit, Example
+from cdk8s_inference.findings.example import REMOVED, Edit
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.releases.stack import STACK_NEWEST
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
 from tests.checks.rendered import codes, found
+from tests.kit import examples
 from tests.stack.tools import DELIVERIES, GKE, STACKS
 
 ON_GKE = DraDriver(driver_root=GKE)
@@ -72,7 +73,7 @@ def test_every_tools_charts_and_values_are_read(code: str, tool: str) -> None:
 
 
 def example(*edits: Edit) -> list[Any]:
-    return Example("substrate", edits).broken()
+    return examples.base("substrate", *edits)
 
 
 WAVE = "metadata.annotations"
@@ -150,7 +151,7 @@ def test_a_worker_that_helm_rendered() -> None:
 
 
 def test_the_taint_of_an_engine() -> None:
-    objects = Example("gang").mended()
+    objects = examples.base("gang")
     pods = objects[0]["spec"]["leaderWorkerTemplate"]["leaderTemplate"]["spec"]
     pods["tolerations"] = [{"key": "models", "operator": "Exists", "effect": "NoSchedule"}]
     told = [each for each in found([*example(), *objects]) if each.severity != "note"]

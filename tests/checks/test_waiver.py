@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.checks import RULES, Waiver, check
+from cdk8s_inference.checks import Waiver, check
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
+from tests.kit import examples
 
 TODAY = date(2027, 3, 31)
 
 
 def found(*waivers: Waiver, **annotations: str) -> list[Finding]:
     """The findings of T503's example, the route annotated."""
-    objects: list[Any] = RULES["T503"].example.broken()
+    objects: list[Any] = examples.broken("T503")
     route = next(each for each in objects if each["kind"] == "HTTPRoute")
     route["metadata"]["annotations"] = {
         f"cdk8s-inference/waive-{code}": value for code, value in annotations.items()
@@ -91,7 +92,7 @@ def test_an_annotation_is_about_its_object() -> None:
         ("InferencePool", "qwen", True),
         ("Deployment", "prefill", False),
     ):
-        objects: list[Any] = RULES["T109"].example.broken()
+        objects: list[Any] = examples.broken("T109")
         for each in objects:
             if (each["kind"], each["metadata"]["name"]) == (kind, name):
                 each["metadata"]["annotations"] = {"cdk8s-inference/waive-T109": "on purpose"}

@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from cdk8s_inference.cli import main
-from tests.spec.builders import Json, document, edited, standalone
+from tests.document.builders import Json, document, edited, standalone
 
 PROGRAM = Path(sys.executable).with_name("cdk8s-inference")
 

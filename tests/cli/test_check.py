@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from cdk8s_inference.checks import RULES
-from cdk8s_inference.checks.example import Example
 from tests.cli.console import named, program, recorder, run, runs, save
+from tests.kit import examples
 
-BROKEN = RULES["T201"].example
+BROKEN = examples.broken("T201")
 
 
 def manifests(path: Path, objects: list[Any]) -> Path:
@@ -23,17 +23,17 @@ def manifests(path: Path, objects: list[Any]) -> Path:
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    return manifests(tmp_path / "good.yaml", Example("disaggregated").mended())
+    return manifests(tmp_path / "good.yaml", examples.base("disaggregated"))
 
 
 @pytest.fixture
 def bad(tmp_path: Path) -> Path:
-    return manifests(tmp_path / "bad.yaml", BROKEN.broken())
+    return manifests(tmp_path / "bad.yaml", BROKEN)
 
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    return manifests(tmp_path / "odd.yaml", RULES["T503"].example.broken())
+    return manifests(tmp_path / "odd.yaml", examples.broken("T503"))
 
 
 def test_good(good: Path) -> None:
@@ -101,10 +101,10 @@ def test_strict(odd: Path, arguments: list[str], code: int) -> None:
 
 
 def test_a_folder_is_checked_as_one(tmp_path: Path) -> None:
-    objects = BROKEN.broken()
+    objects = BROKEN
     for index, each in enumerate(objects):
         manifests(tmp_path / "part" / f"{index}.yaml", [each])
-    manifests(tmp_path / ".hidden" / "other.yaml", RULES["T503"].example.broken())
+    manifests(tmp_path / ".hidden" / "other.yaml", examples.broken("T503"))
     (tmp_path / "part" / "notes.txt").write_text("no: yaml: at: all")
     (finding,) = json.loads(run("check", tmp_path, "--format", "json").stdout)
     assert finding["code"] == "T201"
@@ -160,7 +160,7 @@ def test_usage() -> None:
 
 
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
-    objects = BROKEN.broken()
+    objects = BROKEN
     decode = next(each for each in objects if each["metadata"]["name"] == "decode")
     sidecar = decode["spec"]["template"]["spec"]["initContainers"][0]
     sidecar["args"][2] = "--kv-connector=\x1b[31mred"

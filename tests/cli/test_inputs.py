@@ -10,7 +10,7 @@ from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from tests.cli.console import named, save
-from tests.spec.builders import ABSENT, edited
+from tests.document.builders import ABSENT, edited
 
 
 def loaded(*paths: Path, namespace: str | None = None) -> tuple[list[str], list[Finding]]:

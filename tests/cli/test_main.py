@@ -14,9 +14,9 @@ import yaml
 
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from tests.cli.console import found, named, program, run, save, synth, tree
+from tests.document.builders import as_yaml, edited, prefill_decode, unified
+from tests.document.hostile import bomb, merge_bomb, staircase
 from tests.kit.shared import SHARED
-from tests.spec.builders import as_yaml, edited, prefill_decode, unified
-from tests.spec.hostile import bomb, merge_bomb, staircase
 
 
 def objects(text: str) -> list[dict[str, Any]]:

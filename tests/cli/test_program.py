@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.console import named, program, recorder, runs, save
-from tests.spec.builders import edited, unified
+from tests.document.builders import edited, unified
 
 
 def test_it_writes(tmp_path: Path) -> None:

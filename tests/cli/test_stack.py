@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from tests.cli.console import found, named, save, synth, tree
+from tests.document.builders import Json, edited, prefill_decode
+from tests.document.test_serving_stack import SMALLEST
 from tests.kit.server import Server
-from tests.spec.builders import Json, edited, prefill_decode
-from tests.spec.test_serving_stack import SMALLEST
 from tests.stack.tools import control_plane, fake_helm
 
 PARTS = ["0000-foundation", "0001-components", "0002-gateway"]

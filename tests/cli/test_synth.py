@@ -12,7 +12,7 @@ from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.platform import Platform, UnifiedMode
 from tests.cli.console import save
-from tests.spec import builders
+from tests.document import builders
 
 
 @pytest.mark.parametrize("mode", get_args(UnifiedMode))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cdk8s_inference import DeviceRequest, EnvVar, Member, Platform, Probes
+from cdk8s_inference.document.model_deployment import Role
+from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.engines.pod import claim_template, pod_template
-from cdk8s_inference.spec.model_deployment import Role
-from cdk8s_inference.spec.ports import Listening
 
 Json = dict[str, Any]
 

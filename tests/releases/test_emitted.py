@@ -19,8 +19,8 @@ from cdk8s_inference import (
 )
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.router import Program
+from tests.document.builders import prefill_decode, unified
 from tests.kit.synth import composed, of_kind, synthesized
-from tests.spec.builders import prefill_decode, unified
 
 Json = dict[str, Any]
 

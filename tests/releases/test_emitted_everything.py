@@ -26,11 +26,11 @@ from cdk8s_inference import (
     SidecarOptions,
     UnifiedConfig,
 )
+from cdk8s_inference.document.kv_transfer import DEFAULT_CONNECTOR
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.releases.router import Program
-from cdk8s_inference.spec.connector import DEFAULT_CONNECTOR
+from tests.document.builders import NIXL
 from tests.kit.synth import of_kind, synthesized, workloads
-from tests.spec.builders import NIXL
 
 Json = dict[str, Any]
 

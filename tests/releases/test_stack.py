@@ -17,7 +17,7 @@ from cdk8s_inference.releases.stack import (
     STACKS,
     Span,
     StackVersions,
-    misfits,
+    incompatibilities,
     nearest,
     number,
 )
@@ -34,7 +34,7 @@ PROJECTS: dict[str, Project] = {
 @pytest.mark.parametrize("versions", STACKS.values(), ids=STACKS)
 def test_the_sets_fit_by_their_own_rules(versions: StackVersions) -> None:
     for kubernetes in (None, "1.34", "v1.35.4"):
-        assert misfits(versions, PARTS, kubernetes) == []
+        assert incompatibilities(versions, PARTS, kubernetes) == []
 
 
 def test_the_default_is_newer_than_modelplanes() -> None:
@@ -58,12 +58,12 @@ def test_every_rule_is_of_known_parts_and_says_where_it_comes_from() -> None:
 
 def test_parts_that_are_not_installed_do_not_matter() -> None:
     odd = replace(STACK_NEWEST, gateway_api="v9")
-    assert misfits(odd, PARTS)
-    assert misfits(odd, PARTS - {"gateway_api"}) == []
+    assert incompatibilities(odd, PARTS)
+    assert incompatibilities(odd, PARTS - {"gateway_api"}) == []
 
 
 def test_a_v_makes_no_difference() -> None:
-    assert misfits(replace(STACK_NEWEST, envoy_gateway="1.8.3"), PARTS) == []
+    assert incompatibilities(replace(STACK_NEWEST, envoy_gateway="1.8.3"), PARTS) == []
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from cdk8s_inference import (
     Platform,
     UnifiedRouting,
 )
-from cdk8s_inference.spec.model_deployment import Phase
+from cdk8s_inference.document.model_deployment import Phase
+from tests.document.builders import document, gang, member, prefill_decode, standalone
 from tests.kit.cluster import selected
 from tests.kit.synth import composed, of_kind, serving_template, synthesized, the, workloads
-from tests.spec.builders import document, gang, member, prefill_decode, standalone
 
 Json = dict[str, Any]
 

@@ -20,10 +20,10 @@ from cdk8s_inference import (
     UnifiedConfig,
 )
 from cdk8s_inference.releases import ROUTER_NEWEST
+from tests.document.builders import prefill_decode
 from tests.kit.cluster import pods, selected
 from tests.kit.observed import refused_flags
 from tests.kit.synth import composed, synthesized, the
-from tests.spec.builders import prefill_decode
 
 Json = dict[str, Any]
 

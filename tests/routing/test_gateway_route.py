@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cdk8s_inference import Gateway, GatewayProvider, Platform, Probes
+from cdk8s_inference.document.object_keys import replica_objects
 from cdk8s_inference.gateways import (
     AGENTGATEWAY,
     ENVOY_AI_GATEWAY,
@@ -16,11 +17,10 @@ from cdk8s_inference.gateways import (
     NGINX_GATEWAY_FABRIC,
     STANDALONE,
 )
-from cdk8s_inference.objects import replica_objects
 from cdk8s_inference.platform import UnifiedMode
+from tests.document.builders import Json, accepted, prefill_decode, unified
 from tests.kit.policies import POLICIES
 from tests.kit.synth import composed, of_kind, the
-from tests.spec.builders import Json, accepted, prefill_decode, unified
 
 PLACE = ("edge", "public")
 KINDS = {kind for _, kind in POLICIES}

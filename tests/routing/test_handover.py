@@ -29,10 +29,10 @@ from cdk8s_inference import (
     SidecarOptions,
     UnifiedConfig,
 )
+from cdk8s_inference.document.model_deployment import EnvVar, Phase
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
-from cdk8s_inference.spec.model_deployment import EnvVar, Phase
+from tests.document.builders import NIXL, prefill_decode
 from tests.kit.synth import of_kind, synthesized, the
-from tests.spec.builders import NIXL, prefill_decode
 
 Json = dict[str, Any]
 

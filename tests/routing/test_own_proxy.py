@@ -13,10 +13,10 @@ from cdk8s_inference.gateways import STANDALONE
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.routing import own_proxy
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints, bootstrap
-from tests.gateways.test_fit import disagg
+from tests.document.builders import Json, prefill_decode, unified
+from tests.document.rules.test_gateways import disagg
 from tests.kit.cluster import matches, pods, selected
 from tests.kit.synth import composed, of_kind, the
-from tests.spec.builders import Json, prefill_decode, unified
 
 ALONE = Platform(gateway=Gateway(provider=STANDALONE))
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from cdk8s_inference.document.kv_transfer import Handover
 from cdk8s_inference.releases import ROUTER_NEWEST
 from cdk8s_inference.routing.sidecar import sidecar
-from cdk8s_inference.spec.connector import Handover
 
 NIXL = Handover(ROUTER_NEWEST.sidecar_connector("nixlv2"))
 

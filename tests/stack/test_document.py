@@ -11,7 +11,7 @@ from cdk8s import App
 from cdk8s_inference import DraDriver, InvalidInput, K3s, Listener, ServingStack
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.releases.stack import STACK_MODELPLANE
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 from cdk8s_inference.stack.document import read_stack
 from cdk8s_inference.stack.props import StackProps
 from tests.kit.synth import synthesized, the

@@ -36,9 +36,9 @@ from cdk8s_inference.stack.catalog import catalog
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
 from cdk8s_inference.stack.rules import violations
+from tests.document import builders
 from tests.kit.server import Server
 from tests.kit.synth import synthesized, the, validated
-from tests.spec import builders
 from tests.stack.test_delivered import everything
 from tests.stack.tools import DELIVERIES, control_plane, releases, target
 from tests.test_snapshots import YamlFile

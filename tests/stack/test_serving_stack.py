@@ -27,11 +27,11 @@ from cdk8s_inference import (
 )
 from cdk8s_inference.releases.crds import crds_of
 from cdk8s_inference.releases.stack import STACK_NEWEST
+from tests.document import builders
+from tests.document.builders import standalone
+from tests.document.test_serving_stack import SMALLEST
 from tests.kit.server import Server
 from tests.kit.synth import synthesized, the
-from tests.spec import builders
-from tests.spec.builders import standalone
-from tests.spec.test_serving_stack import SMALLEST
 from tests.stack.tools import control_plane
 
 ALL_PRESENT: list[Any] = [

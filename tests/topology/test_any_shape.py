@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk8s_inference.checks import check
-from cdk8s_inference.checks.example import Example
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology import Topology, read_topology
-from tests.spec.builders import at, walk
-from tests.spec.test_differential import PROFILE
-from tests.spec.test_hostile import any_json, any_text
+from tests.document.builders import at, walk
+from tests.document.test_differential import PROFILE
+from tests.document.test_hostile import any_json, any_text
+from tests.kit import examples
 
 BESIDE = """\
 apiVersion: gateway.networking.k8s.io/v1beta1
@@ -79,8 +78,8 @@ subjects: [{kind: Group, name: system:serviceaccounts}]
 
 def everything() -> list[Any]:
     return [
-        *Example("disaggregated").mended(),
-        *Example("gang").mended(),
+        *examples.base("disaggregated"),
+        *examples.base("gang"),
         *yaml.safe_load_all(BESIDE),
     ]
 
@@ -126,7 +125,7 @@ def read(objects: list[Any]) -> set[str]:
 def test_every_kind_of_value_is_met() -> None:
     assert {
         *("AccessBinding", "AccessRole", "Autoscaler", "Budget", "Claim", "ClaimUse", "Container"),
-        *("DeviceRequest", "Devices", "Engine", "Gateway", "KubeObject", "Listener", "Located"),
+        *("DeviceRequest", "Devices", "Engine", "Gateway", "KubeObject", "Listener", "SourceValue"),
         *("Picker", "PodClaim", "Pods", "Pool", "Probe", "Reference", "ReferenceGrant"),
         *("Requirement", "Route", "RouteRule", "Selector", "Service", "Sidecar", "Workload"),
     } <= read(everything())

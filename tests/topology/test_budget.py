@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.checks import check
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from cdk8s_inference.topology import Budget
 from tests.topology.test_topology import topology, value
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.topology import ChartRelease, read_topology
 from tests.stack.tools import DELIVERIES, STACKS

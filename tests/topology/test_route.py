@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from cdk8s_inference.checks.example import Example
 from cdk8s_inference.topology.route import seconds
+from tests.kit import examples
 from tests.topology.test_topology import topology
 
 
 def test_a_route() -> None:
-    (route,) = topology(Example("gang").mended()).routes
+    (route,) = topology(examples.base("gang")).routes
     (rule,) = route.rules
     (backend,) = rule.backends
     assert str(backend) == "Service llm/kimi-http"

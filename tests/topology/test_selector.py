@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology import KubeObject, Selector
 from cdk8s_inference.topology.selector import label_map, label_selector
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cdk8s_inference.checks.example import Example
-from cdk8s_inference.spec.source import read
+from cdk8s_inference.source import read
 from cdk8s_inference.topology import Engine, Pods, Topology, read_topology
+from tests.kit import examples
 
 
 def topology(objects: list[Any] | str) -> Topology:
@@ -40,7 +40,7 @@ def value(found: Any) -> Any:
 
 
 def test_a_disaggregated_deployment() -> None:
-    found = topology(Example("disaggregated").mended())
+    found = topology(examples.base("disaggregated"))
     (pool,) = found.pools
     assert [each.object.name for each in pool.prefill] == ["prefill"]
     assert [each.object.name for each in pool.decode] == ["decode"]
@@ -60,7 +60,7 @@ def test_a_disaggregated_deployment() -> None:
 
 
 def test_a_gang() -> None:
-    found = topology(Example("gang").mended())
+    found = topology(examples.base("gang"))
     leader, follower = found.pods
     assert (leader.part, follower.part) == ("leader", "follower")
     assert leader.workload.size.value == 2
@@ -73,7 +73,7 @@ def test_a_gang() -> None:
 
 
 def test_every_value_knows_its_line() -> None:
-    text = yaml.safe_dump_all(Example("disaggregated").mended(), sort_keys=False)
+    text = yaml.safe_dump_all(examples.base("disaggregated"), sort_keys=False)
     found = topology(text)
     port = pods(found, "decode").sidecar
     assert port is not None
@@ -102,7 +102,7 @@ def test_an_object_without_a_namespace_goes_where_the_others_go(
 
 
 def test_items_of_a_list_are_objects_of_their_own() -> None:
-    items = Example("disaggregated").mended()
+    items = examples.base("disaggregated")
     found = topology([{"apiVersion": "v1", "kind": "List", "items": items}])
     (pool,) = found.pools
     assert len(pool.members) == 2
@@ -224,7 +224,7 @@ def test_a_disaggregated_set_is_a_gang_for_each_role() -> None:
     ],
 )
 def test_a_pickers_release(image: str, release: str | None) -> None:
-    objects = Example("disaggregated").mended()
+    objects = examples.base("disaggregated")
     picker = next(
         each
         for each in objects

@@ -7,11 +7,11 @@ from datetime import date
 
 from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.config import config_findings
-from cdk8s_inference.checks.rule import RULES, Rule
+from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
-from cdk8s_inference.findings import Finding
-from cdk8s_inference.spec.source import Document
-from cdk8s_inference.topology import KubeObject, Topology, read_topology
+from cdk8s_inference.findings import Finding, Rule
+from cdk8s_inference.source import Document
+from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
 
 About = tuple[Finding, tuple[KubeObject, ...]]
 """A finding, and the objects that it is about."""
@@ -38,7 +38,7 @@ def check(
 def check_topology(
     topology: Topology,
     *,
-    rules: Iterable[Rule] | None = None,
+    rules: Iterable[Rule[Topology]] | None = None,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
 ) -> list[Finding]:
@@ -54,11 +54,14 @@ def check_topology(
     return findings
 
 
-def _all(topology: Topology, rules: Iterable[Rule]) -> Iterator[About]:
+def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[About]:
     for rule in rules:
-        for finding, breach in rule.findings(topology):
-            related = (breach.related.object,) if breach.related else ()
-            yield finding, (breach.at.object, *related)
+        for violation in rule.violations(topology):
+            values = (violation.at, violation.related)
+            yield (
+                rule.finding(violation),
+                tuple(each.object for each in values if isinstance(each, SourceValue)),
+            )
     for finding, owner in config_findings(topology):
         yield finding, (owner,)
     for unread in topology.unread:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.topology import KubeObject, Located, Picker, Topology
+from cdk8s_inference.topology import KubeObject, Picker, SourceValue, Topology
 
 _FAILING = frozenset(
     {"does not start", "every request fails", "prefill pods serve users", "never disaggregates"}
@@ -20,7 +20,7 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
     has prefill and decode pods says that it is meant to.
     """
     # Half of the time that a check takes, and of no use without a picker.
-    from cdk8s_inference.routing.picker_config.verdict import assess
+    from cdk8s_inference.picker_config.verdict import assess
 
     for picker in topology.pickers:
         config = picker.config
@@ -41,7 +41,7 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
             yield _placed(replace(finding, severity=severity), config, picker), config.object
 
 
-def _placed(finding: Finding, config: Located[str], picker: Picker) -> Finding:
+def _placed(finding: Finding, config: SourceValue[str], picker: Picker) -> Finding:
     """The finding at the text's own place: a block of text starts a line after its key."""
     place = config.place
     line = place.line

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cdk8s_inference.checks.check import check_topology
 from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.document.validation import Deployment, check
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.spec.document import Deployment, check
-from cdk8s_inference.spec.source import Document
-from cdk8s_inference.topology.declared import declared_topology
+from cdk8s_inference.source import Document
+from cdk8s_inference.topology.document_topology import document_topology
 
 DECIDED = (
     *("T304", "T305", "T306", "T307", "T308", "T309", "T310", "T311", "T314", "T318"),
@@ -21,7 +21,7 @@ or a code of documents says the same of it."""
 def check_document(
     document: Document, platform: Platform | None = None, *, namespace: str | None = None
 ) -> tuple[Deployment | None, list[Finding]]:
-    """As :func:`cdk8s_inference.spec.document.check`, with the rules about engines as well.
+    """As :func:`cdk8s_inference.document.validation.check`, with the rules about engines as well.
 
     They are what synthesis refuses too, and here they point into the document.
     """
@@ -29,7 +29,7 @@ def check_document(
     if deployment is None:
         return None, findings
     rules = [RULES[code] for code in DECIDED]
-    found = check_topology(declared_topology(document), rules=rules)
+    found = check_topology(document_topology(document), rules=rules)
     # What was not read, and whether a waiver is of use, shows when all of it is composed.
     findings = [*findings, *(each for each in found if each.code not in ("T001", "T002"))]
     return None if errors(findings) else deployment, findings

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.checks.explanation import codes, explanation
+from cdk8s_inference.checks.registry import all_rules
+from cdk8s_inference.findings.explanation import as_markdown
+from cdk8s_inference.findings.rule import AnyRule
 
 _FAMILIES: dict[str | tuple[str, ...], str] = {
     "T0": "The check itself",
@@ -38,7 +40,7 @@ _HEAD = """\
 What `cdk8s-inference check` finds in manifests and documents, and what synthesis refuses.
 `cdk8s-inference explain CODE` says the same in a terminal. An error will not work; a warning works
 worse than it looks; a note is to know. Each code has a page, with an example that is run as a test;
-the files that an example names are in `constructs/cdk8s_inference/checks/examples`.
+the files that an example names are in `constructs/cdk8s_inference/findings/examples`.
 
 This page is written by `make docs`.
 
@@ -50,25 +52,19 @@ where its configuration is judged alone.
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file's name."""
-    found = {"README.md": _index()}
-    for code in codes():
-        text = explanation(code)
-        assert text is not None
-        found[f"{code}.md"] = text.as_markdown()
-    return found
+    found = {f"{code}.md": as_markdown(rule) for code, rule in all_rules().items()}
+    return {"README.md": _index(), **found}
 
 
 def _index() -> str:
     parts = [_HEAD]
     for family, title in _FAMILIES.items():
-        rows = [_row(code) for code in codes() if code.startswith(family)]
+        rows = [_row(rule) for code, rule in all_rules().items() if code.startswith(family)]
         if rows:
             parts.append(f"## {title}\n\n| Code | Severity | What |\n| --- | --- | --- |\n")
             parts[-1] += "\n".join(rows) + "\n"
     return "\n".join(parts)
 
 
-def _row(code: str) -> str:
-    found = explanation(code)
-    assert found is not None
-    return f"| [{code}]({code}.md) | {found.severity or ''} | {found.title} |"
+def _row(rule: AnyRule) -> str:
+    return f"| [{rule.code}]({rule.code}.md) | {rule.severity or ''} | {rule.title} |"

@@ -9,8 +9,7 @@ from datetime import date, datetime
 
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.labels import PREFIX
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology import KubeObject
 
 ANNOTATION = f"{PREFIX}waive-"
@@ -58,7 +57,7 @@ def waivers_of(objects: Iterable[KubeObject]) -> tuple[list[Waiver], list[Findin
                 until = None if match["until"] is None else _date(match["until"].strip())
                 found.append(Waiver(key[len(ANNOTATION) :], match["reason"].strip(), until, owner))
             except ValueError as error:
-                at = owner.located(owner.at("metadata", "annotations", key), value)
+                at = owner.value_at(owner.at("metadata", "annotations", key), value)
                 malformed.append(_about("T004", at.object, key, f"{value!r}: {error}"))
     return found, malformed
 
@@ -119,7 +118,7 @@ def _of_waiver(code: str, waiver: Waiver, what: str) -> Finding:
 
 
 def _about(code: str, owner: KubeObject, key: str, message: str) -> Finding:
-    place = owner.located(owner.at("metadata", "annotations", key), None).place
+    place = owner.value_at(owner.at("metadata", "annotations", key), None).place
     return Finding(
         code, "warning", place.path, message, _FIXES[code], place.file, place.line, place.object
     )

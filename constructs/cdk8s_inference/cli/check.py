@@ -13,7 +13,7 @@ from cdk8s_inference.cli.excerpt import with_excerpt
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.report import counts, plural, printable, styled
 from cdk8s_inference.findings import Finding, errors
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _FORMATS = ("text", "json", "sarif", "github")
@@ -111,7 +111,7 @@ def _judged(found: _Read) -> Iterator[Finding]:
     # Each takes a tenth of a second to import, and most runs need one of them alone.
     if found.documents:
         from cdk8s_inference.checks.document import check_document
-        from cdk8s_inference.spec.serving_stack import is_serving_stack
+        from cdk8s_inference.document.serving_stack import is_serving_stack
         from cdk8s_inference.stack.document import read_stack
 
         for document in found.documents:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.spec.source import MAX_BYTES
+from cdk8s_inference.source.reader import MAX_BYTES
 
 STDIN = "-"
 

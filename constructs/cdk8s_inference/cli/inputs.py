@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from cdk8s_inference.checks.document import check_document
 from cdk8s_inference.cli.files import Input, unreadable
+from cdk8s_inference.document.serving_stack import is_serving_stack
+from cdk8s_inference.document.validation import Deployment
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.spec.document import Deployment
-from cdk8s_inference.spec.serving_stack import is_serving_stack
-from cdk8s_inference.spec.source import Document, read
+from cdk8s_inference.source import Document, read
 from cdk8s_inference.stack.document import read_stack
 from cdk8s_inference.stack.props import StackProps
 

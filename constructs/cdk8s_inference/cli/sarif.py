@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from cdk8s_inference.checks.explanation import explanation
+from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.findings import Finding
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -33,14 +33,13 @@ def sarif(findings: Sequence[Finding]) -> str:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    found = explanation(code)
-    rule: dict[str, Any] = {"id": code}
-    if found is not None:
-        rule["shortDescription"] = {"text": found.title}
-        if found.prevents:
-            rule["fullDescription"] = {"text": found.prevents}
-            rule["help"] = {"text": f"To mend it: {found.fix}. Known from: {found.source}"}
-    return rule
+    rule = all_rules()[code]
+    return {
+        "id": code,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": f"How to fix: {rule.fix}. Evidence: {rule.evidence}"},
+    }
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": finding.severity,
-        "message": {"text": f"{_where(finding)}{finding.message}. To mend it: {finding.fix}."},
+        "message": {"text": f"{_where(finding)}{finding.message}. Fix: {finding.fix}."},
     }
     result["locations"] = _locations(finding.file, finding.line)
     if finding.related is not None:
@@ -87,7 +86,7 @@ def _annotation(finding: Finding) -> str:
         for key, value in properties.items()
         if value is not None
     )
-    text = _escaped(f"{_where(finding)}{finding.message}. To mend it: {finding.fix}.")
+    text = _escaped(f"{_where(finding)}{finding.message}. Fix: {finding.fix}.")
     return f"::{level} {given}::{text}"
 
 

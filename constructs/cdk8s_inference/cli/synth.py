@@ -11,8 +11,8 @@ from typing import get_args
 
 import click
 
-from cdk8s_inference.cli.across import across
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
+from cdk8s_inference.cli.duplicate_objects import across
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write

@@ -10,14 +10,14 @@ from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.document.drain import drain_seconds
+from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
+from cdk8s_inference.document.ports import listening
+from cdk8s_inference.document.validation import check_engine
 from cdk8s_inference.engines.pod import claim_template, pod_template
 from cdk8s_inference.findings import InvalidInput, errors
 from cdk8s_inference.manifest import add, manifest, pointer
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.spec.document import check_engine
-from cdk8s_inference.spec.drain import drain_seconds
-from cdk8s_inference.spec.model_deployment import Engine, EnvVar, Member
-from cdk8s_inference.spec.ports import listening
 
 _PROGRESS_MARGIN_SECONDS = 600
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdk8s_inference import names
+from cdk8s_inference.document.model_deployment import Container, DeviceRequest, Member
+from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
-from cdk8s_inference.spec.flags import uses
-from cdk8s_inference.spec.model_deployment import Container, DeviceRequest, Member
-from cdk8s_inference.spec.ports import Listening
+from cdk8s_inference.servers.command_line import uses
 
 ENGINE_CONTAINER = "engine"
 

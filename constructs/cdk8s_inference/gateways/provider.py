@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from cdk8s_inference.picker_options import FailureMode
+FailureMode = Literal["FailClose", "FailOpen"]
+"""What a gateway does without a picker: refuse, or send to any pod of the pool."""
 
 PickerTls = Literal["unverified", "DestinationRule", "plaintext"]
 """How the proxy speaks to the picker.

@@ -233,7 +233,7 @@ class Misfit:
     by: Part | None = None
 
 
-def misfits(
+def incompatibilities(
     versions: StackVersions, parts: frozenset[Part], kubernetes: str | None = None
 ) -> list[Misfit]:
     """Why some of a combination's parts do not fit together; none if they do.

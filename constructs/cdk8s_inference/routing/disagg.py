@@ -8,30 +8,30 @@ from dataclasses import replace
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.document.kv_transfer import Handover, handover
+from cdk8s_inference.document.model_deployment import Stage
+from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
+from cdk8s_inference.document.rules.shapes import pool_shape
+from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import add_together
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
-from cdk8s_inference.platform import Platform
-from cdk8s_inference.routing.gateway_route import gateway_route
-from cdk8s_inference.routing.picker_config import (
+from cdk8s_inference.picker_config import (
     DisaggregatedConfig,
     PickerConfig,
     Plugin,
     Profile,
     engine_block_size,
 )
-from cdk8s_inference.routing.picker_fit import disaggregated_misfits
+from cdk8s_inference.picker_config.engine_fit import disaggregated_incompatibilities
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.role import role_addition
 from cdk8s_inference.routing.route import route_path
 from cdk8s_inference.routing.sidecar_account import sidecar_account
-from cdk8s_inference.spec.connector import Handover, handover
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.document import engine_cursor
-from cdk8s_inference.spec.model_deployment import Stage
-from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
-from cdk8s_inference.spec.shapes import pool_shape
+from cdk8s_inference.source import Cursor
 
 EngineGroups = EngineGroup | Sequence[EngineGroup]
 
@@ -106,10 +106,10 @@ class DisaggRouting(Construct):
         agreed, known = _agreed(stages, platform)
         if config is None:
             config = _default_config(stages, agreed)
-        if misfits := disaggregated_misfits(
+        if found := disaggregated_incompatibilities(
             config, platform, decodes=agreed.connector.engine, encoders=bool(stages["Encode"])
         ):
-            raise InvalidInput(misfits)
+            raise InvalidInput(found)
         super().__init__(scope, id)
         self.name = name
         self.namespace = namespace

@@ -11,11 +11,11 @@ from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
+from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.releases.flag import FlagValue
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.routing.own_proxy import Endpoints, bootstrap, container
-from cdk8s_inference.routing.picker_config import PickerConfig
 
 GRPC_PORT = 9002
 """Where the gateway asks for an endpoint (ext_proc)."""
@@ -42,7 +42,7 @@ _FLAG_VALUES: Mapping[str, FlagValue] = {
 class EndpointPicker(Construct):
     """A picker: ServiceAccount, Role, RoleBinding, ConfigMap, Deployment and Service.
 
-    :class:`~cdk8s_inference.picker_options.PickerOptions` may add a disruption budget, and
+    :class:`~cdk8s_inference.platform.picker_options.PickerOptions` may add a disruption budget, and
     ClusterRoles for metrics.
 
     Attributes:

@@ -8,13 +8,13 @@ from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.gateways.provider import FailureMode
 from cdk8s_inference.imports import inferencepool as api
 from cdk8s_inference.manifest import manifest
-from cdk8s_inference.picker_options import FailureMode
+from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints
-from cdk8s_inference.routing.picker_config import PickerConfig
 from cdk8s_inference.routing.route import SERVICE_PORT
 
 _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdk8s_inference import findings
-from cdk8s_inference.gateways.fit import misfits
+from cdk8s_inference.document.rules.gateways import incompatibilities
 from cdk8s_inference.platform import Platform
 
 
@@ -18,7 +18,7 @@ def require_provider(platform: Platform, *, disaggregated: bool, warn: bool) -> 
     Raises:
         InvalidInput: It cannot work; says why.
     """
-    found = list(misfits(platform, disaggregated=disaggregated))
+    found = list(incompatibilities(platform, disaggregated=disaggregated))
     if findings.errors(found):
         raise findings.InvalidInput(found)
     if warn:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from cdk8s_inference import labels
+from cdk8s_inference.document.kv_transfer import Handover
+from cdk8s_inference.document.model_deployment import Container, EnvVar, Stage
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
-from cdk8s_inference.spec.connector import Handover
-from cdk8s_inference.spec.flags import uses
-from cdk8s_inference.spec.model_deployment import Container, EnvVar, Stage
+from cdk8s_inference.servers.command_line import uses
 
 _NIXL = "nixlv2"
 # vLLM's default is localhost: the handshake then fails, and decode silently computes the prefill

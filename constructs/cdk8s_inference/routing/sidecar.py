@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cdk8s_inference.document.kv_transfer import Handover
+from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
 from cdk8s_inference.engines.pod import container_ports
 from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.releases.flag import FlagValue
-from cdk8s_inference.spec.connector import Handover
-from cdk8s_inference.spec.ports import SERVING_PORT, rank_ports
 
 SIDECAR_CONTAINER = "pd-sidecar"
 

@@ -9,24 +9,24 @@ from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.document.kv_transfer import engine_runtime
+from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.manifest import manifest
+from cdk8s_inference.picker_config.engine_fit import unified_incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
-from cdk8s_inference.routing.picker_fit import unified_misfits
 from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.route import SERVICE_PORT, route_path
-from cdk8s_inference.spec.connector import engine_runtime
-from cdk8s_inference.spec.document import engine_cursor
-from cdk8s_inference.spec.runtime import Runtime
+from cdk8s_inference.servers.recognize import Runtime
 
 _ENGINE_LABELS: Mapping[Runtime, str] = {"sglang": "sglang", "trtllm": "trtllm-serve"}
 
 if TYPE_CHECKING:
+    from cdk8s_inference.picker_config import PickerConfig
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
-    from cdk8s_inference.routing.picker_config import PickerConfig
 
 
 class UnifiedRouting(Construct):
@@ -92,8 +92,8 @@ class UnifiedRouting(Construct):
                 f"{name}: a Service leads to one port, and the engines listen on {ports}; set "
                 'Platform(unified_mode="picker")'
             )
-        if config is not None and (misfits := unified_misfits(config, platform)):
-            raise InvalidInput(misfits)
+        if config and (problems := unified_incompatibilities(config, platform)):
+            raise InvalidInput(problems)
         super().__init__(scope, id)
         add_together(
             [
@@ -122,7 +122,7 @@ class UnifiedRouting(Construct):
             )
         else:
             # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
-            from cdk8s_inference.routing.picker_config import UnifiedConfig, engine_block_size
+            from cdk8s_inference.picker_config import UnifiedConfig, engine_block_size
             from cdk8s_inference.routing.pool import picked_pool
 
             blocks = [engine_block_size(engine.engine).tokens for engine in engines]

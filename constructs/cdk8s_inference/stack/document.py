@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cdk8s_inference.document.serving_stack import ServingStackDocument, check_stack
 from cdk8s_inference.findings import Finding, Path, errors, field_path
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_MODELPLANE
-from cdk8s_inference.spec.serving_stack import ServingStackDocument, check_stack
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DraDriver
 from cdk8s_inference.stack.props import StackProps

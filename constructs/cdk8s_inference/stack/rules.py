@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS, GKE
 from cdk8s_inference.names import LABEL, SUBDOMAIN
-from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, misfits
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, incompatibilities
 from cdk8s_inference.stack.catalog import NEEDS, PARTS
 from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.listener import Listener
@@ -101,7 +101,7 @@ def _missing_needs(props: StackProps) -> Iterator[Placed]:
 
 def _untested_combination(props: StackProps) -> Iterator[Placed]:
     parts = frozenset(PARTS[name] for name in props.installed)
-    for misfit in misfits(props.versions, parts, props.kubernetes):
+    for misfit in incompatibilities(props.versions, parts, props.kubernetes):
         path: Path = ("kubernetes",) if misfit.part == "kubernetes" else ("versions", misfit.part)
         yield _error(
             "S104",

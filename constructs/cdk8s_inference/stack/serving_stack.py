@@ -16,7 +16,7 @@ from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
-from cdk8s_inference.spec.source import Document, single
+from cdk8s_inference.source import Document, single
 from cdk8s_inference.stack.component import Component, Manifest
 from cdk8s_inference.stack.delivery import Delivered, Delivery, Flux
 from cdk8s_inference.stack.document import read_stack

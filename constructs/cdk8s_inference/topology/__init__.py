@@ -8,7 +8,7 @@ from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devic
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.engine import Engine, KvTransfer
 from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
-from cdk8s_inference.topology.located import KubeObject, Located, Unread
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service
 from cdk8s_inference.topology.reference import Reference
@@ -35,7 +35,6 @@ __all__ = [
     "KubeObject",
     "KvTransfer",
     "Listener",
-    "Located",
     "Picker",
     "PodClaim",
     "Pods",
@@ -49,6 +48,7 @@ __all__ = [
     "Selector",
     "Service",
     "Sidecar",
+    "SourceValue",
     "Topology",
     "Unread",
     "Workload",

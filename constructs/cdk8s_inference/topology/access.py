@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject
 from cdk8s_inference.topology.reference import Reference
 
 ROLE_KINDS = ("Role", "ClusterRole")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.workload import Workload
 
@@ -30,18 +30,18 @@ class Autoscaler:
         return Reference(self.object, at, group, "Deployment")
 
     @cached_property
-    def least(self) -> Located[int]:
+    def least(self) -> SourceValue[int]:
         """Copies that run at the least: 1 unless written, and by KEDA 0."""
         keda = self.object.kind == "ScaledObject"
         at = self.object.at("spec", "minReplicaCount" if keda else "minReplicas")
-        return self.object.number(at) or self.object.located(at, 0 if keda else 1)
+        return self.object.number(at) or self.object.value_at(at, 0 if keda else 1)
 
     @cached_property
-    def most(self) -> Located[int] | None:
+    def most(self) -> SourceValue[int] | None:
         """Copies that run at the most: by KEDA 100 unless written; None where that is missing."""
         if self.object.kind == "ScaledObject":
             at = self.object.at("spec", "maxReplicaCount")
-            return self.object.number(at) or self.object.located(at, 100)
+            return self.object.number(at) or self.object.value_at(at, 100)
         return self.object.number(self.object.at("spec", "maxReplicas"))
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.topology.located import KubeObject, Located, share
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, share
 from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.workload import Pods
 
@@ -25,12 +25,12 @@ class Budget:
     count: int
 
     @cached_property
-    def selector(self) -> Located[Selector]:
+    def selector(self) -> SourceValue[Selector]:
         """Which pods of its namespace it protects."""
         return label_selector(self.object, self.object.at("spec", "selector"))
 
     @cached_property
-    def limit(self) -> Located[int | str] | None:
+    def limit(self) -> SourceValue[int | str] | None:
         """The field that says how many: ``maxUnavailable``, or else ``minAvailable``."""
         spec = self.object.at("spec")
         return self.object.amount(spec["maxUnavailable"]) or self.object.amount(
@@ -38,7 +38,7 @@ class Budget:
         )
 
     @cached_property
-    def allowed(self) -> Located[int] | None:
+    def allowed(self) -> SourceValue[int] | None:
         """How many may be away while the others run; None where that cannot be told.
 
         Percentages are rounded up on either side, as the disruption controller does.

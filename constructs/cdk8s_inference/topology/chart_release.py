@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.source import read
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.source import Cursor, read
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
 AI_GATEWAY = "ai-gateway-helm"
 DRA_DRIVER = "dra-driver-nvidia-gpu"
@@ -32,9 +31,9 @@ class ChartRelease:
     """
 
     object: KubeObject
-    chart: Located[str]
-    version: Located[str] | None
-    name: Located[str]
+    chart: SourceValue[str]
+    version: SourceValue[str] | None
+    name: SourceValue[str]
     namespace: str
     values: Cursor | None
     replaces_crds: bool = False
@@ -137,9 +136,9 @@ def _of_crossplane(found: KubeObject) -> Iterator[ChartRelease]:
     )
 
 
-def _last(found: KubeObject, at: Cursor) -> Located[str] | None:
+def _last(found: KubeObject, at: Cursor) -> SourceValue[str] | None:
     """A chart's name: the last part of an address."""
-    return None if not at.text else found.located(at, at.text.rstrip("/").rpartition("/")[2])
+    return None if not at.text else found.value_at(at, at.text.rstrip("/").rpartition("/")[2])
 
 
 def yaml_in(at: Cursor) -> Cursor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
 CLAIM_KINDS = ("ResourceClaim", "ResourceClaimTemplate")
 
@@ -27,10 +27,10 @@ class Devices:
     at: Cursor
 
     @cached_property
-    def device_class(self) -> Located[str | None]:
+    def device_class(self) -> SourceValue[str | None]:
         """Their DeviceClass, or where it would be."""
         at = self.at["deviceClassName"]
-        return self.object.located(at, at.text)
+        return self.object.value_at(at, at.text)
 
     @cached_property
     def takes_all(self) -> bool:
@@ -38,25 +38,25 @@ class Devices:
         return self.at["allocationMode"].text == "All"
 
     @cached_property
-    def count(self) -> Located[int] | None:
+    def count(self) -> SourceValue[int] | None:
         """How many: 1 unless written; None for all that match."""
         if self.takes_all:
             return None
         at = self.at["count"]
-        return self.object.number(at) or self.object.located(at, 1)
+        return self.object.number(at) or self.object.value_at(at, 1)
 
     @cached_property
-    def selectors(self) -> list[Located[str]]:
+    def selectors(self) -> list[SourceValue[str]]:
         """The CEL expressions that a device must meet."""
         items = self.at["selectors"].items()
         found = (self.object.text(item.at("cel", "expression")) for item in items)
         return [each for each in found if each is not None]
 
     @cached_property
-    def admin_access(self) -> Located[bool]:
+    def admin_access(self) -> SourceValue[bool]:
         """Whether they are shared with whoever has them already."""
         at = self.at["adminAccess"]
-        return self.object.located(at, at.value is True)
+        return self.object.value_at(at, at.value is True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,9 @@ class DeviceRequest:
         return self.at["name"].text or ""
 
     @property
-    def here(self) -> Located[None]:
+    def here(self) -> SourceValue[None]:
         """The place of the whole of it."""
-        return self.object.located(self.at, None)
+        return self.object.value_at(self.at, None)
 
     @cached_property
     def is_shaped(self) -> bool:
@@ -100,7 +100,7 @@ class DeviceRequest:
         return (Devices(self.object, self.at),) if flat else ()
 
     @cached_property
-    def count(self) -> Located[int] | None:
+    def count(self) -> SourceValue[int] | None:
         """How many devices it gets; None where that is only known once they are allocated."""
         counts = [devices.count for devices in self.choices]
         first = counts[0] if counts else None
@@ -136,7 +136,7 @@ class Claim:
         """What satisfies its requests."""
         return [devices for request in self.requests for devices in request.choices]
 
-    def count(self, request: str | None = None) -> Located[int] | None:
+    def count(self, request: str | None = None) -> SourceValue[int] | None:
         """How many devices it gives, or one request of it; None where that cannot be told."""
         asked = [each for each in self.requests if request in (None, each.name)]
         return total([each.count for each in asked])
@@ -155,22 +155,22 @@ class PodClaim:
     at: Cursor
 
     @cached_property
-    def name(self) -> Located[str | None]:
+    def name(self) -> SourceValue[str | None]:
         """The name by which its containers use it."""
-        return self.object.located(self.at["name"], self.at["name"].text)
+        return self.object.value_at(self.at["name"], self.at["name"].text)
 
     @property
-    def here(self) -> Located[None]:
+    def here(self) -> SourceValue[None]:
         """The place of the whole of it."""
-        return self.object.located(self.at, None)
+        return self.object.value_at(self.at, None)
 
     @cached_property
-    def template(self) -> Located[str] | None:
+    def template(self) -> SourceValue[str] | None:
         """The ResourceClaimTemplate that it is made from."""
         return self.object.text(self.at["resourceClaimTemplateName"])
 
     @cached_property
-    def claim(self) -> Located[str] | None:
+    def claim(self) -> SourceValue[str] | None:
         """The ResourceClaim that it is, shared by all pods that name it."""
         return self.object.text(self.at["resourceClaimName"])
 
@@ -184,11 +184,11 @@ class ClaimUse:
         request: The request of it alone; None for all of them.
     """
 
-    name: Located[str | None]
+    name: SourceValue[str | None]
     request: str | None
 
 
-def total(counts: list[Located[int] | None]) -> Located[int] | None:
+def total(counts: list[SourceValue[int] | None]) -> SourceValue[int] | None:
     """The sum of counts, at the first one's place; None where one is not known, or none is."""
     known = [count for count in counts if count is not None]
     if not known or len(known) < len(counts):

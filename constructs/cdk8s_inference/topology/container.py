@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.spec.flags import Given, given, placed_words
+from cdk8s_inference.servers.command_line import Given, given, placed_words
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import ClaimUse
-from cdk8s_inference.topology.located import KubeObject, Located, whole_number
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, whole_number
 
 _VARIABLE = re.compile(
     r"\$\((?P<kubernetes>\w+)\)"
@@ -40,10 +40,10 @@ class Probe:
 
     kind: ProbeKind
     at: Cursor
-    port: Located[int] | None
-    written: Located[str] | None
-    path: Located[str] | None
-    service: Located[str] | None
+    port: SourceValue[int] | None
+    written: SourceValue[str] | None
+    path: SourceValue[str] | None
+    service: SourceValue[str] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +67,14 @@ class Container:
         return self.at["name"].text or ""
 
     @property
-    def here(self) -> Located[str]:
+    def here(self) -> SourceValue[str]:
         """Its name, as a place for what is about the whole of it."""
-        return self.object.located(self.at["name"], self.name)
+        return self.object.value_at(self.at["name"], self.name)
 
     @cached_property
-    def image(self) -> Located[str]:
+    def image(self) -> SourceValue[str]:
         """Its image; empty where that is missing."""
-        return self.object.located(self.at["image"], self.at["image"].text or "")
+        return self.object.value_at(self.at["image"], self.at["image"].text or "")
 
     @cached_property
     def image_name(self) -> str:
@@ -87,10 +87,10 @@ class Container:
         return self.image.value.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
     @cached_property
-    def environment(self) -> dict[str, Located[str | None]]:
+    def environment(self) -> dict[str, SourceValue[str | None]]:
         """Its variables; None for a value that comes from elsewhere."""
         return {
-            name: self.object.located(item, item["value"].text if item["value"].present else None)
+            name: self.object.value_at(item, item["value"].text if item["value"].present else None)
             for item in self.at["env"].items()
             if (name := item["name"].text)
         }
@@ -103,26 +103,26 @@ class Container:
         return None
 
     @cached_property
-    def words(self) -> list[Located[str]]:
+    def words(self) -> list[SourceValue[str]]:
         """The words of what it runs, those of a shell's script too."""
         command, args = self.at["command"].strings, self.at["args"].strings
         return [
-            self.object.located(self.at.at(*place), self._expanded(text))
+            self.object.value_at(self.at.at(*place), self._expanded(text))
             for text, place in placed_words(command, args, self._expanded)
         ]
 
     @cached_property
-    def flags(self) -> list[Located[Given]]:
+    def flags(self) -> list[SourceValue[Given]]:
         """The flags it is given, in order; variables are replaced where their value is known."""
         command, args = self.at["command"].strings, self.at["args"].strings
         found = []
         for flag in given(command, args, self._expanded):
             value = None if flag.value is None else self._expanded(flag.value)
             made = Given(self._expanded(flag.name), value, flag.joined, flag.place)
-            found.append(self.object.located(self.at.at(*flag.place), made))
+            found.append(self.object.value_at(self.at.at(*flag.place), made))
         return found
 
-    def flag(self, *names: str) -> Located[str] | None:
+    def flag(self, *names: str) -> SourceValue[str] | None:
         """The value of a flag under any of its names, with dashes; the last one given counts.
 
         Underscores and dashes are the same, as to the engines' parsers. A flag that is given
@@ -147,12 +147,12 @@ class Container:
         return _VARIABLE.sub(value, text) if "$" in text else text
 
     @cached_property
-    def ports(self) -> list[Located[int]]:
+    def ports(self) -> list[SourceValue[int]]:
         """The ports it declares."""
         numbers = (self.object.number(item["containerPort"]) for item in self.at["ports"].items())
         return [number for number in numbers if number is not None]
 
-    def port_named(self, name: str) -> Located[int] | None:
+    def port_named(self, name: str) -> SourceValue[int] | None:
         """The port that it declares under a name."""
         for item in self.at["ports"].items():
             if item["name"].text == name:
@@ -160,21 +160,21 @@ class Container:
         return None
 
     @cached_property
-    def privileged(self) -> Located[bool]:
+    def privileged(self) -> SourceValue[bool]:
         """Whether it has all that the node has."""
         at = self.at.at("securityContext", "privileged")
-        return self.object.located(at, at.value is True)
+        return self.object.value_at(at, at.value is True)
 
     @cached_property
     def claims(self) -> list[ClaimUse]:
         """What it uses of its pod's device claims."""
         return [
-            ClaimUse(self.object.located(item["name"], item["name"].text), item["request"].text)
+            ClaimUse(self.object.value_at(item["name"], item["name"].text), item["request"].text)
             for item in self.at.at("resources", "claims").items()
         ]
 
     @cached_property
-    def plugin_devices(self) -> Located[int] | None:
+    def plugin_devices(self) -> SourceValue[int] | None:
         """The accelerators that it gets of a device plugin, by a resource such as nvidia.com/gpu.
 
         Those of its first such resource.
@@ -183,7 +183,7 @@ class Container:
             for key, at in self.at.at("resources", group).fields():
                 number = whole_number(str(at.value))
                 if _DEVICES.fullmatch(key) and number is not None:
-                    return self.object.located(at, number)
+                    return self.object.value_at(at, number)
         return None
 
     @cached_property
@@ -207,7 +207,7 @@ class Container:
                     kind,
                     at,
                     port,
-                    self.object.located(at["port"], text) if at["port"].present else None,
+                    self.object.value_at(at["port"], text) if at["port"].present else None,
                     self.object.text(at["path"]),
                     self.object.text(at["service"]),
                 )

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from cdk8s_inference.releases.connector import ServingEngine
-from cdk8s_inference.spec.runtime import runtime
+from cdk8s_inference.servers.recognize import runtime
 from cdk8s_inference.topology.container import Container
-from cdk8s_inference.topology.located import Located, whole_number
+from cdk8s_inference.topology.kube_object import SourceValue, whole_number
 
 _DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
 _BLOCK_SIZE: Mapping[ServingEngine, int] = {"vllm": 16, "sglang": 1}
@@ -41,7 +41,7 @@ class KvTransfer:
         written: All of it.
     """
 
-    connector: Located[str]
+    connector: SourceValue[str]
     role: str
     failure_policy: str
     written: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Engine:
     container: Container
     kind: ServingEngine | None
 
-    def _number(self, default: int | None, *flags: str) -> Located[int] | None:
+    def _number(self, default: int | None, *flags: str) -> SourceValue[int] | None:
         given = self.container.flag(*flags)
         if given is None:
             return None if default is None else self.container.here.of(default)
@@ -71,7 +71,7 @@ class Engine:
         return None if number is None else given.of(number)
 
     @cached_property
-    def unread(self) -> list[Located[str]]:
+    def unread(self) -> list[SourceValue[str]]:
         """Flags whose value cannot be read."""
         numbers = (
             (self.port, ("--port",)),
@@ -84,7 +84,7 @@ class Engine:
         return [flag for flag in lost if flag is not None]
 
     @cached_property
-    def port(self) -> Located[int] | None:
+    def port(self) -> SourceValue[int] | None:
         """Where it listens: as its flags say, else as its container declares, else its default."""
         if self.container.flag("--port") is None and self.container.ports:
             return self.container.ports[0]
@@ -96,22 +96,22 @@ class Engine:
         return None if self.kind is None else _DEFAULT_PORT[self.kind]
 
     @cached_property
-    def tensor_parallel(self) -> Located[int] | None:
+    def tensor_parallel(self) -> SourceValue[int] | None:
         """Devices that share each layer."""
         return self._number(1, *_TENSOR_PARALLEL)
 
     @cached_property
-    def pipeline_parallel(self) -> Located[int] | None:
+    def pipeline_parallel(self) -> SourceValue[int] | None:
         """Stages that the layers are divided into."""
         return self._number(1, *_PIPELINE_PARALLEL)
 
     @cached_property
-    def data_parallel(self) -> Located[int] | None:
+    def data_parallel(self) -> SourceValue[int] | None:
         """Ranks that each serve by themselves, over all pods of a gang."""
         return self._number(1, *_DATA_PARALLEL)
 
     @cached_property
-    def local_ranks(self) -> Located[int] | None:
+    def local_ranks(self) -> SourceValue[int] | None:
         """Ranks in one pod."""
         if self.container.flag("--data-parallel-size-local") is None:
             return self.data_parallel
@@ -142,18 +142,18 @@ class Engine:
         return ports_from(self.port.value, ranks.value if ranks else 1)
 
     @cached_property
-    def nodes(self) -> Located[int] | None:
+    def nodes(self) -> SourceValue[int] | None:
         """Pods that it says it spans; None where it does not say."""
         return self._number(1, "--nnodes") if self.container.flag("--nnodes") else None
 
     @cached_property
-    def block_size(self) -> Located[int] | None:
+    def block_size(self) -> SourceValue[int] | None:
         """Tokens that its cache keeps together."""
         default = None if self.kind is None else _BLOCK_SIZE[self.kind]
         return self._number(default, "--block-size", "--page-size")
 
     @cached_property
-    def model(self) -> Located[str] | None:
+    def model(self) -> SourceValue[str] | None:
         """The model that it loads; None where that is not said in its flags."""
         given = self.container.flag("--model", "--model-path")
         if given is not None:
@@ -165,12 +165,12 @@ class Engine:
         return None
 
     @cached_property
-    def served_name(self) -> Located[str] | None:
+    def served_name(self) -> SourceValue[str] | None:
         """The name by which requests call the model."""
         return self.container.flag("--served-model-name") or self.model
 
     @cached_property
-    def transfer_flag(self) -> Located[str] | None:
+    def transfer_flag(self) -> SourceValue[str] | None:
         """What hands the KV cache over: ``--kv-transfer-config``, or SGLang's backend."""
         if self.kind == "sglang":
             return self.container.flag("--disaggregation-mode")
@@ -227,7 +227,7 @@ class Engine:
         return frozenset(found)
 
     @cached_property
-    def mode(self) -> Located[str] | None:
+    def mode(self) -> SourceValue[str] | None:
         """SGLang's ``--disaggregation-mode``."""
         return self.container.flag("--disaggregation-mode") if self.kind == "sglang" else None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
 
@@ -27,9 +27,9 @@ class Listener:
     at: Cursor
 
     @cached_property
-    def name(self) -> Located[str]:
+    def name(self) -> SourceValue[str]:
         """Its name, by which routes may choose it; empty where that is missing."""
-        return self.object.located(self.at["name"], self.at["name"].text or "")
+        return self.object.value_at(self.at["name"], self.at["name"].text or "")
 
     @cached_property
     def protocol(self) -> str:
@@ -37,10 +37,10 @@ class Listener:
         return self.at["protocol"].text or ""
 
     @cached_property
-    def namespaces(self) -> Located[str]:
+    def namespaces(self) -> SourceValue[str]:
         """Whose routes it takes: ``Same`` (as without a word), ``All`` or ``Selector``."""
         at = self.at.at("allowedRoutes", "namespaces", "from")
-        return self.object.located(at, at.text or "Same")
+        return self.object.value_at(at, at.text or "Same")
 
     @cached_property
     def takes_http(self) -> bool:
@@ -70,10 +70,10 @@ class Gateway:
     object: KubeObject
 
     @cached_property
-    def class_name(self) -> Located[str]:
+    def class_name(self) -> SourceValue[str]:
         """Its class; empty where that is missing."""
         at = self.object.at("spec", "gatewayClassName")
-        return self.object.located(at, at.text or "")
+        return self.object.value_at(at, at.text or "")
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

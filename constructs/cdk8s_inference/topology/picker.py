@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.program import RouterProgram
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Picker(RouterProgram):
         return self.container.object
 
     @cached_property
-    def pool_name(self) -> Located[str]:
+    def pool_name(self) -> SourceValue[str]:
         """The pool that it picks from; empty with an endpoint selector."""
         return self.flag("pool-name")
 
     @cached_property
-    def pool_namespace(self) -> Located[str] | None:
+    def pool_namespace(self) -> SourceValue[str] | None:
         """The pool's namespace; None where the pod alone knows."""
         if "pool-namespace" in self.flags:
             given = self.flags["pool-namespace"]
@@ -51,7 +51,7 @@ class Picker(RouterProgram):
         return self.container.here.of("default")
 
     @cached_property
-    def port(self) -> Located[int] | None:
+    def port(self) -> SourceValue[int] | None:
         """Where the gateway asks for an endpoint."""
         return self.number("grpc-port")
 
@@ -62,12 +62,12 @@ class Picker(RouterProgram):
         return tuple(number.value for number in numbers if number is not None)
 
     @cached_property
-    def config_file(self) -> Located[str] | None:
+    def config_file(self) -> SourceValue[str] | None:
         """The file it is configured by, if by one."""
         return self.flags.get("config-file")
 
     @cached_property
-    def config_volume(self) -> tuple[Located[str], str] | None:
+    def config_volume(self) -> tuple[SourceValue[str], str] | None:
         """The ConfigMap behind that file, and the key; None where another volume holds it."""
         if self.config_file is None:
             return None
@@ -91,7 +91,7 @@ class Picker(RouterProgram):
         return None
 
     @cached_property
-    def config(self) -> Located[str] | None:
+    def config(self) -> SourceValue[str] | None:
         """The text of its configuration, where it was read."""
         if "config-text" in self.flags:
             return self.flags["config-text"]

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.selector import Selector, label_map
 from cdk8s_inference.topology.workload import Pods
@@ -28,14 +28,14 @@ class Service:
     backends: tuple[Pods, ...]
 
     @cached_property
-    def selector(self) -> Located[Selector]:
+    def selector(self) -> SourceValue[Selector]:
         """The labels by which it selects pods."""
         return service_selector(self.object)
 
     @cached_property
-    def ports(self) -> dict[int, Located[int] | None]:
+    def ports(self) -> dict[int, SourceValue[int] | None]:
         """Where each port leads; None for a name that no backend has."""
-        found: dict[int, Located[int] | None] = {}
+        found: dict[int, SourceValue[int] | None] = {}
         for item in self.object.at("spec", "ports").items():
             port = self.object.number(item["port"])
             if port is None:
@@ -72,17 +72,17 @@ class Pool:
     service: Service | None
 
     @property
-    def here(self) -> Located[str]:
+    def here(self) -> SourceValue[str]:
         """Its name, as a place for what is about the whole of it."""
         return self.object.here
 
     @cached_property
-    def selector(self) -> Located[Selector]:
+    def selector(self) -> SourceValue[Selector]:
         """The labels by which it selects pods."""
         return pool_selector(self.object)
 
     @cached_property
-    def ports(self) -> list[Located[int]]:
+    def ports(self) -> list[SourceValue[int]]:
         """Where it expects its members to take requests."""
         items = self.object.at("spec", "targetPorts").items()
         numbers = (self.object.number(item["number"]) for item in items)
@@ -91,7 +91,7 @@ class Pool:
         return found or ([] if old is None else [old])
 
     @cached_property
-    def picker_name(self) -> Located[str] | None:
+    def picker_name(self) -> SourceValue[str] | None:
         """The Service of its picker, as written."""
         spec = self.object.at("spec")
         return self.object.text(spec.at("endpointPickerRef", "name")) or self.object.text(
@@ -99,7 +99,7 @@ class Pool:
         )
 
     @cached_property
-    def picker_port(self) -> Located[int] | None:
+    def picker_port(self) -> SourceValue[int] | None:
         """The port of that Service, as written."""
         ref = self.object.at("spec", "endpointPickerRef")
         return self.object.number(ref.at("port", "number"))
@@ -139,7 +139,7 @@ class Pool:
         return self.of_role("decode")
 
     @cached_property
-    def disaggregates(self) -> Located[str] | None:
+    def disaggregates(self) -> SourceValue[str] | None:
         """What says that prefill and decode are meant to be apart; None where nothing does."""
         for pods in self.members:
             able = (pods in self.of_role("prefill"), pods in self.of_role("decode"))
@@ -156,12 +156,12 @@ class Pool:
         return None
 
 
-def service_selector(found: KubeObject) -> Located[Selector]:
+def service_selector(found: KubeObject) -> SourceValue[Selector]:
     """The labels by which a Service selects pods."""
     return label_map(found, found.at("spec", "selector"))
 
 
-def pool_selector(found: KubeObject) -> Located[Selector]:
+def pool_selector(found: KubeObject) -> SourceValue[Selector]:
     """The labels by which a pool selects pods; its first version had them without matchLabels."""
     at = found.at("spec", "selector")
     return label_map(found, at["matchLabels"] if at["matchLabels"].present else at)

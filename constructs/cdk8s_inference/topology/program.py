@@ -9,7 +9,7 @@ from functools import cached_property
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
 from cdk8s_inference.releases.router import Program
 from cdk8s_inference.topology.container import Container
-from cdk8s_inference.topology.located import Located, whole_number
+from cdk8s_inference.topology.kube_object import SourceValue, whole_number
 
 _IMAGES: Mapping[Program, tuple[str, ...]] = {
     "picker": ("inference-scheduler", "endpoint-picker", "epp"),
@@ -52,7 +52,7 @@ class RouterProgram:
         return self.release or ROUTER_NEWEST
 
     @cached_property
-    def flags(self) -> dict[str, Located[str]]:
+    def flags(self) -> dict[str, SourceValue[str]]:
         """The flags that it is given, without dashes; a switch without a value is ``true``."""
         known = self.reads.flags(self.program)
         found = {}
@@ -64,7 +64,7 @@ class RouterProgram:
             found[name] = flag.of("true" if lone or given.value is None else given.value)
         return found
 
-    def flag(self, *names: str) -> Located[str]:
+    def flag(self, *names: str) -> SourceValue[str]:
         """A flag's value under any of its names, or the default of the first."""
         for name in names:
             if name in self.flags:
@@ -74,13 +74,13 @@ class RouterProgram:
         text = str(default).lower() if isinstance(default, bool) else str(default or "")
         return self.container.here.of(text)
 
-    def number(self, *names: str) -> Located[int] | None:
+    def number(self, *names: str) -> SourceValue[int] | None:
         """A flag's number; None where it is none."""
         found = self.flag(*names)
         number = whole_number(found.value)
         return None if number is None else found.of(number)
 
-    def switch(self, name: str) -> Located[bool]:
+    def switch(self, name: str) -> SourceValue[bool]:
         """Whether a switch is on; Go takes ``1``, ``t`` and ``TRUE`` for true as well."""
         found = self.flag(name)
         return found.of(found.value.lower() in ("true", "t", "1"))

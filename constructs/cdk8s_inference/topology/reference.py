@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class Reference:
     default_group: str
     default_kind: str
 
-    def field(self, key: str) -> Located[str | None]:
+    def field(self, key: str) -> SourceValue[str | None]:
         """A field of the reference, or where it would be."""
-        return self.owner.located(self.at[key], self.at[key].text)
+        return self.owner.value_at(self.at[key], self.at[key].text)
 
     @cached_property
     def group(self) -> str:
@@ -41,9 +41,9 @@ class Reference:
         return self.at["kind"].text or self.default_kind
 
     @cached_property
-    def name(self) -> Located[str]:
+    def name(self) -> SourceValue[str]:
         """Its name."""
-        return self.owner.located(self.at["name"], self.at["name"].text or "")
+        return self.owner.value_at(self.at["name"], self.at["name"].text or "")
 
     @cached_property
     def namespace(self) -> str:
@@ -51,7 +51,7 @@ class Reference:
         return self.at["namespace"].text or self.owner.namespace
 
     @cached_property
-    def port(self) -> Located[int] | None:
+    def port(self) -> SourceValue[int] | None:
         """The port of it that is meant, where one is written."""
         return self.owner.number(self.at["port"])
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject, Located
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.reference import Reference
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -36,10 +36,10 @@ class RouteRule:
         return [Reference(self.object, item, "", "Service") for item in items]
 
     @cached_property
-    def timeout(self) -> Located[str | None]:
+    def timeout(self) -> SourceValue[str | None]:
         """How long a request may take, as written, or where that would be."""
         at = self.at.at("timeouts", "request")
-        return self.object.located(at, at.text)
+        return self.object.value_at(at, at.text)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology.located import KubeObject, Located, strings
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Selector:
         )
 
 
-def label_selector(found: KubeObject, at: Cursor) -> Located[Selector]:
+def label_selector(found: KubeObject, at: Cursor) -> SourceValue[Selector]:
     """A ``LabelSelector``: an empty one selects everything, one that is left out nothing."""
     labels, expressions = at["matchLabels"], at["matchExpressions"]
     requirements = tuple(
@@ -85,12 +85,12 @@ def label_selector(found: KubeObject, at: Cursor) -> Located[Selector]:
     )
     asks = (labels.value, expressions.value)
     empty = isinstance(at.value, Mapping) and all(each in (None, {}, []) for each in asks)
-    return found.located(
+    return found.value_at(
         labels if labels.present or not requirements else expressions,
         Selector(strings(labels), requirements, selects_all=empty),
     )
 
 
-def label_map(found: KubeObject, at: Cursor) -> Located[Selector]:
+def label_map(found: KubeObject, at: Cursor) -> SourceValue[Selector]:
     """Labels alone, as Services and pools have them: none select nothing."""
-    return found.located(at, Selector(strings(at)))
+    return found.value_at(at, Selector(strings(at)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from cdk8s_inference.topology.engine import ports_from
-from cdk8s_inference.topology.located import Located
+from cdk8s_inference.topology.kube_object import SourceValue
 from cdk8s_inference.topology.program import RouterProgram
 
 
@@ -13,12 +13,12 @@ class Sidecar(RouterProgram):
     """The pd-sidecar, which has prefill done elsewhere and then lets its engine decode."""
 
     @cached_property
-    def port(self) -> Located[int] | None:
+    def port(self) -> SourceValue[int] | None:
         """Where it takes requests."""
         return self.number("port")
 
     @cached_property
-    def engine_port(self) -> Located[int] | None:
+    def engine_port(self) -> SourceValue[int] | None:
         """Where it expects its engine."""
         return self.number(self.reads.sidecar.engine_port_flag, "model-server-port", "vllm-port")
 
@@ -34,6 +34,6 @@ class Sidecar(RouterProgram):
         return () if self.port is None else ports_from(self.port.value, self.ranks)
 
     @cached_property
-    def connector(self) -> Located[str]:
+    def connector(self) -> SourceValue[str]:
         """How it hands the KV cache over."""
         return self.flag("kv-connector", "connector")

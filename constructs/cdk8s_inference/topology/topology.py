@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.spec.source import Document
+from cdk8s_inference.source import Document
 from cdk8s_inference.topology.access import (
     BINDING_KINDS,
     ROLE_KINDS,
@@ -21,7 +21,7 @@ from cdk8s_inference.topology.chart_release import ChartRelease, chart_releases
 from cdk8s_inference.topology.claim import CLAIM_KINDS, Claim, PodClaim, total
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
-from cdk8s_inference.topology.located import KubeObject, Located, Unread, kube_objects
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service, pool_selector, service_selector
 from cdk8s_inference.topology.reference import Reference
@@ -125,7 +125,7 @@ class Topology:
         name = made.claim or made.template
         return self._claims.get((kind, made.object.namespace, name.value)) if name else None
 
-    def devices(self, pods: Pods, container: Container) -> Located[int] | None:
+    def devices(self, pods: Pods, container: Container) -> SourceValue[int] | None:
         """How many devices a container of pods gets; None where that cannot be told.
 
         By the claims that it uses, or where it uses none, of a device plugin.

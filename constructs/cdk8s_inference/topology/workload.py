@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import PodClaim
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.engine import Engine, engine_kind
-from cdk8s_inference.topology.located import KubeObject, Located, strings
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
 from cdk8s_inference.topology.program import runs
 from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.sidecar import Sidecar
@@ -39,8 +39,8 @@ class Workload:
     object: KubeObject
     at: Cursor
     kind: str
-    copies: Located[int]
-    size: Located[int]
+    copies: SourceValue[int]
+    size: SourceValue[int]
 
     @property
     def name(self) -> str:
@@ -58,17 +58,17 @@ class Workload:
         return self.at["replicas"].present
 
     @cached_property
-    def selector(self) -> Located[Selector]:
+    def selector(self) -> SourceValue[Selector]:
         """Which pods it takes for its own."""
         return label_selector(self.object, self.at["selector"])
 
     @cached_property
-    def max_surge(self) -> Located[int | str] | None:
+    def max_surge(self) -> SourceValue[int | str] | None:
         """How many pods a rollout may add, as written."""
         return self.object.amount(self._rolling["maxSurge"])
 
     @cached_property
-    def max_unavailable(self) -> Located[int | str] | None:
+    def max_unavailable(self) -> SourceValue[int | str] | None:
         """How many pods a rollout may take away, as written."""
         return self.object.amount(self._rolling["maxUnavailable"])
 
@@ -104,7 +104,7 @@ class Pods:
         return self.workload.object
 
     @property
-    def here(self) -> Located[str]:
+    def here(self) -> SourceValue[str]:
         """The workload's name, as a place for what is about all of it."""
         return self.object.here
 
@@ -118,27 +118,27 @@ class Pods:
         """Their annotations."""
         return strings(self.at.at("metadata", "annotations"))
 
-    def label(self, key: str) -> Located[str | None]:
+    def label(self, key: str) -> SourceValue[str | None]:
         """A label, or where it would be."""
         labels = self.at.at("metadata", "labels")
-        return self.object.located(labels[key], labels[key].text)
+        return self.object.value_at(labels[key], labels[key].text)
 
     @cached_property
-    def role(self) -> Located[str | None]:
+    def role(self) -> SourceValue[str | None]:
         """The role that the picker sees."""
         return self.label(ROLE_LABEL)
 
     @cached_property
-    def account(self) -> Located[str]:
+    def account(self) -> SourceValue[str]:
         """Their ServiceAccount, or ``default`` where it would be."""
         at = self.at.at("spec", "serviceAccountName")
-        return self.object.located(at, at.text or "default")
+        return self.object.value_at(at, at.text or "default")
 
     @cached_property
-    def host_network(self) -> Located[bool]:
+    def host_network(self) -> SourceValue[bool]:
         """Whether they share the node's network, and so its ports."""
         at = self.at.at("spec", "hostNetwork")
-        return self.object.located(at, at.value is True)
+        return self.object.value_at(at, at.value is True)
 
     @cached_property
     def keeps_apart(self) -> bool:
@@ -245,5 +245,5 @@ def _gang(found: KubeObject, spec: Cursor) -> tuple[Workload, list[Pods]]:
     return workload, [leader, *([Pods(workload, "follower", followers)] if size.value > 1 else ())]
 
 
-def _count(found: KubeObject, at: Cursor) -> Located[int]:
-    return found.number(at) or found.located(at, 1)
+def _count(found: KubeObject, at: Cursor) -> SourceValue[int]:
+    return found.number(at) or found.value_at(at, 1)

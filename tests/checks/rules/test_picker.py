@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.checks import RULES
-from cdk8s_inference.checks.example import REMOVED, Edit, Example
+from cdk8s_inference.findings import REMOVED, Edit
 from tests.checks.rendered import codes, found, the
+from tests.kit import examples
 
 PICKER = "Deployment/qwen-epp"
 CONTAINER = "spec.template.spec.containers[0]"
 
 
 def changed(*edits: tuple[str, str, Any], base: str = "disaggregated") -> list[Any]:
-    return Example(base, tuple(Edit(*edit) for edit in edits)).broken()
+    return examples.base(base, *(Edit(*edit) for edit in edits))
 
 
 UNROLLED = (PICKER, "spec.template.metadata.annotations", REMOVED)
@@ -101,7 +101,7 @@ def test_scrapes() -> None:
 
 
 def test_who_leads() -> None:
-    objects = RULES["T425"].example.broken()
+    objects = examples.broken("T425")
     picker = the(objects, "Deployment", "qwen-epp")
     container = picker["spec"]["template"]["spec"]["containers"][0]
     container["readinessProbe"]["grpc"]["service"] = "readiness"

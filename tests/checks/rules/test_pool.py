@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from cdk8s_inference.checks.example import Example, breaks
+from cdk8s_inference.findings import Edit
 from tests.checks.rendered import codes
+from tests.kit import examples
 
 
 def test_ports_by_the_crd_that_was_read() -> None:
     ports = [{"number": 8000}, {"number": 8001}]
-    two = breaks("disaggregated", "InferencePool/qwen", "spec.targetPorts", ports).broken()
+    two = examples.base("disaggregated", Edit("InferencePool/qwen", "spec.targetPorts", ports))
     crd = yaml.safe_load("""\
 kind: CustomResourceDefinition
 metadata: {name: inferencepools.inference.networking.k8s.io}
@@ -21,7 +22,7 @@ spec:
 """)
     assert "T108" not in codes(two)
     assert "T108" in codes([*two, crd])
-    assert codes([*Example("disaggregated").mended(), crd]) == set()
+    assert codes([*examples.base("disaggregated"), crd]) == set()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ spec:
     ],
 )
 def test_who_wakes_a_workload_without_copies(kind: str, group: str, found: set[str]) -> None:
-    asleep = breaks("disaggregated", "Deployment/decode", "spec.replicas", 0).broken()
+    asleep = examples.base("disaggregated", Edit("Deployment/decode", "spec.replicas", 0))
     scaler = {
         "apiVersion": group,
         "kind": kind,

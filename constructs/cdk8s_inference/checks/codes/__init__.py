@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdk8s_inference.checks.code import Code
 from cdk8s_inference.checks.codes import documents, engines, gateways, itself, pickers, stacks
+from cdk8s_inference.findings.rule import AnyRule
 
-CODES: Mapping[str, Code] = {
+CODES: Mapping[str, AnyRule] = {
     code.code: code
     for family in (itself, documents, engines, pickers, stacks, gateways)
     for code in family.CODES

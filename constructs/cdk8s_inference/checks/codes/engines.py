@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.checks.code import Code
-from cdk8s_inference.checks.example import edited
-from cdk8s_inference.checks.sample import Sample, python, written
-from cdk8s_inference.checks.sources import SEEN
+from cdk8s_inference.findings.evidence import SEEN
+from cdk8s_inference.findings.example import Example, edited, python, written
+from cdk8s_inference.findings.rule import AnyRule, Rule
 
 _ARG = "\n                        - "
 _NIXL = f'{_ARG}--kv-transfer-config={{"kv_connector":"NixlConnector","kv_role":"kv_both"}}'
@@ -229,7 +228,7 @@ _ON_ISTIO = "from cdk8s_inference.gateways import ISTIO\n\n" + _with(
 )
 
 
-def _document(*edits: tuple[str, str], mended: str = _DOCUMENT) -> Sample:
+def _document(*edits: tuple[str, str], mended: str = _DOCUMENT) -> Example:
     return written("document", edited(mended, *edits), mended)
 
 
@@ -241,185 +240,185 @@ _NOBODY = (
     "are answered 503."
 )
 
-CODES: tuple[Code, ...] = (
-    Code(
+CODES: tuple[AnyRule, ...] = (
+    Rule(
         "W101",
         "No engine says how it hands its KV cache over",
-        prevents=f"{_AGAIN} Unless a configuration file says it: those are not read here.",
-        source="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
+        why=f"{_AGAIN} Unless a configuration file says it: those are not read here.",
+        evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
         fix="give both engines --kv-transfer-config, or name SidecarOptions.connector",
-        sample=_document((_PREFILL, "--port=8000"), (_DECODE, "--port=8001")),
+        example=_document((_PREFILL, "--port=8000"), (_DECODE, "--port=8001")),
         severity="warning",
     ),
-    Code(
+    Rule(
         "W102",
         "One engine says nothing of handing its KV cache over, and another does",
-        prevents=_AGAIN,
-        source="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
+        why=_AGAIN,
+        evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
         fix="give both engines the same --kv-transfer-config",
-        sample=_document((_DECODE, "--port=8001")),
+        example=_document((_DECODE, "--port=8001")),
         severity="warning",
     ),
-    Code(
+    Rule(
         "W103",
         "Engines of one pool hand over by different transports",
-        prevents="The handshake fails at the first request, or nothing is handed over and decode "
+        why="The handshake fails at the first request, or nothing is handed over and decode "
         "computes it all again.",
-        source="ai-dynamo/dynamo#10027.",
+        evidence="ai-dynamo/dynamo#10027.",
         fix="give prefill and decode the same connector",
-        sample=_document((_DECODE, _DECODE.replace("NixlConnector", "MooncakeConnector"))),
+        example=_document((_DECODE, _DECODE.replace("NixlConnector", "MooncakeConnector"))),
         severity="error",
     ),
-    Code(
+    Rule(
         "W104",
         "The connector chosen is not the engines' transport",
-        prevents=f"{_AGAIN} With mooncake in front of engines that speak NIXL, long prompts are "
+        why=f"{_AGAIN} With mooncake in front of engines that speak NIXL, long prompts are "
         "answered 502.",
-        source=f"{SEEN}; 502 with the latter two.",
+        evidence=f"{SEEN}; 502 with the latter two.",
         fix="leave SidecarOptions.connector out, or choose that of the engines",
-        sample=python(
+        example=python(
             _with("platform", 'Platform(sidecar=SidecarOptions(connector="mooncake"))'),
             _with("platform", 'Platform(sidecar=SidecarOptions(connector="nixlv2"))'),
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W105",
         "The router's release has no connector for the engine's transport",
-        prevents="With a connector that it does not know the sidecar exits at its start, with code "
+        why="With a connector that it does not know the sidecar exits at its start, with code "
         "0, and every request is answered 503. With one of another transport nothing is handed "
         "over, and decode computes it all again, with status 200.",
-        source=f"{SEEN}.",
+        evidence=f"{SEEN}.",
         fix="use a connector that the release has, or a release that has it",
-        sample=_document(
+        example=_document(
             ("NixlConnector", "P2pNcclConnector"), ("NixlConnector", "P2pNcclConnector")
         ),
     ),
-    Code(
+    Rule(
         "W106",
         "The sidecar has no connector for TensorRT-LLM",
-        prevents="Nothing is handed over, and decode computes every prompt again.",
-        source="The connectors of router v0.8.0, v0.9.0 and v0.10.0 speak to vLLM and SGLang "
+        why="Nothing is handed over, and decode computes every prompt again.",
+        evidence="The connectors of router v0.8.0, v0.9.0 and v0.10.0 speak to vLLM and SGLang "
         "alone; read in its sources.",
         fix="serve it in mode Unified, or take vLLM or SGLang for prefill and decode",
-        sample=_document(
+        example=_document(
             *((_VLLM_IMAGE, _TENSORRT_IMAGE), (_NIXL, "")),
             *((_VLLM_IMAGE, _TENSORRT_IMAGE), (_NIXL, "")),
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W107",
         "SGLang runs in another mode than its phase",
-        prevents="The engine waits for the other side of a handover that never comes, and requests "
+        why="The engine waits for the other side of a handover that never comes, and requests "
         "fail.",
-        source="SGLang's --disaggregation-mode; not seen run.",
+        evidence="SGLang's --disaggregation-mode; not seen run.",
         fix="give it the mode of its phase",
-        sample=_document(
+        example=_document(
             ("--disaggregation-mode=decode", "--disaggregation-mode=prefill"),
             mended=_SGLANG_DOCUMENT,
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W108",
         "--kv-transfer-config cannot be read",
-        prevents="The sidecar is given nixlv2, whatever the engine hands over by. JSON that vLLM "
+        why="The sidecar is given nixlv2, whatever the engine hands over by. JSON that vLLM "
         "cannot read either ends the engine at its start.",
-        source="vLLM takes it as JSON.",
+        evidence="vLLM takes it as JSON.",
         fix="write it as JSON with kv_connector, or name SidecarOptions.connector",
-        sample=_document((_DECODE, _DECODE.replace('"', "'"))),
+        example=_document((_DECODE, _DECODE.replace('"', "'"))),
         severity="warning",
     ),
-    Code(
+    Rule(
         "W109",
         "SGLang has no --disaggregation-mode",
-        prevents="The engine serves alone. On decode it computes every prompt again, with status "
+        why="The engine serves alone. On decode it computes every prompt again, with status "
         "200; on prefill what it computes is handed to nobody.",
-        source="SGLang's --disaggregation-mode is null by default.",
+        evidence="SGLang's --disaggregation-mode is null by default.",
         fix="give prefill --disaggregation-mode=prefill and decode --disaggregation-mode=decode",
-        sample=_document((f"{_ARG}--disaggregation-mode=decode", ""), mended=_SGLANG_DOCUMENT),
+        example=_document((f"{_ARG}--disaggregation-mode=decode", ""), mended=_SGLANG_DOCUMENT),
         severity="warning",
     ),
-    Code(
+    Rule(
         "W110",
         "SGLang is asked to prefill on decode",
-        prevents="A decode engine of SGLang cannot prefill: each prompt that the picker does not "
+        why="A decode engine of SGLang cannot prefill: each prompt that the picker does not "
         "disaggregate, such as a short or cached one, is answered 400.",
-        source="llm-d's documentation of SGLang; sgl-project/sglang#14628.",
+        evidence="llm-d's documentation of SGLang; sgl-project/sglang#14628.",
         fix="use DisaggregatedConfig.always(), or AlwaysDisaggregate() as the decider",
-        sample=python(
+        example=python(
             edited(_SGLANG, ("DisaggregatedConfig.always()", "DisaggregatedConfig.prefix_aware()")),
             _SGLANG,
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W111",
         "Prefill engines have different bootstrap ports",
-        prevents="The sidecar knows one port for all: prompts that an engine with another one "
+        why="The sidecar knows one port for all: prompts that an engine with another one "
         "prefills are never handed over, and fail.",
-        source="Seen run with router v0.9.0 and v0.10.0: where nothing listens on the bootstrap "
+        evidence="Seen run with router v0.9.0 and v0.10.0: where nothing listens on the bootstrap "
         "port, the sidecar's mooncake connector answers 502.",
         fix="give all prefill engines the same bootstrap port",
-        sample=python(edited(_SGLANG, ("bootstrap-port=8998", "bootstrap-port=9998")), _SGLANG),
+        example=python(edited(_SGLANG, ("bootstrap-port=8998", "bootstrap-port=9998")), _SGLANG),
         severity="error",
     ),
-    Code(
+    Rule(
         "W112",
         "The picker's configuration does not fit how the engines serve",
-        prevents="Over prefill and decode pods, a configuration for whole requests lets prefill "
+        why="Over prefill and decode pods, a configuration for whole requests lets prefill "
         "pods answer users, and disaggregates nothing, with status 200.",
-        source=f"{SEEN}.",
+        evidence=f"{SEEN}.",
         fix="give a DisaggregatedConfig for PrefillDecode, and a UnifiedConfig behind a picker "
         "for Unified",
-        sample=python(
+        example=python(
             _with("picker_config", "UnifiedConfig.prefix_aware()"),
             _with("picker_config", "DisaggregatedConfig.prefix_aware()"),
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W113",
         "Encode engines are never asked",
-        prevents="Encode engines stay idle, and whoever prefills encodes the images as well, with "
+        why="Encode engines stay idle, and whoever prefills encodes the images as well, with "
         "status 200.",
-        source=f"{SEEN}: without a decider for encode the picker logs once that the stage is "
+        evidence=f"{SEEN}: without a decider for encode the picker logs once that the stage is "
         "disabled.",
         fix="set DisaggregatedConfig.encode, or leave picker_config out",
-        sample=python(
+        example=python(
             _with("picker_config", "DisaggregatedConfig.prefix_aware()", _ENCODE), _ENCODE
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W201",
         "Engines of one pool have different numbers of ranks",
-        prevents="The picker sends to every port of the pool, also where nothing listens, and "
+        why="The picker sends to every port of the pool, also where nothing listens, and "
         "those requests are answered 503.",
-        source=_NOBODY,
+        evidence=_NOBODY,
         fix="give all engines of a pool the same ranks",
-        sample=python(edited(_PREFILL_AND_DECODE, _TWO_RANKS), _RANKS),
+        example=python(edited(_PREFILL_AND_DECODE, _TWO_RANKS), _RANKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "W202",
         "The ports of ranks overlap, or do not exist",
-        prevents="The sidecar takes the pool's ports, one for each rank. Where the engine listens "
+        why="The sidecar takes the pool's ports, one for each rank. Where the engine listens "
         "on one of them as well, a prompt is prefilled, and then answered 503.",
-        source=f"{SEEN}, with the sidecar on its engine's port.",
+        evidence=f"{SEEN}, with the sidecar on its engine's port.",
         fix="give the decode engine a --port beyond those of the pool, such as 8200",
-        sample=python(edited(_RANKS, ("--port=8200", "--port=8001")), _RANKS),
+        example=python(edited(_RANKS, ("--port=8200", "--port=8001")), _RANKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "W203",
         "Every pod is to serve, and there are no followers",
-        prevents="Every pod of a standalone engine serves already: who wrote the value thought of "
+        why="Every pod of a standalone engine serves already: who wrote the value thought of "
         "a gang.",
-        source="An engine's followers are its members of role Worker.",
+        evidence="An engine's followers are its members of role Worker.",
         fix="leave serving_pods out, or give the engine a leader and a worker",
-        sample=python(
+        example=python(
             edited(
                 _GANG,
                 ('                Member.of("Leader",', '                Member.of("Standalone",'),
@@ -433,14 +432,14 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W204",
         "Every pod is to serve, and not every pod can",
-        prevents="The picker sends to followers where nothing listens, and those requests are "
+        why="The picker sends to followers where nothing listens, and those requests are "
         "answered 503.",
-        source=f"{_NOBODY} vLLM starts no API server with --headless.",
+        evidence=f"{_NOBODY} vLLM starts no API server with --headless.",
         fix="give followers the leader's --port, without --headless, or let the leader alone serve",
-        sample=python(
+        example=python(
             edited(
                 _GANG,
                 (
@@ -452,25 +451,25 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W205",
         "A Service leads to one rank of several",
-        prevents="The first rank gets every request, and the others stay idle.",
-        source="Each rank listens on its own port, and the Service has one.",
+        why="The first rank gets every request, and the others stay idle.",
+        evidence="Each rank listens on its own port, and the Service has one.",
         fix='set Platform(unified_mode="picker"): a pool has up to eight ports',
-        sample=python(
+        example=python(
             _UNIFIED_RANKS, _with("platform", 'Platform(unified_mode="picker")', _UNIFIED_RANKS)
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W206",
         "Devices are claimed twice, from the device plugin and by DRA",
-        prevents="Two allocators hand out the same devices without knowing of each other: a pod "
+        why="Two allocators hand out the same devices without knowing of each other: a pod "
         "gets twice as many, or shares one with another pod and runs out of memory.",
-        source="Kubernetes allocates extended resources and resource claims apart.",
+        evidence="Kubernetes allocates extended resources and resource claims apart.",
         fix="keep one of them",
-        sample=python(
+        example=python(
             edited(
                 _UNIFIED,
                 (
@@ -482,24 +481,24 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "W207",
         "The engine has other ranks than it is said to have",
-        prevents="The pool has a port for each rank that is said, and the picker sends to all of "
+        why="The pool has a port for each rank that is said, and the picker sends to all of "
         "them: requests to a port without a rank are answered 503.",
-        source=_NOBODY,
+        evidence=_NOBODY,
         fix="give --data-parallel-size-local and ranks the same number",
-        sample=python(edited(_RANKS, ("size-local=2", "size-local=1")), _RANKS),
+        example=python(edited(_RANKS, ("size-local=2", "size-local=1")), _RANKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "W301",
         "The pool is to fail open",
-        prevents="While the picker is away, the gateway sends requests to any pod of the pool: "
+        why="While the picker is away, the gateway sends requests to any pod of the pool: "
         "prefill pods answer users, and nothing is disaggregated, with status 200.",
-        source="What FailOpen means in an InferencePool; not seen run.",
+        evidence="What FailOpen means in an InferencePool; not seen run.",
         fix="leave PickerOptions.failure_mode at FailClose, or accept that",
-        sample=python(
+        example=python(
             edited(
                 _ON_ISTIO,
                 (

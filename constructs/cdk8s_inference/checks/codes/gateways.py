@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.checks.code import Code
-from cdk8s_inference.checks.sample import command, python
+from cdk8s_inference.findings.example import command, python
+from cdk8s_inference.findings.rule import AnyRule, Rule
 
 _SOURCES = "NGINX Gateway Fabric 2.6.7, read in its sources"
 
-CODES = (
-    Code(
+CODES: tuple[AnyRule, ...] = (
+    Rule(
         "G101",
         "The gateway routes to Services alone, and asks no picker",
         severity="error",
-        prevents="The route's pool is not resolved, and requests are answered 500; the picker "
+        why="The route's pool is not resolved, and requests are answered 500; the picker "
         "stands by.",
-        source="Gateway API: an implementation need not know a kind of backend, and does not "
+        evidence="Gateway API: an implementation need not know a kind of backend, and does not "
         "resolve one that it does not know.",
         fix="choose a gateway that serves InferencePools, the provider standalone, or unified_mode "
         "service",
-        sample=python(
+        example=python(
             """\
 acme = GatewayProvider("acme", "Acme Gateway", pools=False)
 platform = Platform(gateway=Gateway(provider=acme), unified_mode="picker")
@@ -31,44 +31,44 @@ ModelDeployment.from_file(App(), "qwen", "unified.yaml", platform=platform)
 """,
         ),
     ),
-    Code(
+    Rule(
         "G102",
         "The gateway drops the header that names a prefill pod",
         severity="error",
-        prevents="Prefill pods idle, decode does everything with status 200, and nothing says so.",
-        source=f"{_SOURCES}: of what a picker answers it takes the endpoint alone.",
+        why="Prefill pods idle, decode does everything with status 200, and nothing says so.",
+        evidence=f"{_SOURCES}: of what a picker answers it takes the endpoint alone.",
         fix="choose another gateway, or serve the deployment in mode Unified",
-        sample=command(
+        example=command(
             "cdk8s-inference synth prefill-decode.yaml --output dist "
             "--gateway-provider nginx-gateway-fabric\n",
             "cdk8s-inference synth prefill-decode.yaml --output dist --gateway-provider istio\n",
         ),
     ),
-    Code(
+    Rule(
         "G103",
         "The gateway does not honor the pool's failureMode",
         severity="warning",
-        prevents="With the picker down, requests go to any pod where refusal was written, or are "
+        why="With the picker down, requests go to any pod where refusal was written, or are "
         "refused where any pod was to answer.",
-        source=f"{_SOURCES}, nginx/nginx-gateway-fabric#5420. Envoy AI Gateway always refuses: "
+        evidence=f"{_SOURCES}, nginx/nginx-gateway-fabric#5420. Envoy AI Gateway always refuses: "
         "seen run, envoyproxy/ai-gateway#2502.",
         fix="set PickerOptions.failure_mode to what the gateway does, or choose another gateway",
-        sample=command(
+        example=command(
             "cdk8s-inference synth unified.yaml --output dist --unified picker "
             "--gateway-provider nginx-gateway-fabric\n",
             "cdk8s-inference synth unified.yaml --output dist --unified picker "
             "--gateway-provider istio\n",
         ),
     ),
-    Code(
+    Rule(
         "G104",
         "The sidecar would look up a pool that there is not",
         severity="error",
-        prevents="The sidecar learns of no pod that it may call: nothing is prefilled elsewhere.",
-        source="pd-sidecar: --enable-ssrf-protection reads the InferencePool, and without a "
+        why="The sidecar learns of no pod that it may call: nothing is prefilled elsewhere.",
+        evidence="pd-sidecar: --enable-ssrf-protection reads the InferencePool, and without a "
         "gateway none is composed.",
         fix="leave SidecarOptions.ssrf_protection at False; Envoy removes a client's headers",
-        sample=python(
+        example=python(
             """\
 from cdk8s_inference.gateways import STANDALONE
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.checks.code import Code
-from cdk8s_inference.checks.example import edited
-from cdk8s_inference.checks.sample import picker_config
-from cdk8s_inference.checks.sources import SEEN, SEEN_RUN
+from cdk8s_inference.findings.evidence import SEEN, SEEN_RUN
+from cdk8s_inference.findings.example import edited, picker_config
+from cdk8s_inference.findings.rule import AnyRule, Rule
 
 _WORKS = """\
 apiVersion: llm-d.ai/v1alpha1
@@ -117,177 +116,178 @@ _DOWN = "The picker exits at its start, and the gateway answers every request 50
 _SILENT = "Every answer is 200, decode pods do all the work, and prefill pods stay idle."
 _REFUSED = "The picker runs, and every request is answered 429."
 
-CODES: tuple[Code, ...] = (
-    Code(
+CODES: tuple[AnyRule, ...] = (
+    Rule(
         "P101",
         "The configuration is no YAML mapping",
-        prevents=_DOWN,
-        source="The picker decodes one YAML object; read in the sources of llm-d-router v0.10.0.",
+        why=_DOWN,
+        evidence="The picker decodes one YAML object; read in the sources of llm-d-router v0.10.0.",
         fix="write one EndpointPickerConfig as YAML",
-        sample=picker_config(edited(_WORKS, ("plugins:", "plugins")), _WORKS),
+        example=picker_config(edited(_WORKS, ("plugins:", "plugins")), _WORKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "P102",
         "The picker's release does not read this apiVersion or kind",
-        prevents=f"{_DOWN} Router v0.8.0 does not know llm-d.ai, and no release up to v0.10.0 "
+        why=f"{_DOWN} Router v0.8.0 does not know llm-d.ai, and no release up to v0.10.0 "
         "knows its v1.",
-        source=SEEN_RUN,
+        evidence=SEEN_RUN,
         fix="write the apiVersion of the picker's own release, and kind EndpointPickerConfig",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("llm-d.ai/v1alpha1", "llm-d.ai/v1")), _WORKS, release="v0.10.0"
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P103",
         "A field is not known",
-        prevents=f"{_DOWN} Its decoder is strict at every depth.",
-        source="Seen run with router v0.8.0, given a field of v0.9.0.",
+        why=f"{_DOWN} Its decoder is strict at every depth.",
+        evidence="Seen run with router v0.8.0, given a field of v0.9.0.",
         fix="remove the field, or correct its name",
-        sample=picker_config(edited(_WORKS, ("weight: 2", "wieght: 2")), _WORKS),
+        example=picker_config(edited(_WORKS, ("weight: 2", "wieght: 2")), _WORKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "P104",
         "A value is of another type, or out of its limits",
-        prevents=_DOWN,
-        source="The picker decodes each value into a Go type, and checks some afterwards; read in "
-        "the sources of llm-d-router v0.10.0.",
+        why=_DOWN,
+        evidence="The picker decodes each value into a Go type, and checks some afterwards; read "
+        "in the sources of llm-d-router v0.10.0.",
         fix="write a value that the field takes: numbers without quotes",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("nonCachedTokens: 16", 'nonCachedTokens: "16"')), _WORKS
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P105",
         "The release has no such feature gate",
-        prevents=f"{_DOWN} Gates come and go with releases: v0.10.0 refuses dataLayer, which "
+        why=f"{_DOWN} Gates come and go with releases: v0.10.0 refuses dataLayer, which "
         "v0.9.0 takes.",
-        source=f"{SEEN}, given prepareDataPlugins.",
+        evidence=f"{SEEN}, given prepareDataPlugins.",
         fix="remove the gate, or correct its name",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("plugins:", "featureGates: [dataLayer]\nplugins:")),
             _WORKS,
             release="v0.10.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P106",
         "The release has no such plugin",
-        prevents=_DOWN,
-        source=SEEN_RUN,
+        why=_DOWN,
+        evidence=SEEN_RUN,
         fix="correct the plugin's type, or run a release that has it",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS_IN_V0_8_0, (_PRODUCER, f"{_PRODUCER}  - type: token-producer\n")),
             _WORKS_IN_V0_8_0,
             release="v0.8.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P107",
         "Two plugins have one name",
-        prevents=f"{_DOWN} A plugin without a name is called by its type.",
-        source=SEEN_RUN,
+        why=f"{_DOWN} A plugin without a name is called by its type.",
+        evidence=SEEN_RUN,
         fix="list the plugin once, or give each its own name",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_PRODUCER, f"  - type: queue-scorer\n{_PRODUCER}")), _WORKS
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P108",
         "A plugin is alpha, and alpha plugins are not allowed",
-        prevents=f"{_DOWN} An upgrade to v0.10.0 can bring it about: agent-identity and the "
+        why=f"{_DOWN} An upgrade to v0.10.0 can bring it about: agent-identity and the "
         "plugins of session affinity are alpha there, and were not before.",
-        source="Read in the sources of llm-d-router v0.10.0, the first release with such plugins.",
+        evidence="Read in the sources of llm-d-router v0.10.0, the first release with such "
+        "plugins.",
         fix="run the picker with --allow-experimental-plugins=true, or do without the plugin",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_PRODUCER, f"{_PRODUCER}  - type: agent-identity\n")),
             _WORKS,
             release="v0.10.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P109",
         "A plugin has no such parameter",
-        prevents=f"{_DOWN} Router v0.8.0 ignores the parameter instead.",
-        source="Seen run with router v0.9.0 and v0.10.0; llm-d/llm-d-router#1134.",
+        why=f"{_DOWN} Router v0.8.0 ignores the parameter instead.",
+        evidence="Seen run with router v0.9.0 and v0.10.0; llm-d/llm-d-router#1134.",
         fix="remove the parameter, or correct its name",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("nonCachedTokens: 16", "nonCachedTokens: 16\n      promptTokens: 100")),
             _WORKS,
             release="v0.9.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P110",
         "Parameters exclude each other",
-        prevents=_DOWN,
-        source="Seen run with router v0.10.0.",
+        why=_DOWN,
+        evidence="Seen run with router v0.10.0.",
         fix="keep one of them: prefill-first prefills every prompt elsewhere, without a decider",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("      deciders:", "      stageOrder: prefill-first\n      deciders:")),
             _WORKS,
             release="v0.10.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P111",
         "A plugin is named that is not listed, or cannot do what it is named for",
-        prevents=_DOWN,
-        source="The picker looks up every reference at its start; read in the sources of "
+        why=_DOWN,
+        evidence="The picker looks up every reference at its start; read in the sources of "
         "llm-d-router v0.10.0.",
         fix="list the plugin under plugins, or correct the name",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("        prefill: prefix-based", "        prefill: prefix")), _WORKS
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P112",
         "A decider is listed after its profile handler",
-        prevents=f"{_DOWN} Before v0.10.0 it creates plugins in the order of the list.",
-        source="Seen run with router v0.8.0 and v0.9.0; llm-d/llm-d-router#1876.",
+        why=f"{_DOWN} Before v0.10.0 it creates plugins in the order of the list.",
+        evidence="Seen run with router v0.8.0 and v0.9.0; llm-d/llm-d-router#1876.",
         fix="list the decider before the handler",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_DECIDER, ""), (_HANDLER, _HANDLER + _DECIDER)),
             _WORKS,
             release="v0.9.0",
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P113",
         "There is not exactly one profile handler that fits the profiles",
-        prevents=_DOWN,
-        source=SEEN_RUN,
+        why=_DOWN,
+        evidence=SEEN_RUN,
         fix="list disagg-profile-handler with a decider, or keep one profile",
-        sample=picker_config(edited(_WORKS, (_HANDLER, "")), _WORKS),
+        example=picker_config(edited(_WORKS, (_HANDLER, "")), _WORKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "P114",
         "A profile has no name of its own",
-        prevents=_DOWN,
-        source="Read in the sources of llm-d-router v0.10.0.",
+        why=_DOWN,
+        evidence="Read in the sources of llm-d-router v0.10.0.",
         fix="give each profile its own name",
-        sample=picker_config(edited(_WORKS, ("- name: prefill", "- name: decode")), _WORKS),
+        example=picker_config(edited(_WORKS, ("- name: prefill", "- name: decode")), _WORKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "P115",
         "A profile has several pickers",
-        prevents=_DOWN,
-        source="Read in the sources of llm-d-router v0.10.0.",
+        why=_DOWN,
+        evidence="Read in the sources of llm-d-router v0.10.0.",
         fix="keep one of them",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _TWO_PICKERS,
                 (
@@ -300,14 +300,14 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P116",
         "Nothing produces what a plugin reads",
-        prevents=f"{_DOWN} From v0.9.0 on it creates most producers by itself, but none under a "
+        why=f"{_DOWN} From v0.9.0 on it creates most producers by itself, but none under a "
         "name that is not a type's.",
-        source="Read in the sources of llm-d-router v0.9.0 and v0.10.0.",
+        evidence="Read in the sources of llm-d-router v0.9.0 and v0.10.0.",
         fix="list the producer, or correct its name",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _PRECISE_AND_TOLD,
                 ("ProducerName: precise-prefix-cache-producer", "ProducerName: precise-prefix"),
@@ -316,22 +316,22 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P201",
         "There is no profile for decode",
-        prevents=_REFUSED,
-        source=SEEN_RUN,
+        why=_REFUSED,
+        evidence=SEEN_RUN,
         fix="name a profile decode, or name yours in the handler's profiles.decode",
-        sample=picker_config(edited(_WORKS, ("- name: decode", "- name: decoding")), _WORKS),
+        example=picker_config(edited(_WORKS, ("- name: decode", "- name: decoding")), _WORKS),
         severity="error",
     ),
-    Code(
+    Rule(
         "P202",
         "No pod passes the filters of the profile for decode",
-        prevents=_REFUSED,
-        source=f"{SEEN}, with no ready decode pod.",
+        why=_REFUSED,
+        evidence=f"{SEEN}, with no ready decode pod.",
         fix="keep decode-filter alone in the profile",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 (
@@ -343,13 +343,13 @@ CODES: tuple[Code, ...] = (
         ),
         severity="error",
     ),
-    Code(
+    Rule(
         "P301",
         "The profile handler asks no pod to prefill",
-        prevents=_SILENT,
-        source=SEEN_RUN,
+        why=_SILENT,
+        evidence=SEEN_RUN,
         fix="use disagg-profile-handler with profiles prefill and decode, and a decider",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 ("  - type: prefill-filter\n", ""),
@@ -361,75 +361,75 @@ CODES: tuple[Code, ...] = (
             _WORKS,
         ),
     ),
-    Code(
+    Rule(
         "P302",
         "There is no profile for prefill",
-        prevents=_SILENT,
-        source=SEEN_RUN,
+        why=_SILENT,
+        evidence=SEEN_RUN,
         fix="name a profile prefill, or name yours in the handler's profiles.prefill",
-        sample=picker_config(edited(_WORKS, ("- name: prefill", "- name: prefilling")), _WORKS),
+        example=picker_config(edited(_WORKS, ("- name: prefill", "- name: prefilling")), _WORKS),
     ),
-    Code(
+    Rule(
         "P303",
         "There is no decider for prefill",
-        prevents=f"{_SILENT} The picker logs once that disaggregation is disabled.",
-        source=SEEN_RUN,
+        why=f"{_SILENT} The picker logs once that disaggregation is disabled.",
+        evidence=SEEN_RUN,
         fix="name a decider in the handler's deciders.prefill",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_HANDLER, "  - type: disagg-profile-handler\n")), _WORKS
         ),
     ),
-    Code(
+    Rule(
         "P304",
         "The decider's threshold is 0, which declines every prompt",
-        prevents=f"{_SILENT} 0 is what nonCachedTokens is when left out.",
-        source=SEEN_RUN,
+        why=f"{_SILENT} 0 is what nonCachedTokens is when left out.",
+        evidence=SEEN_RUN,
         fix="set nonCachedTokens to 1 or more, such as 16",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_DECIDER, "  - type: prefix-based-pd-decider\n")), _WORKS
         ),
     ),
-    Code(
+    Rule(
         "P305",
         "Nothing tells the sidecar which pod prefills",
-        prevents=f"{_SILENT} The handler of v0.8.0, and pd-profile-handler in every release, leave "
+        why=f"{_SILENT} The handler of v0.8.0, and pd-profile-handler in every release, leave "
         "the header to another plugin.",
-        source="Seen run with router v0.8.0; with v0.9.0 and v0.10.0 and pd-profile-handler.",
+        evidence="Seen run with router v0.8.0; with v0.9.0 and v0.10.0 and pd-profile-handler.",
         fix="list disagg-headers-handler, or from v0.9.0 on use disagg-profile-handler",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS_IN_V0_8_0, ("  - type: disagg-headers-handler\n", "")),
             _WORKS_IN_V0_8_0,
             release="v0.8.0",
         ),
     ),
-    Code(
+    Rule(
         "P306",
         "Nothing produces what the decider reads",
-        prevents=f"{_SILENT} The picker logs that it cannot read the state of the prefix cache.",
-        source="Seen run with router v0.8.0; later releases create the producer.",
+        why=f"{_SILENT} The picker logs that it cannot read the state of the prefix cache.",
+        evidence="Seen run with router v0.8.0; later releases create the producer.",
         fix="list approx-prefix-cache-producer",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS_IN_V0_8_0, (_PRODUCER, "")), _WORKS_IN_V0_8_0, release="v0.8.0"
         ),
     ),
-    Code(
+    Rule(
         "P307",
         "The prompt is left unread, so that its tokens cannot be counted",
-        prevents=_SILENT,
-        source="Seen run with router v0.9.0 and v0.10.0.",
+        why=_SILENT,
+        evidence="Seen run with router v0.9.0 and v0.10.0.",
         fix="use openai-parser, or always-disagg-pd-decider",
-        sample=picker_config(
+        example=picker_config(
             _WORKS + "requestHandler:\n  parsers:\n    - pluginRef: passthrough-parser\n",
             _WORKS + "requestHandler:\n  parsers:\n    - pluginRef: openai-parser\n",
         ),
     ),
-    Code(
+    Rule(
         "P308",
         "No prefill pod passes the filters of the profile for prefill",
-        prevents=_SILENT,
-        source=f"{SEEN}, with no ready prefill pod.",
+        why=_SILENT,
+        evidence=f"{SEEN}, with no ready prefill pod.",
         fix="keep prefill-filter alone in the profile",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 (
@@ -440,13 +440,13 @@ CODES: tuple[Code, ...] = (
             _WORKS,
         ),
     ),
-    Code(
+    Rule(
         "P309",
         "The decider accepts images, video and audio alone",
-        prevents="Prompts of text are all done by decode pods, with status 200.",
-        source="Read in the sources of llm-d-router v0.10.0.",
+        why="Prompts of text are all done by decode pods, with status 200.",
+        evidence="Read in the sources of llm-d-router v0.10.0.",
         fix="name a decider for prefill, and this one in deciders.encode",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 (_DECIDER, "  - type: always-disagg-multimodal-decider\n"),
@@ -455,15 +455,15 @@ CODES: tuple[Code, ...] = (
             _WORKS,
         ),
     ),
-    Code(
+    Rule(
         "P310",
         "Decode pods prefill for each other",
-        prevents="A prompt is prefilled on whichever pod scores best, a decode pod as well, whose "
+        why="A prompt is prefilled on whichever pod scores best, a decode pod as well, whose "
         "running answers it slows.",
-        source="A profile without a filter admits every pod of the pool; read in the sources of "
+        evidence="A profile without a filter admits every pod of the pool; read in the sources of "
         "llm-d-router v0.10.0.",
         fix="add prefill-filter to the profile for prefill",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 ("  - type: prefill-filter\n", ""),
@@ -473,14 +473,14 @@ CODES: tuple[Code, ...] = (
         ),
         severity="note",
     ),
-    Code(
+    Rule(
         "P401",
         "Prefill pods answer users",
-        prevents="Prefill pods are picked for whole requests, which they decode as well, with "
+        why="Prefill pods are picked for whole requests, which they decode as well, with "
         "status 200: nothing is disaggregated there, and answers hold up the prefill of others.",
-        source=SEEN_RUN,
+        evidence=SEEN_RUN,
         fix="add decode-filter to the profile for decode",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 ("  - type: decode-filter\n", ""),
@@ -489,13 +489,13 @@ CODES: tuple[Code, ...] = (
             _WORKS,
         ),
     ),
-    Code(
+    Rule(
         "P501",
         "A parameter is ignored",
-        prevents="The picker runs as if the parameter were not there, and does not log it.",
-        source="Seen run with router v0.8.0; llm-d/llm-d-router#1134.",
+        why="The picker runs as if the parameter were not there, and does not log it.",
+        evidence="Seen run with router v0.8.0; llm-d/llm-d-router#1134.",
         fix="remove the parameter, or correct its name",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS_IN_V0_8_0,
                 ("nonCachedTokens: 16", "nonCachedTokens: 16\n      promptTokens: 100"),
@@ -505,51 +505,51 @@ CODES: tuple[Code, ...] = (
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P502",
         "Something is deprecated",
-        prevents="It works, until a later release of the router refuses it.",
-        source="Seen run with router v0.9.0 and v0.10.0, which log it.",
+        why="It works, until a later release of the router refuses it.",
+        evidence="Seen run with router v0.9.0 and v0.10.0, which log it.",
         fix="write what replaces it",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("llm-d.ai/v1alpha1", "inference.networking.x-k8s.io/v1alpha1")),
             _WORKS,
         ),
         severity="note",
     ),
-    Code(
+    Rule(
         "P503",
         "A plugin is listed, and no profile runs it",
-        prevents="It changes nothing: a scorer scores no pod, and pods that score alike are chosen "
+        why="It changes nothing: a scorer scores no pod, and pods that score alike are chosen "
         "by lot.",
-        source=SEEN_RUN,
+        evidence=SEEN_RUN,
         fix="name the plugin in a profile, or remove it",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, (_PRODUCER, f"  - type: kv-cache-utilization-scorer\n{_PRODUCER}")),
             _WORKS,
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P504",
         "A block size is not the one that counts",
-        prevents="The picker counts blocks of another size than the engine caches, and takes part "
+        why="The picker counts blocks of another size than the engine caches, and takes part "
         "of a cached prompt for new.",
-        source="Seen run with router v0.9.0 and v0.10.0, which log that they raise it to 64.",
+        evidence="Seen run with router v0.9.0 and v0.10.0, which log that they raise it to 64.",
         fix="write the size that counts, and give it to the engine as well",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("blockSizeTokens: 64", "blockSizeTokens: 16")), _WORKS
         ),
         severity="note",
     ),
-    Code(
+    Rule(
         "P505",
         "A limit in blocks does not count",
-        prevents="The picker compares prompts up to maxPrefixTokensToMatch, 131072 by default from "
+        why="The picker compares prompts up to maxPrefixTokensToMatch, 131072 by default from "
         "v0.9.0 on, whatever the limit in blocks.",
-        source="Read in the sources of llm-d-router v0.9.0.",
+        evidence="Read in the sources of llm-d-router v0.9.0.",
         fix="write maxPrefixTokensToMatch instead",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 ("Tokens: 64", "Tokens: 64\n      maxPrefixBlocksToMatch: 256"),
@@ -561,15 +561,15 @@ CODES: tuple[Code, ...] = (
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P506",
         "The picker names several pods, which not every gateway takes",
-        prevents="A gateway that dials the answer as one address, as Envoy AI Gateway does, "
+        why="A gateway that dials the answer as one address, as Envoy AI Gateway does, "
         "reaches no pod as soon as two of them are ready.",
-        source="The picker joins the addresses by commas in one header; read in the sources of "
+        evidence="The picker joins the addresses by commas in one header; read in the sources of "
         "llm-d-router v0.10.0, not seen run.",
         fix="leave maxNumOfEndpoints at 1",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS,
                 (
@@ -582,49 +582,49 @@ CODES: tuple[Code, ...] = (
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P507",
         "The picker reads no metrics of the engines",
-        prevents="Queues and caches count as empty, or as full: load no longer decides which pod "
+        why="Queues and caches count as empty, or as full: load no longer decides which pod "
         "is picked.",
-        source="Read in the sources of llm-d-router v0.8.0, where any dataLayer leaves the metrics "
-        "out, and of later releases, where injectDefaults: false does.",
+        evidence="Read in the sources of llm-d-router v0.8.0, where any dataLayer leaves the "
+        "metrics out, and of later releases, where injectDefaults: false does.",
         fix="add metrics-data-source with core-metrics-extractor, or leave injectDefaults out",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("plugins:", "dataLayer:\n  injectDefaults: false\nplugins:")), _WORKS
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P508",
         "A plugin learns of no pod",
-        prevents="It subscribes to no engine's events, and scores every pod 0: prefixes no longer "
+        why="It subscribes to no engine's events, and scores every pod 0: prefixes no longer "
         "decide which pod is picked.",
-        source="llm-d/llm-d-router#1121.",
+        evidence="llm-d/llm-d-router#1121.",
         fix="add endpoint-notification-source to dataLayer.sources, with the plugin as extractor",
-        sample=picker_config(_PRECISE, _PRECISE_AND_TOLD),
+        example=picker_config(_PRECISE, _PRECISE_AND_TOLD),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P509",
         "A profile takes one of several pickers by lot",
-        prevents="Which picker it takes changes with each start of the picker.",
-        source="A profile without a picker takes the first of an unordered map; read in the "
+        why="Which picker it takes changes with each start of the picker.",
+        evidence="A profile without a picker takes the first of an unordered map; read in the "
         "sources of llm-d-router v0.10.0.",
         fix="name the picker in the profile",
-        sample=picker_config(
+        example=picker_config(
             edited(_TWO_PICKERS, ("      - pluginRef: max-score-picker\n", "")), _TWO_PICKERS
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P510",
         "The decider miscounts what is cached",
-        prevents="The decider goes by what precise-prefix-cache-scorer writes of a pod, one token "
+        why="The decider goes by what precise-prefix-cache-scorer writes of a pod, one token "
         "at most: prompts that the decode pod has cached are prefilled elsewhere.",
-        source="llm-d-router#1047; read in the sources of llm-d-router v0.8.0, mended in v0.9.0.",
+        evidence="llm-d-router#1047; read in the sources of llm-d-router v0.8.0, mended in v0.9.0.",
         fix="use router v0.9.0 or newer, or approx-prefix-cache-producer alone",
-        sample=picker_config(
+        example=picker_config(
             edited(
                 _WORKS_IN_V0_8_0,
                 (
@@ -641,15 +641,15 @@ CODES: tuple[Code, ...] = (
         ),
         severity="warning",
     ),
-    Code(
+    Rule(
         "P511",
         "A producer is named so that the picker makes another one",
-        prevents="What reads the data reads the other one, which has default parameters: the "
+        why="What reads the data reads the other one, which has default parameters: the "
         "producer's own are of no effect.",
-        source="From v0.9.0 on data goes by its producer's name; read in the sources of "
+        evidence="From v0.9.0 on data goes by its producer's name; read in the sources of "
         "llm-d-router v0.9.0 and v0.10.0.",
         fix="leave the producer's name out",
-        sample=picker_config(
+        example=picker_config(
             edited(_WORKS, ("  - type: approx", "  - name: prefix\n    type: approx")), _WORKS
         ),
         severity="warning",

@@ -4,111 +4,110 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdk8s_inference.checks.code import Code
-from cdk8s_inference.checks.example import Edit
-from cdk8s_inference.checks.sample import Sample, document, python
+from cdk8s_inference.findings.example import Edit, Example, document, python
+from cdk8s_inference.findings.rule import AnyRule, Rule
 from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT
 
 
-def _stack(path: str, value: Any) -> Sample:
+def _stack(path: str, value: Any) -> Example:
     return document("stack", Edit("ServingStack/gke", path, value))
 
 
-CODES = (
-    Code(
+CODES: tuple[AnyRule, ...] = (
+    Rule(
         "S001",
         "No credential is a kubeconfig",
         severity="error",
-        prevents="Modelplane's API refuses the document: from the kubeconfig it takes the "
+        why="Modelplane's API refuses the document: from the kubeconfig it takes the "
         "cluster's address.",
-        source="A CEL rule of Modelplane's ServingStack, v0.3.1.",
+        evidence="A CEL rule of Modelplane's ServingStack, v0.3.1.",
         fix="add the Secret with the cluster's kubeconfig; a cloud's identity goes beside it",
-        sample=_stack("spec.secrets[0].type", "GoogleApplicationCredentials"),
+        example=_stack("spec.secrets[0].type", "GoogleApplicationCredentials"),
     ),
-    Code(
+    Rule(
         "S002",
         "Two listeners have one name",
         severity="error",
-        prevents="The API server refuses the Gateway: a route's sectionName would mean both.",
-        source="Gateway API: a Gateway's listeners are keyed by name.",
+        why="The API server refuses the Gateway: a route's sectionName would mean both.",
+        evidence="Gateway API: a Gateway's listeners are keyed by name.",
         fix="give each a name of its own",
-        sample=_stack(
+        example=_stack(
             "spec.gateway.listeners[1]", {"name": "http", "port": 8080, "protocol": "HTTP"}
         ),
     ),
-    Code(
+    Rule(
         "S003",
         "A field is not used",
         severity="note",
-        prevents="Nothing goes wrong, but no credential is taken: what is composed goes to the "
+        why="Nothing goes wrong, but no credential is taken: what is composed goes to the "
         "cluster that you apply it to.",
-        source="Modelplane reaches clusters by spec.secrets, and requires them.",
+        evidence="Modelplane reaches clusters by spec.secrets, and requires them.",
         fix="nothing is to do; Crossplane's providers take credentials of their own",
         # Every ServingStack document has the field, so nothing mends it.
-        sample=None,
+        example=None,
     ),
-    Code(
+    Rule(
         "S101",
         "A component is not known, or not in the stack",
         severity="error",
-        prevents="What was meant is installed all the same, or its values reach nothing.",
-        source="The components that docs/serving-stack.md lists.",
+        why="What was meant is installed all the same, or its values reach nothing.",
+        evidence="The components that docs/serving-stack.md lists.",
         fix="correct the name; give a component of your own in extra",
-        sample=python(
+        example=python(
             'ServingStack(App(), "stack", without=["prometheus"])\n',
             'ServingStack(App(), "stack", without=["kube-prometheus-stack"])\n',
         ),
     ),
-    Code(
+    Rule(
         "S102",
         "A component is both present and left out",
         severity="error",
-        prevents="One says that the cluster has it, the other that it has not: what needs it works "
+        why="One says that the cluster has it, the other that it has not: what needs it works "
         "in one of the cases alone.",
-        source="The meaning of ServingStack's present and without.",
+        evidence="The meaning of ServingStack's present and without.",
         fix="write it in present if the cluster has it, else in without",
-        sample=python(
+        example=python(
             'ServingStack(App(), "stack", present=["cert-manager"], without=["cert-manager"])\n',
             'ServingStack(App(), "stack", present=["cert-manager"])\n',
         ),
     ),
-    Code(
+    Rule(
         "S103",
         "A component does not work without another",
         severity="error",
-        prevents="It waits for ever, or seems to work: GPU nodes that Node Feature Discovery does "
+        why="It waits for ever, or seems to work: GPU nodes that Node Feature Discovery does "
         "not label get no driver, and claims no device; without the AI Gateway routes are "
         "accepted, and Envoy gets no listener.",
-        source="NVIDIA's DRA driver places its pods by those labels. The routes: seen run with "
+        evidence="NVIDIA's DRA driver places its pods by those labels. The routes: seen run with "
         "Envoy Gateway v1.8.",
         fix="install what is missing, or write it in present if the cluster has it",
-        sample=python(
+        example=python(
             'ServingStack(App(), "stack", without=["node-feature-discovery"])\n',
             'ServingStack(App(), "stack", present=["node-feature-discovery"])\n',
         ),
     ),
-    Code(
+    Rule(
         "S104",
         "Releases are not known to work together",
         # A warning where the code says allow_untested.
         severity=None,
-        prevents="A controller does not start, or misses a CRD or a field, and routes that are "
+        why="A controller does not start, or misses a CRD or a field, and routes that are "
         "accepted resolve to nothing.",
-        source="The projects' compatibility tables: Envoy AI Gateway 0.7 and 1.x want Envoy "
+        evidence="The projects' compatibility tables: Envoy AI Gateway 0.7 and 1.x want Envoy "
         "Gateway 1.8, and that wants Gateway API 1.5.",
         fix="take releases that are known together; or give --allow-untested, in Python "
         "allow_untested",
-        sample=_stack("spec.versions.envoyGateway", "v1.9.0"),
+        example=_stack("spec.versions.envoyGateway", "v1.9.0"),
     ),
-    Code(
+    Rule(
         "S105",
         "A further component cannot be installed",
         severity="error",
-        prevents="Its chart has nowhere to go, two releases have one name, or some wait for each "
+        why="Its chart has nowhere to go, two releases have one name, or some wait for each "
         "other for ever.",
-        source="Helm: a release has a namespace, and a name of at most 53 characters.",
+        evidence="Helm: a release has a namespace, and a name of at most 53 characters.",
         fix="name its namespace, choose a free name, and let it come after what there is",
-        sample=python(
+        example=python(
             """\
 keda = HelmChart("https://kedacore.github.io/charts", "keda", "2.18.0")
 ServingStack(App(), "stack", extra=[Component("keda", chart=keda)])
@@ -119,52 +118,52 @@ ServingStack(App(), "stack", extra=[Component("keda", namespace="keda", chart=ke
 """,
         ),
     ),
-    Code(
+    Rule(
         "S106",
         "A listener cannot be served",
         severity="error",
-        prevents="The API server refuses the Gateway, or the listener never gets programmed or "
+        why="The API server refuses the Gateway, or the listener never gets programmed or "
         "never gets its certificate: connections are refused.",
-        source="Gateway API: port, protocol and hostname set listeners apart, and HTTPS has a "
+        evidence="Gateway API: port, protocol and hostname set listeners apart, and HTTPS has a "
         "certificate. cert-manager issues for host names.",
         fix="give it a free port or host, and for HTTPS the Secret of its certificate",
-        sample=python(
+        example=python(
             'ServingStack(App(), "stack", listeners=[Listener("https", 443, "HTTPS")])\n',
             'ServingStack(App(), "stack", listeners=[Listener.https("models-tls")])\n',
         ),
     ),
-    Code(
+    Rule(
         "S107",
         "A namespace or class has a malformed name",
         severity="error",
-        prevents="The API server refuses the object, and everything that goes into the namespace.",
-        source="Kubernetes: a namespace is an RFC 1123 label, a GatewayClass a subdomain.",
+        why="The API server refuses the object, and everything that goes into the namespace.",
+        evidence="Kubernetes: a namespace is an RFC 1123 label, a GatewayClass a subdomain.",
         fix="write lower case letters, digits and '-', edged by letters or digits",
-        sample=python(
+        example=python(
             'ServingStack(App(), "stack", model_namespaces=["ML_Team"])\n',
             'ServingStack(App(), "stack", model_namespaces=["ml-team"])\n',
         ),
     ),
-    Code(
+    Rule(
         "S108",
         "The driver's root is no absolute path",
         severity="error",
-        prevents="The driver's pods mount nothing there and find no GPU: claims stay pending.",
-        source="Kubernetes: a hostPath is absolute. NVIDIA's DRA driver takes nvidiaDriverRoot "
+        why="The driver's pods mount nothing there and find no GPU: claims stay pending.",
+        evidence="Kubernetes: a hostPath is absolute. NVIDIA's DRA driver takes nvidiaDriverRoot "
         "for one.",
         fix="start it with /",
-        sample=_stack("spec.nvidiaDriverRoot", "home/kubernetes/bin/nvidia"),
+        example=_stack("spec.nvidiaDriverRoot", "home/kubernetes/bin/nvidia"),
     ),
-    Code(
+    Rule(
         "S109",
         "An object is composed twice",
         severity="error",
-        prevents="Of two objects of one name the later one stays: one stack undoes the other, such "
+        why="Of two objects of one name the later one stays: one stack undoes the other, such "
         "as two gateways that are called alike.",
-        source="Kubernetes: kind, namespace and name are an object; one App is applied to one "
+        evidence="Kubernetes: kind, namespace and name are an object; one App is applied to one "
         "cluster.",
         fix="give each cluster an App; name a second gateway of one cluster otherwise",
-        sample=python(
+        example=python(
             """\
 app = App()
 ServingStack(app, "east")
@@ -176,26 +175,26 @@ ServingStack(App(outdir="dist/west"), "west")
 """,
         ),
     ),
-    Code(
+    Rule(
         "S110",
         "The GatewayClass does not go with the gateway's implementation",
         severity="error",
-        prevents="No controller takes the Gateway, or another one than is installed: it gets no "
+        why="No controller takes the Gateway, or another one than is installed: it gets no "
         "address.",
-        source="Gateway API: a GatewayClass names its controller; the usual names are the "
+        evidence="Gateway API: a GatewayClass names its controller; the usual names are the "
         "projects' own.",
         fix="leave the class out for the provider's usual one, or take the class's provider",
-        sample=_stack("spec.gateway.className", "istio"),
+        example=_stack("spec.gateway.className", "istio"),
     ),
-    Code(
+    Rule(
         "S111",
         "Something is said of a gateway that there is not",
         severity="error",
-        prevents="Listeners, class and issuer come to nothing: no Gateway is composed, and no port "
+        why="Listeners, class and issuer come to nothing: no Gateway is composed, and no port "
         "opens.",
-        source="With the provider standalone each picker has an Envoy of its own.",
+        evidence="With the provider standalone each picker has an Envoy of its own.",
         fix="remove it, or choose another provider",
-        sample=python(
+        example=python(
             """\
 from cdk8s_inference.gateways import STANDALONE
 
@@ -217,15 +216,15 @@ ServingStack(
 """,
         ),
     ),
-    Code(
+    Rule(
         "S112",
         "The GPU driver is looked for where GKE does not have it",
         severity="warning",
-        prevents="The DRA driver finds no driver on the node and offers no GPU, and without a "
+        why="The DRA driver finds no driver on the node and offers no GPU, and without a "
         "quota GKE refuses its pods: claims stay pending.",
-        source="modelplane 44b53c07 and modelplaneai/modelplane#229.",
+        evidence="modelplane 44b53c07 and modelplaneai/modelplane#229.",
         fix=f"give it {GKE_DRIVER_ROOT!r}, by which the quota for the driver's pods comes too",
-        sample=python(
+        example=python(
             """\
 from cdk8s_inference.gateways import GKE
 

@@ -7,6 +7,7 @@ from cdk8s_inference.checks.rules import (
     gateway,
     gpu_nodes,
     installed,
+    kv_transfer,
     metrics,
     picker,
     picker_access,
@@ -16,7 +17,6 @@ from cdk8s_inference.checks.rules import (
     rollout,
     security,
     sidecar,
-    wire,
     workload,
 )
 
@@ -27,6 +27,7 @@ __all__ = [
     "gateway",
     "gpu_nodes",
     "installed",
+    "kv_transfer",
     "metrics",
     "picker",
     "picker_access",
@@ -36,6 +37,5 @@ __all__ = [
     "rollout",
     "security",
     "sidecar",
-    "wire",
     "workload",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.slip import slip_of
-from cdk8s_inference.topology import KubeObject, Located, Topology
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, near_name
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
+from cdk8s_inference.topology import KubeObject, SourceValue, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -19,26 +19,26 @@ _POD = "spec.template.spec"
     "T701",
     "error",
     "A device request has neither exactly nor firstAvailable",
-    prevents="The API server refuses the claim.",
-    source="resource.k8s.io/v1; v1beta1 had the fields one level higher.",
+    why="The API server refuses the claim.",
+    evidence="resource.k8s.io/v1; v1beta1 had the fields one level higher.",
     fix="put deviceClassName, count and selectors under exactly",
     example=breaks(
         "disaggregated", _TEMPLATE, _REQUEST, {"name": "gpu", "deviceClassName": "gpu.nvidia.com"}
     ),
 )
-def shape(topology: Topology) -> Iterator[Breach]:
+def shape(topology: Topology) -> Iterator[Violation]:
     for claim in topology.claims:
         for request in claim.requests:
             if not request.is_shaped:
-                yield Breach(request.here, "has not one of exactly and firstAvailable")
+                yield Violation(request.here, "has not one of exactly and firstAvailable")
 
 
 @rule(
     "T702",
     "error",
     "A container uses a claim that its pod does not make",
-    prevents="The API server refuses the pod.",
-    source="Kubernetes: resources.claims names entries of spec.resourceClaims.",
+    why="The API server refuses the pod.",
+    evidence="Kubernetes: resources.claims names entries of spec.resourceClaims.",
     fix="correct the name, or add the claim to the pod",
     example=breaks(
         "disaggregated",
@@ -47,13 +47,13 @@ def shape(topology: Topology) -> Iterator[Breach]:
         [{"name": "gpus"}, {"name": "nics"}],
     ),
 )
-def unknown_claim(topology: Topology) -> Iterator[Breach]:
+def unknown_claim(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         names = [claim.name.value for claim in pods.claims]
         for container in pods.containers:
             for use in container.claims:
                 if use.name.value not in names:
-                    yield Breach(
+                    yield Violation(
                         use.name,
                         f"there is no claim {use.name.value!r}; there are {names}",
                         pods.claims[0].here if pods.claims else pods.here,
@@ -64,8 +64,8 @@ def unknown_claim(topology: Topology) -> Iterator[Breach]:
     "T703",
     "error",
     "A pod's claim names no template, or misspells it",
-    prevents="The pod waits for it, pending.",
-    source="Kubernetes: the pod's claims are made from templates of its namespace.",
+    why="The pod waits for it, pending.",
+    evidence="Kubernetes: the pod's claims are made from templates of its namespace.",
     fix="correct the name",
     example=breaks(
         "disaggregated",
@@ -74,15 +74,15 @@ def unknown_claim(topology: Topology) -> Iterator[Breach]:
         "two-gpu",
     ),
 )
-def no_template(topology: Topology) -> Iterator[Breach]:
+def no_template(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         for claim in pods.claims:
             if claim.template is None and claim.claim is None:
-                yield Breach(claim.here, "the claim names no template")
+                yield Violation(claim.here, "the claim names no template")
     for name, templates in _unread_templates(topology):
-        meant = slip_of(name.value, templates)
+        meant = near_name(name.value, templates)
         if meant is not None:
-            yield Breach(
+            yield Violation(
                 name,
                 f"there is no template {name.value!r} in what was read, but {meant!r}",
                 templates[meant].here,
@@ -93,9 +93,9 @@ def no_template(topology: Topology) -> Iterator[Breach]:
     "T709",
     "warning",
     "A pod's claim template was not read",
-    prevents="Where it does not exist, the pod stays pending; whether it holds enough devices "
+    why="Where it does not exist, the pod stays pending; whether it holds enough devices "
     "stays unseen.",
-    source="Kubernetes: the pod's claims are made from templates of its namespace.",
+    evidence="Kubernetes: the pod's claims are made from templates of its namespace.",
     fix="check the pods together with the template, or correct the name",
     example=breaks(
         "disaggregated",
@@ -104,10 +104,10 @@ def no_template(topology: Topology) -> Iterator[Breach]:
         "eight-gpus",
     ),
 )
-def template_not_read(topology: Topology) -> Iterator[Breach]:
+def template_not_read(topology: Topology) -> Iterator[Violation]:
     for name, templates in _unread_templates(topology):
-        if slip_of(name.value, templates) is None:
-            yield Breach(
+        if near_name(name.value, templates) is None:
+            yield Violation(
                 name,
                 f"template {name.value!r} was not read; {', '.join(templates)} was",
                 next(iter(templates.values())).here,
@@ -116,7 +116,7 @@ def template_not_read(topology: Topology) -> Iterator[Breach]:
 
 def _unread_templates(
     topology: Topology,
-) -> Iterator[tuple[Located[str], dict[str, KubeObject]]]:
+) -> Iterator[tuple[SourceValue[str], dict[str, KubeObject]]]:
     """Templates that pods name and that were not read, with those beside them that were."""
     for pods in topology.pods:
         beside = {
@@ -134,12 +134,12 @@ def _unread_templates(
     "T704",
     "error",
     "An engine gets fewer devices than it shards over",
-    prevents="It does not start.",
-    source="vLLM and SGLang take a device for each rank.",
+    why="It does not start.",
+    evidence="vLLM and SGLang take a device for each rank.",
     fix="claim as many devices as tensor, pipeline and local data parallelism need",
     example=breaks("disaggregated", _TEMPLATE, f"{_REQUEST}.exactly.count", 1),
 )
-def too_few(topology: Topology) -> Iterator[Breach]:
+def too_few(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
@@ -156,7 +156,7 @@ def too_few(topology: Topology) -> Iterator[Breach]:
         size = max(1, pods.workload.size.value) if spread or stages.value > 1 else 1
         needed = -(-world // size)
         if counted.value < needed:
-            yield Breach(
+            yield Violation(
                 counted, f"{counted.value} devices, and the engine shards over {needed}", tensor
             )
 
@@ -165,12 +165,12 @@ def too_few(topology: Topology) -> Iterator[Breach]:
     "T705",
     "warning",
     "An engine gets no device",
-    prevents="It does not start, or computes on the CPU.",
-    source="Devices come from resources.claims, or from a device plugin's resource.",
+    why="It does not start, or computes on the CPU.",
+    evidence="Devices come from resources.claims, or from a device plugin's resource.",
     fix="claim a device for the engine's container",
     example=breaks("sglang", "Deployment/prefill", f"{_POD}.containers[0].resources", REMOVED),
 )
-def no_device(topology: Topology) -> Iterator[Breach]:
+def no_device(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
@@ -181,16 +181,16 @@ def no_device(topology: Topology) -> Iterator[Breach]:
             and not gets
             and not any(w in container.image.value for w in ("cpu", "sim", "tpu"))
         ):
-            yield Breach(container.here, f"container {container.name!r} has no device")
+            yield Violation(container.here, f"container {container.name!r} has no device")
 
 
 @rule(
     "T706",
     "error",
     "An engine is given its devices twice",
-    prevents="Devices of a claim and of the device plugin are counted apart: one may be given "
+    why="Devices of a claim and of the device plugin are counted apart: one may be given "
     "away twice.",
-    source="NVIDIA's DRA driver: do not combine it with nvidia.com/gpu for the same devices.",
+    evidence="NVIDIA's DRA driver: do not combine it with nvidia.com/gpu for the same devices.",
     fix="keep the claim, and remove the extended resource",
     example=breaks(
         "disaggregated",
@@ -199,13 +199,15 @@ def no_device(topology: Topology) -> Iterator[Breach]:
         {"nvidia.com/gpu": 2},
     ),
 )
-def twice(topology: Topology) -> Iterator[Breach]:
+def twice(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
         container = pods.engine.container
         plugin = container.plugin_devices
         if plugin is not None and container.claims:
-            yield Breach(plugin, "devices from a plugin and from a claim", container.claims[0].name)
+            yield Violation(
+                plugin, "devices from a plugin and from a claim", container.claims[0].name
+            )
 
 
 _MEMORY = re.compile(r'memory\s*\.\s*compareTo\(\s*quantity\("(\d{1,5})Gi"\)\s*\)\s*>=\s*0')
@@ -216,8 +218,8 @@ _NEVER = {80: 79, 96: 93, 141: 140, 192: 178}
     "T707",
     "warning",
     "A claim asks for more memory than the device has",
-    prevents="The pod stays pending: a device of 80 GB reports 81559Mi, less than 80Gi.",
-    source="modelplane's inference classes; NVIDIA's DRA driver.",
+    why="The pod stays pending: a device of 80 GB reports 81559Mi, less than 80Gi.",
+    evidence="modelplane's inference classes; NVIDIA's DRA driver.",
     fix="ask for a little less than the device's name says",
     example=breaks(
         "disaggregated",
@@ -226,14 +228,14 @@ _NEVER = {80: 79, 96: 93, 141: 140, 192: 178}
         'device.capacity["gpu.nvidia.com"].memory.compareTo(quantity("80Gi")) >= 0',
     ),
 )
-def memory(topology: Topology) -> Iterator[Breach]:
+def memory(topology: Topology) -> Iterator[Violation]:
     for claim in topology.claims:
         for devices in claim.choices:
             for selector in devices.selectors:
                 match = _MEMORY.search(selector.value)
                 size = int(match[1]) if match else 0
                 if size in _NEVER:
-                    yield Breach(
+                    yield Violation(
                         selector,
                         f"{size}Gi is more than a device of {size} GB reports: about "
                         f"{_NEVER[size]}Gi",
@@ -244,23 +246,21 @@ def memory(topology: Topology) -> Iterator[Breach]:
     "T708",
     "warning",
     "A pod claims devices that no container uses",
-    prevents="The devices are taken from others, and lie idle.",
-    source="Kubernetes: a container gets a claim's devices by resources.claims alone.",
+    why="The devices are taken from others, and lie idle.",
+    evidence="Kubernetes: a container gets a claim's devices by resources.claims alone.",
     fix="name the claim in the container's resources.claims",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                "Deployment/prefill",
-                f"{_POD}.resourceClaims[1]",
-                {"name": "nics", "resourceClaimTemplateName": "two-gpus"},
-            ),
+        Edit(
+            "Deployment/prefill",
+            f"{_POD}.resourceClaims[1]",
+            {"name": "nics", "resourceClaimTemplateName": "two-gpus"},
         ),
     ),
 )
-def unused(topology: Topology) -> Iterator[Breach]:
+def unused(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         used = {use.name.value for each in pods.containers for use in each.claims}
         for claim in pods.claims:
             if claim.name.value not in used:
-                yield Breach(claim.name, f"claim {claim.name.value!r} is used by no container")
+                yield Violation(claim.name, f"claim {claim.name.value!r} is used by no container")

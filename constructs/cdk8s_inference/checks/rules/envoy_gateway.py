@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology import KubeObject, Located, Topology
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology import KubeObject, SourceValue, Topology
 from cdk8s_inference.topology.chart_release import AI_GATEWAY, ENVOY_GATEWAY, yaml_in
-from cdk8s_inference.topology.located import whole_number
+from cdk8s_inference.topology.kube_object import whole_number
 
 _CONFIG = "ConfigMap/envoy-gateway-config"
 
@@ -37,8 +38,8 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
     "T520",
     "error",
     "Envoy Gateway does not know InferencePools",
-    prevents="Routes to pools are not resolved, and their requests are answered 500.",
-    source="Envoy AI Gateway's manifests for Envoy Gateway, and its example for InferencePools.",
+    why="Routes to pools are not resolved, and their requests are answered 500.",
+    evidence="Envoy AI Gateway's manifests for Envoy Gateway, and its example for InferencePools.",
     fix="give extensionManager backendResources with InferencePool, the hooks of xdsTranslator and "
     "the AI Gateway's service, as Envoy AI Gateway's values have them",
     example=breaks(
@@ -48,7 +49,7 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
         _config(f"{{hooks: {_HOOKS}, service: {{fqdn: {_THERE}}}}}"),
     ),
 )
-def pools_unknown(topology: Topology) -> Iterator[Breach]:
+def pools_unknown(topology: Topology) -> Iterator[Violation]:
     for owner, config in _envoy_gateways(topology):
         pooled = _pooled(topology)
         because = pooled or _ai_gateway(topology)
@@ -75,8 +76,8 @@ def pools_unknown(topology: Topology) -> Iterator[Breach]:
             if not there
         ]
         if lacks:
-            yield Breach(
-                owner.located(manager, None),
+            yield Violation(
+                owner.value_at(manager, None),
                 f"extensionManager has no {'; no '.join(lacks)}",
                 because,
             )
@@ -102,7 +103,7 @@ def _envoy_gateways(topology: Topology) -> Iterator[tuple[KubeObject, Cursor]]:
             yield release.object, release.values.at("config", "envoyGateway")
 
 
-def _ai_gateway(topology: Topology) -> Located[str] | None:
+def _ai_gateway(topology: Topology) -> SourceValue[str] | None:
     """What says that Envoy Gateway is to ask the AI Gateway."""
     for pods, _ in topology.running("ai-gateway-controller"):
         return pods.here
@@ -111,7 +112,7 @@ def _ai_gateway(topology: Topology) -> Located[str] | None:
     return None
 
 
-def _pooled(topology: Topology) -> Located[str] | None:
+def _pooled(topology: Topology) -> SourceValue[str] | None:
     """A route to a pool, unless its gateway was read and is not Envoy Gateway's."""
     for route in topology.routes:
         parents = [topology.find("Gateway", p.namespace, p.name.value) for p in route.parents]
@@ -143,8 +144,8 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
     "T521",
     "error",
     "Envoy Gateway asks the AI Gateway where it is not",
-    prevents="Envoy gets no configuration: routes are accepted, and nothing listens.",
-    source="The host name holds the AI Gateway's namespace and its Service's name. Seen run.",
+    why="Envoy gets no configuration: routes are accepted, and nothing listens.",
+    evidence="The host name holds the AI Gateway's namespace and its Service's name. Seen run.",
     fix="let extensionManager.service.fqdn be the AI Gateway's Service",
     example=breaks(
         "substrate",
@@ -155,7 +156,7 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
         ),
     ),
 )
-def asks_elsewhere(topology: Topology) -> Iterator[Breach]:
+def asks_elsewhere(topology: Topology) -> Iterator[Violation]:
     known = list(_extension_servers(topology))
     for owner, config in _envoy_gateways(topology):
         at = config.at("extensionManager", "service", "fqdn", "hostname")
@@ -164,14 +165,14 @@ def asks_elsewhere(topology: Topology) -> Iterator[Breach]:
         host = at.text.split(".")
         if not any(host[:2] == [name, namespace] for name, namespace, _ in known):
             name, namespace, place = known[0]
-            yield Breach(
-                owner.located(at, at.text),
+            yield Violation(
+                owner.value_at(at, at.text),
                 f"Envoy Gateway asks {at.text}, but the AI Gateway is {name}.{namespace}.svc",
                 place,
             )
 
 
-def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, Located[str]]]:
+def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, SourceValue[str]]]:
     """Name and namespace of each Service of an AI Gateway."""
     controllers = {pods for pods, _ in topology.running("ai-gateway-controller")}
     for service in topology.services:
@@ -188,9 +189,9 @@ def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, Located[s
     "T527",
     "warning",
     "Envoy Gateway comes before the InferencePool CRD",
-    prevents="It watches InferencePools from its start on: until the CRD is there it fails, and "
+    why="It watches InferencePools from its start on: until the CRD is there it fails, and "
     "what waits for it to be healthy, such as the next sync wave, waits for ever.",
-    source="envoyproxy/ai-gateway#953; silogen/cluster-forge#730.",
+    evidence="envoyproxy/ai-gateway#953; silogen/cluster-forge#730.",
     fix="apply the CRD first: in an earlier sync wave, or earlier in the file",
     example=breaks(
         "substrate",
@@ -199,7 +200,7 @@ def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, Located[s
         "1",
     ),
 )
-def crd_later(topology: Topology) -> Iterator[Breach]:
+def crd_later(topology: Topology) -> Iterator[Violation]:
     watched = any(
         each["kind"].text == "InferencePool"
         for _, config in _envoy_gateways(topology)
@@ -215,11 +216,11 @@ def crd_later(topology: Topology) -> Iterator[Breach]:
             same = crd.document.file is not None and crd.document.file == gateway.document.file
             order = topology.objects.index
             if same and order(crd) > order(gateway):
-                yield Breach(crd.here, f"{gateway} is earlier in the file", gateway.here)
+                yield Violation(crd.here, f"{gateway} is earlier in the file", gateway.here)
         elif (_wave(crd) or 0) > (_wave(gateway) or 0):
             at = crd.at("metadata", "annotations", _WAVE)
-            yield Breach(
-                crd.located(at, at.text),
+            yield Violation(
+                crd.value_at(at, at.text),
                 f"the CRD is of wave {_wave(crd) or 0}, {gateway} of {_wave(gateway) or 0}",
                 gateway.here,
             )
@@ -238,9 +239,9 @@ def _wave(found: KubeObject) -> int | None:
     "T528",
     "note",
     "The gateway's load balancer asks only nodes that run its proxy",
-    prevents="Some clouds' load balancers find no healthy node then, and the gateway gets no "
+    why="Some clouds' load balancers find no healthy node then, and the gateway gets no "
     "request; on others it keeps the client's address.",
-    source="Envoy Gateway's default is Local; modelplane 7bd5657f set Cluster.",
+    evidence="Envoy Gateway's default is Local; modelplane 7bd5657f set Cluster.",
     fix="set externalTrafficPolicy: Cluster where the gateway has an address and does not answer",
     example=breaks(
         "substrate",
@@ -249,10 +250,10 @@ def _wave(found: KubeObject) -> int | None:
         "Local",
     ),
 )
-def local_traffic(topology: Topology) -> Iterator[Breach]:
+def local_traffic(topology: Topology) -> Iterator[Violation]:
     for proxy in topology.of_kind("EnvoyProxy"):
         service = proxy.at("spec", "provider", "kubernetes", "envoyService")
         policy = service["externalTrafficPolicy"]
         balanced = service["type"].text in (None, "LoadBalancer")
         if balanced and policy.text in (None, "Local"):
-            yield Breach(proxy.located(policy, policy.text), "externalTrafficPolicy is Local")
+            yield Violation(proxy.value_at(policy, policy.text), "externalTrafficPolicy is Local")

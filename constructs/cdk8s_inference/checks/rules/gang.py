@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
 from cdk8s_inference.topology import Engine, Topology, Workload
 
@@ -15,44 +16,42 @@ from cdk8s_inference.topology import Engine, Topology, Workload
     "T603",
     "error",
     "A gang's name is too long, or no name of a Service",
-    prevents="Its followers never start: the name of their revision does not fit a label.",
-    source="kubernetes-sigs/lws#410, #972; no admission check says so.",
+    why="Its followers never start: the name of their revision does not fit a label.",
+    evidence="kubernetes-sigs/lws#410, #972; no admission check says so.",
     fix=f"shorten it to {LEADER_WORKER_SET_LIMIT} characters, and start it with a letter",
     example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.name", "kimi-k2-" * 7 + "serving"),
 )
-def gang_name(topology: Topology) -> Iterator[Breach]:
+def gang_name(topology: Topology) -> Iterator[Violation]:
     for workload in topology.workloads:
         name = workload.name
         if workload.kind == "LeaderWorkerSet" and (
             len(name) > LEADER_WORKER_SET_LIMIT + 2
             or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
         ):
-            yield Breach(workload.object.here, f"{name!r} has {len(name)} characters")
+            yield Violation(workload.object.here, f"{name!r} has {len(name)} characters")
 
 
 @rule(
     "T604",
     "error",
     "A Service has the name of a gang",
-    prevents="The controller takes it for its own headless Service, and the leader's address "
+    why="The controller takes it for its own headless Service, and the leader's address "
     "resolves to nothing.",
-    source="LeaderWorkerSet's controller_utils.go looks at the name alone.",
+    evidence="LeaderWorkerSet's controller_utils.go looks at the name alone.",
     fix="rename the Service",
-    example=Example(
+    example=manifests(
         "gang",
-        (
-            Edit("Service/kimi-http", "metadata.name", "kimi"),
-            Edit("HTTPRoute/kimi", "spec.rules[0].backendRefs[0].name", "kimi"),
-        ),
+        Edit("Service/kimi-http", "metadata.name", "kimi"),
+        Edit("HTTPRoute/kimi", "spec.rules[0].backendRefs[0].name", "kimi"),
     ),
 )
-def service_of_gang(topology: Topology) -> Iterator[Breach]:
+def service_of_gang(topology: Topology) -> Iterator[Violation]:
     for workload in topology.workloads:
         service = topology.find("Service", workload.namespace, workload.name)
         if workload.kind != "LeaderWorkerSet" or service is None:
             continue
         if service.at("spec", "clusterIP").text != "None":
-            yield Breach(
+            yield Violation(
                 service.here, f"{service} has the name of {workload.object}", workload.object.here
             )
 
@@ -61,17 +60,17 @@ def service_of_gang(topology: Topology) -> Iterator[Breach]:
     "T607",
     "error",
     "An engine counts other nodes than its gang has",
-    prevents="It waits for nodes that never come, or leaves some idle.",
-    source="vLLM's --nnodes; LeaderWorkerSet's size counts the leader.",
+    why="It waits for nodes that never come, or leaves some idle.",
+    evidence="vLLM's --nnodes; LeaderWorkerSet's size counts the leader.",
     fix="let --nnodes be the gang's size",
     example=breaks("gang", "LeaderWorkerSet/kimi", "spec.leaderWorkerTemplate.size", 4),
 )
-def nodes(topology: Topology) -> Iterator[Breach]:
+def nodes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         count = pods.engine.nodes if pods.engine else None
         size = pods.workload.size
         if count is not None and count.value != size.value:
-            yield Breach(
+            yield Violation(
                 count, f"--nnodes is {count.value}, and the gang has {size.value} pods", size
             )
 
@@ -80,8 +79,8 @@ def nodes(topology: Topology) -> Iterator[Breach]:
     "T613",
     "error",
     "The pods of a gang do not agree",
-    prevents="They wait for each other, or fail at the first request.",
-    source="vLLM and SGLang: all nodes of a model run the same version with the same shape.",
+    why="They wait for each other, or fail at the first request.",
+    evidence="vLLM and SGLang: all nodes of a model run the same version with the same shape.",
     fix="give leader and followers the same image, model and parallelism",
     example=breaks(
         "gang",
@@ -90,11 +89,11 @@ def nodes(topology: Topology) -> Iterator[Breach]:
         "vllm/vllm-openai:v0.22.0",
     ),
 )
-def gang_agrees(topology: Topology) -> Iterator[Breach]:
+def gang_agrees(topology: Topology) -> Iterator[Violation]:
     for leader, follower in _gangs(topology):
         one, other = leader.container, follower.container
         if one.image.value != other.image.value:
-            yield Breach(
+            yield Violation(
                 other.image,
                 f"followers run {other.image.value!r}, the leader {one.image.value!r}",
                 one.image,
@@ -104,7 +103,7 @@ def gang_agrees(topology: Topology) -> Iterator[Breach]:
         for flag in _SHARED:
             here, there = one.flag(flag), other.flag(flag)
             if (here and here.value) != (there and there.value):
-                yield Breach(
+                yield Violation(
                     there or other.here,
                     f"{flag} is {there.value if there else 'not given'} on followers, "
                     f"{here.value if here else 'not given'} on the leader",
@@ -112,7 +111,7 @@ def gang_agrees(topology: Topology) -> Iterator[Breach]:
                 )
         loaded, theirs = leader.model, follower.model
         if loaded is not None and theirs is not None and loaded.value != theirs.value:
-            yield Breach(
+            yield Violation(
                 theirs, f"followers load {theirs.value!r}, the leader {loaded.value!r}", loaded
             )
 
@@ -150,13 +149,12 @@ def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
     "T614",
     "error",
     "A gang has other ranks than its pods make",
-    prevents="It waits for ranks that never come, or has more than it counts.",
-    source="vLLM: --data-parallel-size is the gang's size times --data-parallel-size-local.",
+    why="It waits for ranks that never come, or has more than it counts.",
+    evidence="vLLM: --data-parallel-size is the gang's size times --data-parallel-size-local.",
     fix="let --data-parallel-size be the gang's size times --data-parallel-size-local",
-    example=Example(
+    example=manifests(
         "gang",
-        (),
-        """\
+        added="""\
 apiVersion: leaderworkerset.x-k8s.io/v1
 kind: LeaderWorkerSet
 metadata: {name: more, namespace: llm}
@@ -180,7 +178,7 @@ spec:
 """,
     ),
 )
-def gang_ranks(topology: Topology) -> Iterator[Breach]:
+def gang_ranks(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine, size = pods.engine, pods.workload.size
         assert engine is not None
@@ -189,7 +187,7 @@ def gang_ranks(topology: Topology) -> Iterator[Breach]:
         if local is None or ranks is None or of_pod is None:
             continue
         if of_pod.value and ranks.value != size.value * of_pod.value:
-            yield Breach(
+            yield Violation(
                 ranks,
                 f"{ranks.value} ranks, but {size.value} pods of {of_pod.value} ranks each",
                 size,
@@ -200,8 +198,8 @@ def gang_ranks(topology: Topology) -> Iterator[Breach]:
     "T615",
     "error",
     "A gang's follower does not know its place",
-    prevents="It takes the leader's place, or another follower's: the gang never starts.",
-    source="vLLM: --node-rank and --data-parallel-start-rank are 0 unless they are given.",
+    why="It takes the leader's place, or another follower's: the gang never starts.",
+    evidence="vLLM: --node-rank and --data-parallel-start-rank are 0 unless they are given.",
     fix="count it from LWS_WORKER_INDEX, which LeaderWorkerSet sets in every pod",
     example=breaks(
         "gang",
@@ -211,7 +209,7 @@ def gang_ranks(topology: Topology) -> Iterator[Breach]:
         "--pipeline-parallel-size 2 --nnodes 2",
     ),
 )
-def place_in_gang(topology: Topology) -> Iterator[Breach]:
+def place_in_gang(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         container = pods.engine.container if pods.engine else None
         if container is None or pods.workload.size.value < 2:
@@ -222,11 +220,11 @@ def place_in_gang(topology: Topology) -> Iterator[Breach]:
                 continue
             if given is None:
                 if pods.part != "leader":
-                    yield Breach(container.here, f"{flag} is not given", pods.workload.size)
+                    yield Violation(container.here, f"{flag} is not given", pods.workload.size)
             elif not _NUMBER.fullmatch(given.value):
-                yield Breach(given, f"{flag} is {given.value!r}, which is no number")
+                yield Violation(given, f"{flag} is {given.value!r}, which is no number")
             elif given.value.isdigit() and pods.part != "leader" and pods.workload.size.value > 2:
-                yield Breach(
+                yield Violation(
                     given,
                     f"{flag} is {given.value} in all of {pods.workload.size.value - 1} followers",
                     pods.workload.size,
@@ -243,18 +241,18 @@ _NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
     "T617",
     "note",
     "Gangs may start in halves",
-    prevents="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
+    why="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
     "half of them and wait for the other's, or a gang may lie across slow links.",
-    source="LeaderWorkerSet's KEP-407.",
+    evidence="LeaderWorkerSet's KEP-407.",
     fix="set the annotation leaderworkerset.sigs.k8s.io/exclusive-topology, or a scheduler and the "
     "gang scheduling of LeaderWorkerSet's chart",
     example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.annotations", REMOVED),
 )
-def half_a_gang(topology: Topology) -> Iterator[Breach]:
+def half_a_gang(topology: Topology) -> Iterator[Violation]:
     loose = [gang for gang in topology.workloads if gang.size.value > 1 and not _is_one(gang)]
     if sum(gang.copies.value for gang in loose) > 1:
         for gang in loose:
-            yield Breach(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
+            yield Violation(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
 
 
 def _is_one(gang: Workload) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.slip import slip_of
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, near_name
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
 from cdk8s_inference.topology.route import seconds
 
@@ -18,16 +18,16 @@ _ROUTE = "HTTPRoute/qwen"
     "T501",
     "error",
     "A route's backend has another name",
-    prevents="Its requests are answered 500.",
-    source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
+    why="Its requests are answered 500.",
+    evidence="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
     fix="correct the name",
     example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "quen"),
 )
-def leads_nowhere(topology: Topology) -> Iterator[Breach]:
+def leads_nowhere(topology: Topology) -> Iterator[Violation]:
     for backend, beside in _unread_backends(topology):
         meant = _meant(backend, beside)
         if meant is not None:
-            yield Breach(
+            yield Violation(
                 backend.name, f"there is no {backend} in what was read, but {meant}", meant.here
             )
 
@@ -36,16 +36,17 @@ def leads_nowhere(topology: Topology) -> Iterator[Breach]:
     "T508",
     "warning",
     "A route's backend was not read",
-    prevents="Where it does not exist, requests are answered 500; what is wrong with it stays "
-    "unseen.",
-    source="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
+    why="Where it does not exist, requests are answered 500; what is wrong with it stays unseen.",
+    evidence="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
     fix="check the route together with what it leads to, or correct the name",
     example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "llama"),
 )
-def backend_not_read(topology: Topology) -> Iterator[Breach]:
+def backend_not_read(topology: Topology) -> Iterator[Violation]:
     for backend, beside in _unread_backends(topology):
         if _meant(backend, beside) is None:
-            yield Breach(backend.name, f"{backend} was not read; {beside[0]} was", beside[0].here)
+            yield Violation(
+                backend.name, f"{backend} was not read; {beside[0]} was", beside[0].here
+            )
 
 
 def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeObject]]]:
@@ -67,7 +68,7 @@ def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeO
 def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
     """The object whose name a reference misspells."""
     known = {each.name: each for each in beside if each.namespace == reference.namespace}
-    slip = slip_of(reference.name.value, known)
+    slip = near_name(reference.name.value, known)
     return None if slip is None else known[slip]
 
 
@@ -75,9 +76,9 @@ def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
     "T502",
     "error",
     "A route to a pool leaves out what a pool is",
-    prevents="Without group and kind a name means a Service: there is none, or it is the wrong "
+    why="Without group and kind a name means a Service: there is none, or it is the wrong "
     "one, and the picker is never asked.",
-    source="Gateway API: the defaults of backendRefs are the core group and Service.",
+    evidence="Gateway API: the defaults of backendRefs are the core group and Service.",
     fix="write group: inference.networking.k8s.io and kind: InferencePool",
     example=breaks(
         "disaggregated",
@@ -86,7 +87,7 @@ def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
         [{"group": "inference.networking.k8s.io", "name": "qwen", "port": 8000}],
     ),
 )
-def not_a_pool(topology: Topology) -> Iterator[Breach]:
+def not_a_pool(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for backend in route.all_backends():
             pool = topology.find("InferencePool", backend.namespace, backend.name.value)
@@ -95,7 +96,7 @@ def not_a_pool(topology: Topology) -> Iterator[Breach]:
             exact = backend.kind == "InferencePool" and backend.group == pool.group
             service = topology.find("Service", backend.namespace, backend.name.value)
             if not exact and not (service and backend.kind == "Service" and not backend.group):
-                yield Breach(
+                yield Violation(
                     backend.name,
                     f"kind {backend.kind!r} of group {backend.group!r}, but {pool} is of group "
                     f"{pool.group!r}",
@@ -107,13 +108,13 @@ def not_a_pool(topology: Topology) -> Iterator[Breach]:
     "T503",
     "warning",
     "A route cuts long answers off",
-    prevents="Envoy ends a request after 15 seconds unless told otherwise: streams stop in the "
+    why="Envoy ends a request after 15 seconds unless told otherwise: streams stop in the "
     "middle, with status 200.",
-    source="Rediscovered by six projects, such as modelservice#45 and kserve#5716.",
+    evidence="Rediscovered by six projects, such as modelservice#45 and kserve#5716.",
     fix="set timeouts.request to 0s",
     example=breaks("disaggregated", _ROUTE, "spec.rules[0].timeouts", REMOVED),
 )
-def timeouts(topology: Topology) -> Iterator[Breach]:
+def timeouts(topology: Topology) -> Iterator[Violation]:
     if topology.of_kind("GCPBackendPolicy", "ProxySettingsPolicy"):
         return  # GKE and NGINX Gateway Fabric take no timeouts of a route, and have them there.
     for route in topology.routes:
@@ -122,23 +123,22 @@ def timeouts(topology: Topology) -> Iterator[Breach]:
                 continue
             timeout = rule_.timeout
             if timeout.value is None:
-                yield Breach(timeout, "the rule has no timeouts.request")
+                yield Violation(timeout, "the rule has no timeouts.request")
             elif 0 < (seconds(timeout.value) or 0) < 300:
-                yield Breach(timeout, f"requests end after {timeout.value}")
+                yield Violation(timeout, f"requests end after {timeout.value}")
 
 
 @rule(
     "T510",
     "warning",
     "A route of the AI Gateway cuts long answers off",
-    prevents="It ends a request after 60 seconds unless told otherwise: streams stop in the "
+    why="It ends a request after 60 seconds unless told otherwise: streams stop in the "
     "middle, with status 200.",
-    source="Envoy AI Gateway's ai_gateway_route.go; LLMKube#734.",
+    evidence="Envoy AI Gateway's ai_gateway_route.go; LLMKube#734.",
     fix="set timeouts.request to 0s",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: aigateway.envoyproxy.io/v1beta1
 kind: AIGatewayRoute
 metadata: {name: qwen, namespace: llm}
@@ -149,14 +149,14 @@ spec:
 """,
     ),
 )
-def ai_gateway_timeouts(topology: Topology) -> Iterator[Breach]:
+def ai_gateway_timeouts(topology: Topology) -> Iterator[Violation]:
     for route in topology.of_kind("AIGatewayRoute"):
         for rule_ in route.at("spec", "rules").items():
             at = rule_.at("timeouts", "request")
             if at.text is None:
-                yield Breach(route.located(at, None), "the rule has no timeouts.request")
+                yield Violation(route.value_at(at, None), "the rule has no timeouts.request")
             elif 0 < (seconds(at.text) or 0) < 300:
-                yield Breach(route.located(at, at.text), f"requests end after {at.text}")
+                yield Violation(route.value_at(at, at.text), f"requests end after {at.text}")
 
 
 def _serves(topology: Topology, backend: Reference) -> bool:
@@ -170,26 +170,24 @@ def _serves(topology: Topology, backend: Reference) -> bool:
     "T504",
     "warning",
     "A rule of a route leads to several pools",
-    prevents="Envoy AI Gateway refuses the rule; Istio asks one picker for both pools.",
-    source="Envoy AI Gateway's post_cluster_modify.go; istio/istio#61594.",
+    why="Envoy AI Gateway refuses the rule; Istio asks one picker for both pools.",
+    evidence="Envoy AI Gateway's post_cluster_modify.go; istio/istio#61594.",
     fix="write a rule for each pool",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                _ROUTE,
-                "spec.rules[0].backendRefs[1]",
-                {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "qwen"},
-            ),
+        Edit(
+            _ROUTE,
+            "spec.rules[0].backendRefs[1]",
+            {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "qwen"},
         ),
     ),
 )
-def several_pools(topology: Topology) -> Iterator[Breach]:
+def several_pools(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for rule_ in route.rules:
             backends = rule_.backends
             if len(backends) > 1 and any(backend.is_pool for backend in backends):
-                yield Breach(
+                yield Violation(
                     backends[1].name,
                     f"the rule leads to {', '.join(str(backend) for backend in backends)}",
                     backends[0].name,
@@ -200,12 +198,12 @@ def several_pools(topology: Topology) -> Iterator[Breach]:
     "T505",
     "error",
     "A route leads to another namespace without leave",
-    prevents="The reference is not resolved, and requests are answered 500.",
-    source="Gateway API: a ReferenceGrant in the other namespace must allow it.",
+    why="The reference is not resolved, and requests are answered 500.",
+    evidence="Gateway API: a ReferenceGrant in the other namespace must allow it.",
     fix="put the route into the pool's namespace, or add a ReferenceGrant to that one",
     example=breaks("disaggregated", _ROUTE, "metadata.namespace", "routes"),
 )
-def other_namespace(topology: Topology) -> Iterator[Breach]:
+def other_namespace(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for backend in route.all_backends():
             if backend.namespace != route.object.namespace:
@@ -213,7 +211,7 @@ def other_namespace(topology: Topology) -> Iterator[Breach]:
                 if found and not any(
                     grant.allows(route.object, backend) for grant in topology.grants
                 ):
-                    yield Breach(
+                    yield Violation(
                         backend.field("namespace"),
                         f"no ReferenceGrant of {backend.namespace!r} lets {route.object} lead to "
                         f"{backend}",
@@ -221,7 +219,7 @@ def other_namespace(topology: Topology) -> Iterator[Breach]:
             elif backend.is_pool and topology.resolve(backend) is None:
                 for pool in topology.pools:
                     if pool.object.name == backend.name.value:
-                        yield Breach(
+                        yield Violation(
                             backend.name,
                             f"{backend} is in namespace {pool.object.namespace!r}",
                             pool.here,
@@ -232,16 +230,16 @@ def other_namespace(topology: Topology) -> Iterator[Breach]:
     "T506",
     "error",
     "A gateway does not take a route",
-    prevents="The route attaches to nothing, and its requests are answered 404.",
-    source="Gateway API: the route's condition Accepted is False, or it has no parent at all.",
+    why="The route attaches to nothing, and its requests are answered 404.",
+    evidence="Gateway API: the route's condition Accepted is False, or it has no parent at all.",
     fix="name a Gateway and a listener of it that allow routes of this namespace",
     example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "inferense"),
 )
-def not_attached(topology: Topology) -> Iterator[Breach]:
+def not_attached(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for parent in route.parents:
             if parent.kind not in _PARENTS:
-                yield Breach(parent.field("kind"), f"kind {parent.kind!r}")
+                yield Violation(parent.field("kind"), f"kind {parent.kind!r}")
             elif parent.kind == "Gateway" and topology.gateways:
                 yield from _attaches(topology, route, parent)
 
@@ -249,25 +247,25 @@ def not_attached(topology: Topology) -> Iterator[Breach]:
 _PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
 
 
-def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[Breach]:
+def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[Violation]:
     gateway = topology.gateway(parent.namespace, parent.name.value)
     if gateway is None:
         meant = _meant(parent, [each.object for each in topology.gateways])
         if meant is not None:
-            yield Breach(
+            yield Violation(
                 parent.name, f"there is no {parent} in what was read, but {meant}", meant.here
             )
         return
     listeners = gateway.chosen(parent)
     if not listeners:
         section = parent.field("sectionName")
-        yield Breach(
+        yield Violation(
             section, f"{gateway.object} has no listener {section.value!r}", gateway.object.here
         )
     elif not any(listener.admits(route) for listener in listeners):
         takes_http = any(listener.takes_http for listener in listeners)
         refused = f"routes of {route.object.namespace!r}" if takes_http else "HTTPRoutes"
-        yield Breach(
+        yield Violation(
             parent.name,
             f"no listener of {gateway.object} takes {refused}",
             listeners[0].namespaces,
@@ -278,20 +276,20 @@ def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[B
     "T509",
     "warning",
     "A route's gateway was not read",
-    prevents="Where it does not exist, the route attaches to nothing; whether its listeners take "
+    why="Where it does not exist, the route attaches to nothing; whether its listeners take "
     "the route stays unseen.",
-    source="Gateway API: a route whose parent does not exist has no status at all.",
+    evidence="Gateway API: a route whose parent does not exist has no status at all.",
     fix="check the route together with its Gateway, or correct the name and namespace",
     example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "public"),
 )
-def gateway_not_read(topology: Topology) -> Iterator[Breach]:
+def gateway_not_read(topology: Topology) -> Iterator[Violation]:
     gateways = [gateway.object for gateway in topology.gateways]
     for route in topology.routes:
         for parent in route.parents:
             if parent.kind != "Gateway" or not gateways or _meant(parent, gateways) is not None:
                 continue
             if topology.gateway(parent.namespace, parent.name.value) is None:
-                yield Breach(
+                yield Violation(
                     parent.name, f"{parent} was not read; {gateways[0]} was", gateways[0].here
                 )
 
@@ -300,12 +298,12 @@ def gateway_not_read(topology: Topology) -> Iterator[Breach]:
     "T507",
     "error",
     "A Service does not lead to the engine",
-    prevents="Requests are answered 503: nothing listens where they go.",
-    source="Kubernetes: a Service sends to targetPort, whether or not anybody listens.",
+    why="Requests are answered 503: nothing listens where they go.",
+    evidence="Kubernetes: a Service sends to targetPort, whether or not anybody listens.",
     fix="let the Service's targetPort be the engine's --port, and the route's port the Service's",
     example=breaks("gang", "Service/kimi-http", "spec.ports[0].targetPort", 8080),
 )
-def service_port(topology: Topology) -> Iterator[Breach]:
+def service_port(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for backend in route.all_backends():
             if backend.is_pool:
@@ -315,7 +313,7 @@ def service_port(topology: Topology) -> Iterator[Breach]:
                 continue
             port = backend.port
             if port is None or port.value not in service.ports:
-                yield Breach(
+                yield Violation(
                     port or backend.name,
                     f"{service.object} has no port {port.value if port else None}; it has "
                     f"{sorted(service.ports)}",
@@ -325,7 +323,7 @@ def service_port(topology: Topology) -> Iterator[Breach]:
             yield from _reaches(service, port.value)
 
 
-def _reaches(service: Service, port: int) -> Iterator[Breach]:
+def _reaches(service: Service, port: int) -> Iterator[Violation]:
     target = service.ports[port]
     for pods in service.backends:
         engine = pods.engine
@@ -334,7 +332,7 @@ def _reaches(service: Service, port: int) -> Iterator[Breach]:
         listening = {*engine.ports, *(pods.sidecar.ports if pods.sidecar else ())}
         if target is None or target.value not in listening:
             leads = "a name that no container has" if target is None else str(target.value)
-            yield Breach(
+            yield Violation(
                 target or service.object.here,
                 f"port {port} leads to {leads}, but the engine listens on {engine.port.value}",
                 engine.port,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import REMOVED, breaks
 from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT
-from cdk8s_inference.spec.cursor import Cursor
-from cdk8s_inference.topology import Located, Topology
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology import SourceValue, Topology
 from cdk8s_inference.topology.chart_release import DRA_DRIVER, NODE_FEATURE_DISCOVERY
 
 _GPUS = "HelmRelease/gpus"
@@ -18,14 +19,14 @@ _GPUS = "HelmRelease/gpus"
     "T531",
     "warning",
     "Node Feature Discovery does not enter GPU nodes",
-    prevents="Nodes that it does not enter get no label, the GPUs' driver runs where the label is, "
+    why="Nodes that it does not enter get no label, the GPUs' driver runs where the label is, "
     "and claims stay pending.",
-    source="kubernetes-sigs/dra-driver-nvidia-gpu#1084; NVIDIA/k8s-device-plugin#1934. GKE taints "
-    "GPU nodes by itself.",
+    evidence="kubernetes-sigs/dra-driver-nvidia-gpu#1084; NVIDIA/k8s-device-plugin#1934. GKE "
+    "taints GPU nodes by itself.",
     fix="give the worker a toleration of the taint",
     example=breaks("substrate", "HelmRelease/nfd", "spec.values", {}),
 )
-def nodes_not_entered(topology: Topology) -> Iterator[Breach]:
+def nodes_not_entered(topology: Topology) -> Iterator[Violation]:
     taints = _taints(topology)
     for place, tolerations in _nfd_workers(topology):
         keys = {
@@ -37,23 +38,23 @@ def nodes_not_entered(topology: Topology) -> Iterator[Breach]:
             continue  # It tolerates everything.
         for taint, because in taints.items():
             if taint not in keys:
-                yield Breach(place, f"its worker does not tolerate {taint}", because)
+                yield Violation(place, f"its worker does not tolerate {taint}", because)
 
 
-def _nfd_workers(topology: Topology) -> Iterator[tuple[Located[str], Cursor]]:
+def _nfd_workers(topology: Topology) -> Iterator[tuple[SourceValue[str], Cursor]]:
     for release in topology.charts(NODE_FEATURE_DISCOVERY):
         if release.values is not None:
             at = release.values.at("worker", "tolerations")
-            yield release.object.located(at, "worker"), at
+            yield release.object.value_at(at, "worker"), at
     for pods, container in topology.running("node-feature-discovery"):
         if any(word.value.endswith("nfd-worker") for word in container.words):
             at = pods.at.at("spec", "tolerations")
-            yield pods.object.located(at, "worker"), at
+            yield pods.object.value_at(at, "worker"), at
 
 
-def _taints(topology: Topology) -> dict[str, Located[str]]:
+def _taints(topology: Topology) -> dict[str, SourceValue[str]]:
     """The taints of nodes with devices, as far as something says that there are any."""
-    found: dict[str, Located[str]] = {}
+    found: dict[str, SourceValue[str]] = {}
     on_gke = _on_gke(topology)
     if on_gke is not None:
         found["nvidia.com/gpu"] = on_gke
@@ -70,7 +71,7 @@ _GKE_LABELS = "cloud.google.com/gke-"
 _GKE_POLICIES = ("GCPBackendPolicy", "HealthCheckPolicy")
 
 
-def _on_gke(topology: Topology) -> Located[str] | None:
+def _on_gke(topology: Topology) -> SourceValue[str] | None:
     """What says that the cluster is of GKE."""
     for policy in topology.of_kind(*_GKE_POLICIES):
         if policy.group == "networking.gke.io":
@@ -86,7 +87,7 @@ def _on_gke(topology: Topology) -> Located[str] | None:
     for owner, at in selectors:
         for key, value in at.fields():
             if key.startswith(_GKE_LABELS):
-                return owner.located(value, key)
+                return owner.value_at(value, key)
     for gateway in topology.of_kind("Gateway"):
         if (gateway.at("spec", "gatewayClassName").text or "").startswith("gke-l7-"):
             return gateway.here
@@ -97,13 +98,13 @@ def _on_gke(topology: Topology) -> Located[str] | None:
     "T532",
     "warning",
     "GKE refuses the GPU driver's pods",
-    prevents="Their priority is of system-critical pods, which GKE takes outside of kube-system "
+    why="Their priority is of system-critical pods, which GKE takes outside of kube-system "
     "only where a ResourceQuota admits them: there is no driver, and claims stay pending.",
-    source="modelplaneai/modelplane#229; GKE limits the consumption of system priority classes.",
+    evidence="modelplaneai/modelplane#229; GKE limits the consumption of system priority classes.",
     fix="add a ResourceQuota to the driver's namespace, scoped to the priority class",
     example=breaks("substrate", "ResourceQuota/critical-pods", "metadata.namespace", "nfd"),
 )
-def no_quota(topology: Topology) -> Iterator[Breach]:
+def no_quota(topology: Topology) -> Iterator[Violation]:
     because = _on_gke(topology)
     if because is None:
         return
@@ -116,10 +117,12 @@ def no_quota(topology: Topology) -> Iterator[Breach]:
     for owner, namespace, priority in _dra_drivers(topology):
         critical = priority is None or priority.startswith("system-")
         if critical and namespace not in {*admitted, "kube-system"}:
-            yield Breach(owner, f"no ResourceQuota of {namespace!r} admits critical pods", because)
+            yield Violation(
+                owner, f"no ResourceQuota of {namespace!r} admits critical pods", because
+            )
 
 
-def _dra_drivers(topology: Topology) -> Iterator[tuple[Located[str], str, str | None]]:
+def _dra_drivers(topology: Topology) -> Iterator[tuple[SourceValue[str], str, str | None]]:
     """NVIDIA's DRA drivers, their namespaces and priority classes; None for the chart's."""
     for release in topology.charts(DRA_DRIVER):
         if release.values is not None:
@@ -135,20 +138,20 @@ def _dra_drivers(topology: Topology) -> Iterator[tuple[Located[str], str, str | 
     "T533",
     "warning",
     "The GPU driver is looked for where GKE does not have it",
-    prevents="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
-    source=f"modelplane 44b53c07: GKE keeps NVIDIA's driver in {GKE_DRIVER_ROOT}.",
+    why="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
+    evidence=f"modelplane 44b53c07: GKE keeps NVIDIA's driver in {GKE_DRIVER_ROOT}.",
     fix=f"set nvidiaDriverRoot: {GKE_DRIVER_ROOT}",
     example=breaks("substrate", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
 )
-def driver_elsewhere(topology: Topology) -> Iterator[Breach]:
+def driver_elsewhere(topology: Topology) -> Iterator[Violation]:
     because = _on_gke(topology)
     for release in topology.charts(DRA_DRIVER):
         if because is None or release.values is None:
             continue
         root = release.values["nvidiaDriverRoot"]
         if root.text in (None, "/"):
-            yield Breach(
-                release.object.located(root, root.text),
+            yield Violation(
+                release.object.value_at(root, root.text),
                 f"nvidiaDriverRoot is {root.text or '/'}",
                 because,
             )

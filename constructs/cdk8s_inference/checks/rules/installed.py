@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.releases.stack import Part, apart, number
-from cdk8s_inference.topology import KubeObject, Located, Topology
+from cdk8s_inference.topology import KubeObject, SourceValue, Topology
 from cdk8s_inference.topology.chart_release import (
     DRA_DRIVER,
     ENVOY_GATEWAY,
@@ -22,9 +23,9 @@ _GPUS = "HelmRelease/gpus"
     "T522",
     "warning",
     "Releases of the stack's parts are not known to work together",
-    prevents="A controller meets CRDs or a partner that it was not built for: it crashes, or "
+    why="A controller meets CRDs or a partner that it was not built for: it crashes, or "
     "passes over what it does not know.",
-    source="The projects' compatibility pages, which the message names.",
+    evidence="The projects' compatibility pages, which the message names.",
     fix="take releases that are known to work together",
     example=breaks(
         "substrate",
@@ -33,11 +34,11 @@ _GPUS = "HelmRelease/gpus"
         "docker.io/envoyproxy/gateway:v1.7.2",
     ),
 )
-def releases_apart(topology: Topology) -> Iterator[Breach]:
+def releases_apart(topology: Topology) -> Iterator[Violation]:
     found = _installed(topology)
     for misfit in apart({part: version.value for part, version in found.items()}):
         by = found[misfit.by] if misfit.by else None
-        yield Breach(found[misfit.part], misfit.message, by, misfit.fix)
+        yield Violation(found[misfit.part], misfit.message, by, misfit.fix)
 
 
 _IMAGES = {
@@ -53,9 +54,9 @@ _BUNDLES = {
 }
 
 
-def _installed(topology: Topology) -> dict[Part, Located[str]]:
+def _installed(topology: Topology) -> dict[Part, SourceValue[str]]:
     """The release of each part, but for those read in several, as of several clusters."""
-    versions: dict[Part, list[Located[str]]] = {}
+    versions: dict[Part, list[SourceValue[str]]] = {}
     for part, version in _versions(topology):
         if number(version.value):
             versions.setdefault(part, []).append(version)
@@ -66,7 +67,7 @@ def _installed(topology: Topology) -> dict[Part, Located[str]]:
     }
 
 
-def _versions(topology: Topology) -> Iterator[tuple[Part, Located[str]]]:
+def _versions(topology: Topology) -> Iterator[tuple[Part, SourceValue[str]]]:
     for image, part in _IMAGES.items():
         for _, container in topology.running(image):
             yield part, container.image.of(container.image_tag)
@@ -85,7 +86,7 @@ def _versions(topology: Topology) -> Iterator[tuple[Part, Located[str]]]:
                 yield parts[release.chart.value], release.version
 
 
-def _bundle(topology: Topology) -> list[tuple[KubeObject, Located[str]]]:
+def _bundle(topology: Topology) -> list[tuple[KubeObject, SourceValue[str]]]:
     """Gateway API's CRDs with the release of each."""
     key = "gateway.networking.k8s.io/bundle-version"
     found = (
@@ -103,9 +104,9 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
     "T523",
     "warning",
     "Gateway API's CRDs are of several releases",
-    prevents="Controllers look at one of them for the release of all, and write fields that the "
+    why="Controllers look at one of them for the release of all, and write fields that the "
     "others do not have.",
-    source="Gateway API: a bundle is released, and upgraded, as one.",
+    evidence="Gateway API: a bundle is released, and upgraded, as one.",
     fix="apply the CRDs of one release",
     example=breaks(
         "substrate",
@@ -114,15 +115,15 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
         "v1.6.1",
     ),
 )
-def several_bundles(topology: Topology) -> Iterator[Breach]:
+def several_bundles(topology: Topology) -> Iterator[Violation]:
     bundle = _bundle(topology)
-    folders: dict[str, list[tuple[KubeObject, Located[str]]]] = {}
+    folders: dict[str, list[tuple[KubeObject, SourceValue[str]]]] = {}
     for crd, version in bundle:
         folders.setdefault(_folder(crd), []).append((crd, version))
     for (first, one), *others in folders.values():
         for crd, version in others:
             if version.value != one.value:
-                yield Breach(
+                yield Violation(
                     version, f"{crd.name} is of {version.value}, {first.name} of {one.value}", one
                 )
 
@@ -136,14 +137,13 @@ def _folder(found: KubeObject) -> str:
     "T524",
     "error",
     "The upgrade policy refuses Gateway API's CRDs",
-    prevents="The API server does not take them, and what is applied with them stops there.",
-    source="The policy safe-upgrades.gateway.networking.k8s.io, which comes with Gateway API from "
-    "v1.5 on, takes no CRD of a release before v1.5.",
+    why="The API server does not take them, and what is applied with them stops there.",
+    evidence="The policy safe-upgrades.gateway.networking.k8s.io, which comes with Gateway API "
+    "from v1.5 on, takes no CRD of a release before v1.5.",
     fix="apply CRDs of v1.5 or newer",
-    example=Example(
+    example=manifests(
         "gang",
-        (),
-        """\
+        added="""\
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
@@ -161,7 +161,7 @@ metadata: {name: safe-upgrades.gateway.networking.k8s.io}
 """,
     ),
 )
-def refused_by_policy(topology: Topology) -> Iterator[Breach]:
+def refused_by_policy(topology: Topology) -> Iterator[Violation]:
     policies = [
         policy
         for policy in topology.of_kind("ValidatingAdmissionPolicy")
@@ -170,21 +170,21 @@ def refused_by_policy(topology: Topology) -> Iterator[Breach]:
     for crd, version in _bundle(topology):
         for policy in policies[:1]:
             if _folder(crd) == _folder(policy) and () < number(version.value) < (1, 5):
-                yield Breach(version, f"{crd.name} is of {version.value}", policy.here)
+                yield Violation(version, f"{crd.name} is of {version.value}", policy.here)
 
 
 @rule(
     "T525",
     "warning",
     "Envoy Gateway's chart brings other CRDs of Gateway API",
-    prevents="The chart's are of the experimental channel: Gateway API's upgrade policy refuses "
+    why="The chart's are of the experimental channel: Gateway API's upgrade policy refuses "
     "them over those of the standard channel, and the installation fails, or they replace them.",
-    source="Envoy Gateway's chart, crds/gatewayapi-crds.yaml; Gateway API's safe-upgrades policy.",
+    evidence="Envoy Gateway's chart, crds/gatewayapi-crds.yaml; Gateway API's safe-upgrades "
+    "policy.",
     fix="leave the chart's CRDs out: crds: Skip for Flux, skipCrds for Argo CD",
-    example=Example(
+    example=manifests(
         "substrate",
-        (),
-        """\
+        added="""\
 apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: envoy-gateway, namespace: argocd}
@@ -215,7 +215,7 @@ spec:
 """,
     ),
 )
-def experimental_over_standard(topology: Topology) -> Iterator[Breach]:
+def experimental_over_standard(topology: Topology) -> Iterator[Violation]:
     standard = [
         version for crd, version in _bundle(topology) if crd.annotations.get(_CHANNEL) == "standard"
     ]
@@ -223,7 +223,7 @@ def experimental_over_standard(topology: Topology) -> Iterator[Breach]:
         values = release.values
         left_out = values is None or values.at("crds", "enabled").value is False
         if standard and release.replaces_crds and not left_out:
-            yield Breach(
+            yield Violation(
                 release.chart,
                 f"{release.object} applies the chart's CRDs over those of the standard channel",
                 standard[0],
@@ -234,14 +234,13 @@ def experimental_over_standard(topology: Topology) -> Iterator[Breach]:
     "T526",
     "error",
     "The chart inferencepool is no installer of CRDs",
-    prevents="It makes a pool and a picker, and without the labels of a model's pods it does not "
+    why="It makes a pool and a picker, and without the labels of a model's pods it does not "
     "render; InferencePool stays an unknown kind.",
-    source="modelplaneai/modelplane#158; the chart's templates/_validations.tpl.",
+    evidence="modelplaneai/modelplane#158; the chart's templates/_validations.tpl.",
     fix="apply the CRDs of the Gateway API Inference Extension's release instead",
-    example=Example(
+    example=manifests(
         "substrate",
-        (),
-        """\
+        added="""\
 apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: inference-crds, namespace: argocd}
@@ -253,14 +252,14 @@ spec:
 """,
     ),
 )
-def no_installer(topology: Topology) -> Iterator[Breach]:
+def no_installer(topology: Topology) -> Iterator[Violation]:
     for release in topology.charts("inferencepool"):
         values = release.values
         if values is None:
             continue
         labels = values.at("inferencePool", "modelServers", "matchLabels")
         if not labels.value:
-            yield Breach(
+            yield Violation(
                 release.chart, "the chart is given no inferencePool.modelServers.matchLabels"
             )
 
@@ -269,15 +268,15 @@ def no_installer(topology: Topology) -> Iterator[Breach]:
     "T529",
     "warning",
     "A Helm release's name makes others too long",
-    prevents="A ServiceAccount of the chart gets a name of more than 63 characters, which no label "
+    why="A ServiceAccount of the chart gets a name of more than 63 characters, which no label "
     "holds: with Cilium its pods get no network, and never start.",
-    source="modelplaneai/modelplane#215: Cilium labels pods by their ServiceAccount.",
+    evidence="modelplaneai/modelplane#215: Cilium labels pods by their ServiceAccount.",
     fix="give the release a short name, such as the chart's own",
     example=breaks(
         "substrate", _GPUS, "spec.releaseName", "production-europe-west4-inference-gpus"
     ),
 )
-def long_names(topology: Topology) -> Iterator[Breach]:
+def long_names(topology: Topology) -> Iterator[Violation]:
     for release in topology.chart_releases:
         if release.chart.value not in _LONGEST:
             continue
@@ -286,7 +285,7 @@ def long_names(topology: Topology) -> Iterator[Breach]:
         full = name if release.chart.value in name else f"{name}-{release.chart.value}"
         account = f"{(overrides or full)[:63].removesuffix('-')}{suffix}"
         if len(account) > 63:
-            yield Breach(
+            yield Violation(
                 release.name, f"ServiceAccount {account} has {len(account)} characters of 63"
             )
 
@@ -303,20 +302,20 @@ _LONGEST = {
     "T530",
     "warning",
     "An upgrade of a chart leaves its CRDs behind",
-    prevents="The new controller works on the old CRDs: the API server drops fields that they do "
+    why="The new controller works on the old CRDs: the API server drops fields that they do "
     "not have, without a word.",
-    source="Helm installs a chart's crds/ once, and never upgrades them; Flux's upgrade.crds is "
+    evidence="Helm installs a chart's crds/ once, and never upgrades them; Flux's upgrade.crds is "
     "Skip unless written.",
     fix="set spec.upgrade.crds to CreateReplace, or to Skip where the CRDs are applied apart",
     example=breaks("substrate", _GPUS, "spec.upgrade", REMOVED),
 )
-def crds_left_behind(topology: Topology) -> Iterator[Breach]:
+def crds_left_behind(topology: Topology) -> Iterator[Violation]:
     for release in topology.charts(*_WITH_CRDS):
         if release.object.kind == "HelmRelease":
             at = release.object.at("spec", "upgrade", "crds")
             if at.text in (None, "Create"):
-                yield Breach(
-                    release.object.located(at, at.text),
+                yield Violation(
+                    release.object.value_at(at, at.text),
                     f"spec.upgrade.crds is {at.text or 'not written'}",
                     release.chart,
                 )
@@ -336,30 +335,28 @@ _WITH_CRDS = (
     "T534",
     "error",
     "The AI Gateway's release passes over the namespace of a pool",
-    prevents="It looks for the pool in the route's own namespace, and requests are answered 500.",
-    source="envoyproxy/ai-gateway#2339: mended in v1.1.0.",
+    why="It looks for the pool in the route's own namespace, and requests are answered 500.",
+    evidence="envoyproxy/ai-gateway#2339: mended in v1.1.0.",
     fix="use Envoy AI Gateway v1.1.0 or newer, or put the route into the pool's namespace",
-    example=Example(
+    example=manifests(
         "substrate",
-        (
-            Edit(
-                "Deployment/ai-gateway-controller",
-                "spec.template.spec.containers[0].image",
-                "docker.io/envoyproxy/ai-gateway-controller:v1.0.0",
-            ),
-            Edit("HTTPRoute/qwen", "spec.rules[0].backendRefs[0].namespace", "models"),
+        Edit(
+            "Deployment/ai-gateway-controller",
+            "spec.template.spec.containers[0].image",
+            "docker.io/envoyproxy/ai-gateway-controller:v1.0.0",
         ),
+        Edit("HTTPRoute/qwen", "spec.rules[0].backendRefs[0].namespace", "models"),
     ),
 )
-def namespace_passed_over(topology: Topology) -> Iterator[Breach]:
+def namespace_passed_over(topology: Topology) -> Iterator[Violation]:
     release = _installed(topology).get("ai_gateway")
     if release is None or number(release.value) >= (1, 1):
         return
     for route in topology.routes:
         for backend in route.all_backends():
             if backend.is_pool and backend.namespace != route.object.namespace:
-                yield Breach(
-                    route.object.located(backend.at["namespace"], backend.namespace),
+                yield Violation(
+                    route.object.value_at(backend.at["namespace"], backend.namespace),
                     f"{backend} is in another namespace, and the AI Gateway is {release.value}",
                     release,
                 )
@@ -369,13 +366,12 @@ def namespace_passed_over(topology: Topology) -> Iterator[Breach]:
     "T535",
     "error",
     "A DisaggregatedSet has a field that its CRD does not know",
-    prevents="The API server drops it without a word, or kubectl refuses the object.",
-    source="LeaderWorkerSet v0.10.0 has no groupIdentity, which llm-d's manifests write.",
+    why="The API server drops it without a word, or kubectl refuses the object.",
+    evidence="LeaderWorkerSet v0.10.0 has no groupIdentity, which llm-d's manifests write.",
     fix="install a release of LeaderWorkerSet that has it, or remove the field",
-    example=Example(
+    example=manifests(
         "substrate",
-        (),
-        """\
+        added="""\
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: disaggregatedsets.disaggregatedset.x-k8s.io}
@@ -401,7 +397,7 @@ spec:
 """,
     ),
 )
-def unknown_role_field(topology: Topology) -> Iterator[Breach]:
+def unknown_role_field(topology: Topology) -> Iterator[Violation]:
     for crd in topology.of_kind("CustomResourceDefinition"):
         if crd.name != "disaggregatedsets.disaggregatedset.x-k8s.io":
             continue
@@ -412,8 +408,8 @@ def unknown_role_field(topology: Topology) -> Iterator[Breach]:
                 for role in found.at("spec", "roles").items():
                     for key, at in role.fields():
                         if known and key not in known:
-                            yield Breach(
-                                found.located(at, key),
+                            yield Violation(
+                                found.value_at(at, key),
                                 f"roles have no {key}; they have {', '.join(known)}",
                                 crd.here,
                             )

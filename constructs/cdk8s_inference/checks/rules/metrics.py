@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN_RUN
-from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import SEEN_RUN
+from cdk8s_inference.findings.example import REMOVED, breaks, manifests
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import KubeObject, Topology
-from cdk8s_inference.topology.located import strings
+from cdk8s_inference.topology.kube_object import strings
 
 
 @rule(
     "T416",
     "warning",
     "The picker does not know the engine's metrics",
-    prevents="It reads vLLM's names from another engine: load is unknown, and picks are ties.",
-    source="The picker's core-metrics-extractor; the label is the release's.",
+    why="It reads vLLM's names from another engine: load is unknown, and picks are ties.",
+    evidence="The picker's core-metrics-extractor; the label is the release's.",
     fix="label the pods with the engine's name",
     example=breaks(
         "sglang",
@@ -26,7 +27,7 @@ from cdk8s_inference.topology.located import strings
         REMOVED,
     ),
 )
-def engine_type(topology: Topology) -> Iterator[Breach]:
+def engine_type(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         if pool.picker is None:
             continue
@@ -37,7 +38,7 @@ def engine_type(topology: Topology) -> Iterator[Breach]:
             label = pods.label(key)
             value = label.value or pods.labels.get(old) or "vllm"
             if pods.engine.kind not in (value, None):
-                yield Breach(
+                yield Violation(
                     label,
                     f"label {key} is {value!r}, and the engine is {pods.engine.kind}",
                     pods.engine.container.here,
@@ -48,34 +49,33 @@ def engine_type(topology: Topology) -> Iterator[Breach]:
     "T417",
     "warning",
     "SGLang shows no metrics",
-    prevents="The picker knows no load of it, and its picks are ties.",
-    source="SGLang serves /metrics with --enable-metrics alone.",
+    why="The picker knows no load of it, and its picks are ties.",
+    evidence="SGLang serves /metrics with --enable-metrics alone.",
     fix="give SGLang --enable-metrics",
     example=breaks(
         "sglang", "Deployment/decode", "spec.template.spec.containers[0].args[5]", "--log-requests"
     ),
 )
-def sglang_metrics(topology: Topology) -> Iterator[Breach]:
+def sglang_metrics(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for pods in pool.running:
             engine = pods.engine
             assert engine is not None
             if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
-                yield Breach(engine.container.here, "--enable-metrics is not given", pool.here)
+                yield Violation(engine.container.here, "--enable-metrics is not given", pool.here)
 
 
 @rule(
     "T424",
     "warning",
     "The picker refuses scrapes",
-    prevents="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
-    source=f"{SEEN_RUN} --metrics-endpoint-auth is on by default.",
+    why="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
+    evidence=f"{SEEN_RUN} --metrics-endpoint-auth is on by default.",
     fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
     "picker --metrics-endpoint-auth=false",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: monitoring.coreos.com/v1
 kind: PodMonitor
 metadata: {name: qwen-epp, namespace: llm}
@@ -85,7 +85,7 @@ spec:
 """,
     ),
 )
-def refused_scrapes(topology: Topology) -> Iterator[Breach]:
+def refused_scrapes(topology: Topology) -> Iterator[Violation]:
     for monitor in topology.of_kind("PodMonitor", "ServiceMonitor"):
         wanted = strings(monitor.at("spec", "selector", "matchLabels"))
         for picker in topology.pickers:
@@ -100,8 +100,8 @@ def refused_scrapes(topology: Topology) -> Iterator[Breach]:
                 continue
             for endpoint in _endpoints(monitor):
                 if not any(endpoint[key].present for key in _CREDENTIALS):
-                    yield Breach(
-                        monitor.located(endpoint, None), "the endpoint gives no credentials", auth
+                    yield Violation(
+                        monitor.value_at(endpoint, None), "the endpoint gives no credentials", auth
                     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Edit, Example, breaks, edited
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN_RUN
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import SEEN_RUN
+from cdk8s_inference.findings.example import Edit, breaks, edited, manifests
 from cdk8s_inference.releases import ROUTER_RELEASES
-from cdk8s_inference.spec.cursor import Cursor
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Picker, Pool, Topology
 from cdk8s_inference.topology.chart_release import yaml_in
 
@@ -48,26 +49,26 @@ schedulingProfiles:
     "T401",
     "error",
     "The pool's picker does not run",
-    prevents="The gateway asks nobody, and answers every request 500.",
-    source=SEEN_RUN,
+    why="The gateway asks nobody, and answers every request 500.",
+    evidence=SEEN_RUN,
     fix="run the picker, with a Service of the name that the pool gives",
     example=breaks("disaggregated", _PICKER, "spec.replicas", 0),
 )
-def no_picker(topology: Topology) -> Iterator[Breach]:
+def no_picker(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         name, picker = pool.picker_name, pool.picker
         if name is None or picker is None:
             continue
         if pool.service is None and topology.services and _is_picked(pool, picker):
             found = ", ".join(service.object.name for service in topology.services)
-            yield Breach(
+            yield Violation(
                 name,
                 f"there is no Service {pool.object.namespace}/{name.value} in what was read, but "
                 f"{found}, and {picker.object} picks from {pool.object}",
                 picker.pods.here,
             )
         elif picker.pods.workload.copies.value == 0:
-            yield Breach(picker.pods.workload.copies, f"{picker.object} has no copies", name)
+            yield Violation(picker.pods.workload.copies, f"{picker.object} has no copies", name)
 
 
 def _is_picked(pool: Pool, picker: Picker) -> bool:
@@ -80,14 +81,13 @@ def _is_picked(pool: Pool, picker: Picker) -> bool:
     "T420",
     "warning",
     "The pool's picker was not read",
-    prevents="Where it does not run, the gateway answers every request 500; whether it "
+    why="Where it does not run, the gateway answers every request 500; whether it "
     "disaggregates stays unseen.",
-    source="The pool names a Service that is not among what was read.",
+    evidence="The pool names a Service that is not among what was read.",
     fix="check the pool together with its picker, or correct the name of the picker's Service",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {name: llama, namespace: llm}
@@ -98,13 +98,13 @@ spec:
 """,
     ),
 )
-def picker_not_read(topology: Topology) -> Iterator[Breach]:
+def picker_not_read(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         name, picker = pool.picker_name, pool.picker
         if name is None or pool.service is not None or not topology.services:
             continue
         if topology.pickers and (picker is None or not _is_picked(pool, picker)):
-            yield Breach(
+            yield Violation(
                 name,
                 f"Service {pool.object.namespace}/{name.value} was not read; "
                 f"{topology.pickers[0].object} was",
@@ -116,12 +116,12 @@ def picker_not_read(topology: Topology) -> Iterator[Breach]:
     "T402",
     "error",
     "The picker speaks plain gRPC to a gateway that speaks TLS",
-    prevents="The gateway cannot ask the picker, and answers every request 500.",
-    source=f"{SEEN_RUN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
+    why="The gateway cannot ask the picker, and answers every request 500.",
+    evidence=f"{SEEN_RUN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
     fix="give --secure-serving=true, which is the default",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
 )
-def plain_picker(topology: Topology) -> Iterator[Breach]:
+def plain_picker(topology: Topology) -> Iterator[Violation]:
     if any("agentgateway" in gateway.class_name.value for gateway in topology.gateways):
         return
     for pool in topology.pools:
@@ -129,7 +129,7 @@ def plain_picker(topology: Topology) -> Iterator[Breach]:
         if picker is None or picker.switch("secure-serving").value:
             continue
         if len(picker.pods.staying) == 1:
-            yield Breach(
+            yield Violation(
                 picker.switch("secure-serving"),
                 "the picker serves without TLS, and nothing says that the gateway does too",
                 pool.picker_name,
@@ -140,18 +140,18 @@ def plain_picker(topology: Topology) -> Iterator[Breach]:
     "T403",
     "error",
     "The picker's Service selects another pod",
-    prevents="The gateway asks nobody, and answers every request 500.",
-    source=SEEN_RUN,
+    why="The gateway asks nobody, and answers every request 500.",
+    evidence=SEEN_RUN,
     fix="let the Service select the picker's pods, and nothing else",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.selector.app", "qwen"),
 )
-def service_selects(topology: Topology) -> Iterator[Breach]:
+def service_selects(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         service, picker = pool.service, pool.picker
         if service is None or picker is None:
             continue
         if picker.pods not in service.backends:
-            yield Breach(
+            yield Violation(
                 service.selector,
                 f"{service.selector.value} does not match {picker.object}, which has "
                 f"{dict(picker.pods.labels)}",
@@ -163,12 +163,12 @@ def service_selects(topology: Topology) -> Iterator[Breach]:
     "T404",
     "error",
     "The pool's port does not lead to the picker's",
-    prevents="The gateway cannot ask the picker, and answers every request 500.",
-    source=f"{SEEN_RUN} The picker listens on 9002 unless --grpc-port says otherwise.",
+    why="The gateway cannot ask the picker, and answers every request 500.",
+    evidence=f"{SEEN_RUN} The picker listens on 9002 unless --grpc-port says otherwise.",
     fix="let endpointPickerRef.port be a port of the Service, and lead to --grpc-port",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].port", 9003),
 )
-def service_port(topology: Topology) -> Iterator[Breach]:
+def service_port(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         service, picker, asked = pool.service, pool.picker, pool.picker_port
         if service is None or picker is None or picker.port is None or not service.backends:
@@ -181,7 +181,7 @@ def service_port(topology: Topology) -> Iterator[Breach]:
             else:
                 continue
         if asked.value not in service.ports:
-            yield Breach(
+            yield Violation(
                 asked,
                 f"{service.object} has no port {asked.value}; it has {sorted(service.ports)}",
                 service.object.here,
@@ -190,7 +190,7 @@ def service_port(topology: Topology) -> Iterator[Breach]:
         target = service.ports[asked.value]
         if target is None or target.value != picker.port.value:
             leads = "no port" if target is None else str(target.value)
-            yield Breach(
+            yield Violation(
                 target or service.object.here,
                 f"port {asked.value} leads to {leads}, but the picker listens on "
                 f"{picker.port.value}",
@@ -202,25 +202,25 @@ def service_port(topology: Topology) -> Iterator[Breach]:
     "T405",
     "error",
     "The picker picks from another pool",
-    prevents="It finds no pool, never gets ready, and every request fails.",
-    source="The picker's cache holds one pool of one namespace, in which its pods are too.",
+    why="It finds no pool, never gets ready, and every request fails.",
+    evidence="The picker's cache holds one pool of one namespace, in which its pods are too.",
     fix="give --pool-name and --pool-namespace of the pool that names this picker",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[0]", "--pool-name=quen"),
 )
-def other_pool(topology: Topology) -> Iterator[Breach]:
+def other_pool(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         picker = pool.picker
         if picker is None or "endpoint-selector" in picker.flags:
             continue
         if picker.pool_name.value != pool.object.name and "$" not in picker.pool_name.value:
-            yield Breach(
+            yield Violation(
                 picker.pool_name,
                 f"the picker picks from {picker.pool_name.value!r}, but {pool.object} names it",
                 pool.picker_name,
             )
         namespace = picker.pool_namespace
         if namespace is not None and namespace.value != pool.object.namespace:
-            yield Breach(
+            yield Violation(
                 namespace,
                 f"the picker looks in namespace {namespace.value!r}, but {pool.object} names it",
                 pool.picker_name,
@@ -231,12 +231,12 @@ def other_pool(topology: Topology) -> Iterator[Breach]:
     "T406",
     "error",
     "The picker's release does not know a flag",
-    prevents="The picker exits, and every request is answered 500.",
-    source="Every flag of each release, as run.",
+    why="The picker exits, and every request is answered 500.",
+    evidence="Every flag of each release, as run.",
     fix="remove the flag, or write it as the release calls it",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--model-server-metrics-port=8000"),
 )
-def unknown_flag(topology: Topology) -> Iterator[Breach]:
+def unknown_flag(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         release = picker.release
         if release is None:
@@ -246,7 +246,7 @@ def unknown_flag(topology: Topology) -> Iterator[Breach]:
                 known = release.flags("picker").get(name)
                 others = [r.version for r in ROUTER_RELEASES if r.has_flag("picker", name)]
                 hint = f"; {', '.join(others)} have it" if others else ""
-                yield Breach(
+                yield Violation(
                     given,
                     f"router {release.version} takes no flag --{name}{hint}",
                     picker.container.image,
@@ -258,79 +258,75 @@ def unknown_flag(topology: Topology) -> Iterator[Breach]:
     "T411",
     "warning",
     "Several pickers pick at once",
-    prevents="Each knows only the requests and prefixes of its own: load and cache are misjudged.",
-    source="llm-d's operations guide: state is kept in the process.",
+    why="Each knows only the requests and prefixes of its own: load and cache are misjudged.",
+    evidence="llm-d's operations guide: state is kept in the process.",
     fix="give --ha-enable-leader-election, or run one",
     example=breaks("disaggregated", _PICKER, "spec.replicas", 2),
 )
-def several_pickers(topology: Topology) -> Iterator[Breach]:
+def several_pickers(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         copies = picker.pods.workload.copies
         if copies.value > 1 and not picker.switch("ha-enable-leader-election").value:
-            yield Breach(copies, f"{copies.value} pickers, and no leader among them")
+            yield Violation(copies, f"{copies.value} pickers, and no leader among them")
 
 
 @rule(
     "T412",
     "warning",
     "The picker's release is not known",
-    prevents="Flags and configurations change between releases; this one's cannot be checked.",
-    source="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    why="Flags and configurations change between releases; this one's cannot be checked.",
+    evidence="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
     fix="name a release by its tag, or check the picker's configuration yourself",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                _PICKER,
-                "spec.template.spec.containers[0].image",
-                "ghcr.io/llm-d/llm-d-router-endpoint-picker:main",
-            ),
+        Edit(
+            _PICKER,
+            "spec.template.spec.containers[0].image",
+            "ghcr.io/llm-d/llm-d-router-endpoint-picker:main",
         ),
     ),
 )
-def unknown_release(topology: Topology) -> Iterator[Breach]:
+def unknown_release(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         if picker.release is None:
             image = picker.container.image
-            yield Breach(image, f"{image.value!r} is of no release that is known here")
+            yield Violation(image, f"{image.value!r} is of no release that is known here")
 
 
 @rule(
     "T413",
     "error",
     "The picker is probed for a service that it does not have",
-    prevents="With leader election it answers SERVICE_UNKNOWN, and never gets ready.",
-    source=f"{SEEN_RUN} Only liveness, readiness and the empty name are known then.",
+    why="With leader election it answers SERVICE_UNKNOWN, and never gets ready.",
+    evidence=f"{SEEN_RUN} Only liveness, readiness and the empty name are known then.",
     fix="probe the services readiness and liveness",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
-            Edit(
-                _PICKER,
-                "spec.template.spec.containers[0].readinessProbe.grpc.service",
-                "inference-extension",
-            ),
-            Edit(
-                "Role/qwen-epp",
-                "rules[3]",
-                {
-                    "apiGroups": ["coordination.k8s.io"],
-                    "resources": ["leases"],
-                    "verbs": ["get", "create", "update"],
-                },
-            ),
+        Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
+        Edit(
+            _PICKER,
+            "spec.template.spec.containers[0].readinessProbe.grpc.service",
+            "inference-extension",
+        ),
+        Edit(
+            "Role/qwen-epp",
+            "rules[3]",
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "verbs": ["get", "create", "update"],
+            },
         ),
     ),
 )
-def probe_service(topology: Topology) -> Iterator[Breach]:
+def probe_service(topology: Topology) -> Iterator[Violation]:
     known = ("", "liveness", "readiness", "envoy.service.ext_proc.v3.ExternalProcessor")
     for picker in topology.pickers:
         if not picker.switch("ha-enable-leader-election").value:
             continue
         for probe in picker.container.probes:
             if probe.service is not None and probe.service.value not in known:
-                yield Breach(
+                yield Violation(
                     probe.service,
                     f"{probe.kind} asks for service {probe.service.value!r}",
                     picker.flag("ha-enable-leader-election"),
@@ -341,14 +337,14 @@ def probe_service(topology: Topology) -> Iterator[Breach]:
     "T415",
     "warning",
     "The picker is killed while it drains",
-    prevents="Streams that it still serves are cut.",
-    source=f"{SEEN_RUN} It stays for the whole of its drain after SIGTERM: 30 seconds by default.",
+    why="Streams that it still serves are cut.",
+    evidence=f"{SEEN_RUN} It drains for 30 seconds after SIGTERM by default.",
     fix="set terminationGracePeriodSeconds above its --drain-timeout",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.terminationGracePeriodSeconds", 20
     ),
 )
-def grace(topology: Topology) -> Iterator[Breach]:
+def grace(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         at = picker.pods.at.at("spec", "terminationGracePeriodSeconds")
         seconds = picker.object.number(at)
@@ -357,7 +353,7 @@ def grace(topology: Topology) -> Iterator[Breach]:
         match = re.fullmatch(r"(\d{1,6})s", drain.value)
         stays = int(match[1]) if match else picker.reads.picker.stop_seconds
         if seconds is not None and seconds.value < stays:
-            yield Breach(
+            yield Violation(
                 seconds, f"{seconds.value} seconds are less than the {stays} it drains", drain
             )
 
@@ -366,53 +362,51 @@ def grace(topology: Topology) -> Iterator[Breach]:
     "T425",
     "error",
     "A picker that does not lead takes requests",
-    prevents="It is ready, knows no pods, and answers 503 to every request that reaches it.",
-    source="Seen run with router v0.8.0 and v0.9.0; from v0.10.0 on it knows them.",
+    why="It is ready, knows no pods, and answers 503 to every request that reaches it.",
+    evidence="Seen run with router v0.8.0 and v0.9.0; from v0.10.0 on it knows them.",
     fix="probe readiness for the service readiness, or use router v0.10.0 or newer",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            *(
-                Edit(
-                    f"Deployment/{name}",
-                    f"spec.template.spec.{containers}[0].image",
-                    f"ghcr.io/llm-d/llm-d-router-{image}:v0.9.0",
-                )
-                for name, containers, image in (
-                    ("qwen-epp", "containers", "endpoint-picker"),
-                    ("decode", "initContainers", "disagg-sidecar"),
-                )
-            ),
+        *(
             Edit(
-                "Deployment/decode",
-                "spec.template.spec.initContainers[0].args[1]",
-                "--vllm-port=8001",
-            ),
-            Edit(
-                "ConfigMap/qwen-epp",
-                "data[picker.yaml]",
-                _APART,
-            ),
-            Edit(_PICKER, "spec.replicas", 2),
-            Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
-            Edit(
-                _PICKER,
-                "spec.template.spec.containers[0].readinessProbe.grpc.service",
-                "liveness",
-            ),
-            Edit(
-                "Role/qwen-epp",
-                "rules[3]",
-                {
-                    "apiGroups": ["coordination.k8s.io"],
-                    "resources": ["leases"],
-                    "verbs": ["get", "create", "update"],
-                },
-            ),
+                f"Deployment/{name}",
+                f"spec.template.spec.{containers}[0].image",
+                f"ghcr.io/llm-d/llm-d-router-{image}:v0.9.0",
+            )
+            for name, containers, image in (
+                ("qwen-epp", "containers", "endpoint-picker"),
+                ("decode", "initContainers", "disagg-sidecar"),
+            )
+        ),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.initContainers[0].args[1]",
+            "--vllm-port=8001",
+        ),
+        Edit(
+            "ConfigMap/qwen-epp",
+            "data[picker.yaml]",
+            _APART,
+        ),
+        Edit(_PICKER, "spec.replicas", 2),
+        Edit(_PICKER, f"{_ARGS}[3]", "--ha-enable-leader-election"),
+        Edit(
+            _PICKER,
+            "spec.template.spec.containers[0].readinessProbe.grpc.service",
+            "liveness",
+        ),
+        Edit(
+            "Role/qwen-epp",
+            "rules[3]",
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "verbs": ["get", "create", "update"],
+            },
         ),
     ),
 )
-def standby_serves(topology: Topology) -> Iterator[Breach]:
+def standby_serves(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
         release = picker.release
@@ -423,10 +417,10 @@ def standby_serves(topology: Topology) -> Iterator[Breach]:
         probe = picker.container.at["readinessProbe"]
         service = probe.at("grpc", "service")
         if not probe["grpc"].present:
-            yield Breach(picker.container.here, "nothing asks whether it leads", leads)
+            yield Violation(picker.container.here, "nothing asks whether it leads", leads)
         elif service.text == "liveness":
-            yield Breach(
-                picker.object.located(service, service.text),
+            yield Violation(
+                picker.object.value_at(service, service.text),
                 "readiness asks for liveness, which every picker has",
                 leads,
             )
@@ -439,33 +433,31 @@ _STANDBY_KNOWS = "haPopulateNonLeaderDatastore"
     "T426",
     "error",
     "The picker's parser does not read the pool's protocol",
-    prevents="The picker never gets ready, and every request fails.",
-    source="The picker's health.go from v0.9.0 on: each parser must take the pool's appProtocol.",
+    why="The picker never gets ready, and every request fails.",
+    evidence="The picker's health.go from v0.9.0 on: each parser must take the pool's appProtocol.",
     fix="set the pool's appProtocol to kubernetes.io/h2c, or remove the parser",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit("InferencePool/qwen", "spec.appProtocol", "http"),
-            Edit(
-                "ConfigMap/qwen-epp",
-                "data[picker.yaml]",
-                edited(
-                    _APART,
-                    (
-                        "schedulingProfiles:\n",
-                        """\
+        Edit("InferencePool/qwen", "spec.appProtocol", "http"),
+        Edit(
+            "ConfigMap/qwen-epp",
+            "data[picker.yaml]",
+            edited(
+                _APART,
+                (
+                    "schedulingProfiles:\n",
+                    """\
   - type: vllmgrpc-parser
 requestHandler:
   parsers: [{pluginRef: vllmgrpc-parser}]
 schedulingProfiles:
 """,
-                    ),
                 ),
             ),
         ),
     ),
 )
-def other_protocol(topology: Topology) -> Iterator[Breach]:
+def other_protocol(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         picker = pool.picker
         config = picker.config if picker else None
@@ -479,7 +471,7 @@ def other_protocol(topology: Topology) -> Iterator[Breach]:
         for each in parsed.at("requestHandler", "parsers").items():
             parser = each["pluginRef"].text
             if types.get(parser, parser) in _H2C_ALONE:
-                yield Breach(config, f"{parser} takes kubernetes.io/h2c alone", protocol)
+                yield Violation(config, f"{parser} takes kubernetes.io/h2c alone", protocol)
 
 
 _H2C_ALONE = ("vertexai-parser", "vllmgrpc-parser")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN_RUN
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import SEEN_RUN
+from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.topology import Picker, Topology
 
@@ -17,13 +18,13 @@ _PICKER = "Deployment/qwen-epp"
     "T407",
     "error",
     "The picker may not read what it watches",
-    prevents="The process starts, answers 503 to every request, and exits after two minutes with "
+    why="The process starts, answers 503 to every request, and exits after two minutes with "
     "the name of a kind that is often not the forbidden one.",
-    source=f"{SEEN_RUN} Rules for absent CRDs do no harm.",
+    evidence=f"{SEEN_RUN} Rules for absent CRDs do no harm.",
     fix="bind its ServiceAccount to a Role that allows list and watch of all of them",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[0].resources", ["services"]),
 )
-def may_not_read(topology: Topology) -> Iterator[Breach]:
+def may_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         needed = [each for each in picker.reads.picker.watches if each.api_group in _ALWAYS]
         if picker.switch("ha-enable-leader-election").value:
@@ -38,12 +39,12 @@ _ALWAYS = ("", "inference.networking.k8s.io")
     "T418",
     "warning",
     "The picker may not read kinds that may be installed",
-    prevents="Once the CRD of such a kind is installed, it answers 503 to every request.",
-    source=f"{SEEN_RUN} llm-d/llm-d-benchmark#740.",
+    why="Once the CRD of such a kind is installed, it answers 503 to every request.",
+    evidence=f"{SEEN_RUN} llm-d/llm-d-benchmark#740.",
     fix="allow list and watch of them too: rules for absent CRDs do no harm",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[2].apiGroups", ["llm-d.ai"]),
 )
-def may_not_read_all(topology: Topology) -> Iterator[Breach]:
+def may_not_read_all(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         if picker.release is None:  # T412 says so: which kinds it watches is not known.
             continue
@@ -51,7 +52,7 @@ def may_not_read_all(topology: Topology) -> Iterator[Breach]:
         yield from _missing(topology, picker, needed)
 
 
-def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Breach]:
+def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Violation]:
     if "endpoint-selector" in picker.flags:
         needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
     account, namespace = picker.pods.account, picker.object.namespace
@@ -67,7 +68,7 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
     ]
     # Without any role of its account among what was read, permissions are given elsewhere.
     if missing and access.roles:
-        yield Breach(
+        yield Violation(
             account,
             f"ServiceAccount {namespace}/{account.value} may not read {', '.join(missing)}",
             access.roles[0].object.here,
@@ -78,19 +79,18 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
     "T421",
     "warning",
     "The picker's permissions were not read",
-    prevents="Where its account has none, it answers 503 to every request, and exits after two "
-    "minutes.",
-    source=SEEN_RUN,
+    why="Where its account has none, it answers 503 to every request, and exits after two minutes.",
+    evidence=SEEN_RUN,
     fix="check the picker together with its roles and bindings, or correct their names",
     example=breaks("disaggregated", "RoleBinding/qwen-epp", "roleRef.name", "epp"),
 )
-def permissions_not_read(topology: Topology) -> Iterator[Breach]:
+def permissions_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
         access = topology.access(namespace, account.value)
         if access.beside and not access.roles:
             beside = access.beside[0]
-            yield Breach(
+            yield Violation(
                 account,
                 f"no role that ServiceAccount {namespace}/{account.value} has was read; {beside} "
                 "was",
@@ -102,49 +102,47 @@ def permissions_not_read(topology: Topology) -> Iterator[Breach]:
     "T414",
     "error",
     "The picker has no token for the API server",
-    prevents="It cannot read its pool, and every request is answered 503.",
-    source=SEEN_RUN,
+    why="It cannot read its pool, and every request is answered 503.",
+    evidence=SEEN_RUN,
     fix="remove automountServiceAccountToken: false from the picker's pod",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.automountServiceAccountToken", False
     ),
 )
-def no_token(topology: Topology) -> Iterator[Breach]:
+def no_token(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         own = picker.pods.at.at("spec", "automountServiceAccountToken")
         name = picker.pods.account.value
         account = topology.find("ServiceAccount", picker.object.namespace, name)
         if own.value is False:
-            yield Breach(picker.object.located(own, False), "the pod mounts no token")
+            yield Violation(picker.object.value_at(own, False), "the pod mounts no token")
         elif own.value is None and account is not None:
             at = account.at("automountServiceAccountToken")
             if at.value is False:
-                yield Breach(account.located(at, False), f"{account} mounts no token")
+                yield Violation(account.value_at(at, False), f"{account} mounts no token")
 
 
 @rule(
     "T419",
     "warning",
     "The picker's ServiceAccount was not read",
-    prevents="Without it no pod of the picker is made.",
-    source="Kubernetes: a pod's ServiceAccount must be there first.",
+    why="Without it no pod of the picker is made.",
+    evidence="Kubernetes: a pod's ServiceAccount must be there first.",
     fix="correct serviceAccountName, or check the picker together with its account",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(_PICKER, "spec.template.spec.serviceAccountName", "epp"),
-            Edit("RoleBinding/qwen-epp", "subjects[0].name", "epp"),
-        ),
+        Edit(_PICKER, "spec.template.spec.serviceAccountName", "epp"),
+        Edit("RoleBinding/qwen-epp", "subjects[0].name", "epp"),
     ),
 )
-def no_account(topology: Topology) -> Iterator[Breach]:
+def no_account(topology: Topology) -> Iterator[Violation]:
     accounts = topology.of_kind("ServiceAccount")
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
         if account.value == "default" or not accounts:  # Kubernetes makes that one itself.
             continue
         if topology.find("ServiceAccount", namespace, account.value) is None:
-            yield Breach(
+            yield Violation(
                 account,
                 f"ServiceAccount {namespace}/{account.value} is not among what was read; "
                 f"{accounts[0]} is",
@@ -156,15 +154,14 @@ def no_account(topology: Topology) -> Iterator[Breach]:
     "T423",
     "warning",
     "The picker passes over objectives or rewrites",
-    prevents="They are accepted, and change nothing: requests keep the default priority, and "
+    why="They are accepted, and change nothing: requests keep the default priority, and "
     "models their names.",
-    source="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
+    evidence="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
     "where that is installed, and of no other; v0.8.0 knows the old group alone.",
     fix="write them for the group that the picker's release reads",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceObjective
 metadata: {name: batch, namespace: llm}
@@ -177,7 +174,7 @@ spec: {priority: 1, poolRef: {name: qwen}}
 """,
     ),
 )
-def passed_over(topology: Topology) -> Iterator[Breach]:
+def passed_over(topology: Topology) -> Iterator[Violation]:
     kinds = ("InferenceObjective", "InferenceModelRewrite")
     new = [each for each in topology.of_kind(*kinds) if each.group == "llm-d.ai"]
     new += [
@@ -192,13 +189,13 @@ def passed_over(topology: Topology) -> Iterator[Breach]:
         ]
         reads_new = [picker for picker in pickers if _reads(picker, "llm-d.ai")]
         if each.group == "llm-d.ai" and pickers and not reads_new:
-            yield Breach(
+            yield Violation(
                 each.here,
                 f"{pickers[0].object} does not read group llm-d.ai",
                 pickers[0].container.image,
             )
         elif each.group == _LEGACY and new and (reads_new or not pickers):
-            yield Breach(
+            yield Violation(
                 each.here, f"{each} is of group {_LEGACY}, {new[0]} of llm-d.ai", new[0].here
             )
 

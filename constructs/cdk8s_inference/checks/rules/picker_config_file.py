@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import REMOVED, breaks
 from cdk8s_inference.topology import Picker, Topology
 
 _ARGS = "spec.template.spec.containers[0].args"
@@ -19,18 +20,18 @@ _PICKER = "Deployment/qwen-epp"
     "T408",
     "error",
     "The picker's configuration is not where it looks",
-    prevents="The picker does not start, and every request is answered 500.",
-    source="The picker reads --config-file once, at start.",
+    why="The picker does not start, and every request is answered 500.",
+    evidence="The picker reads --config-file once, at start.",
     fix="mount the ConfigMap that holds the file, and give its path",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--config-file=/config/epp.yaml"),
 )
-def config_elsewhere(topology: Topology) -> Iterator[Breach]:
+def config_elsewhere(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         file = picker.config_file
         if file is None:
             continue
         if "config-text" in picker.flags:
-            yield Breach(
+            yield Violation(
                 file,
                 "--config-file and --config-text exclude each other",
                 picker.flags["config-text"],
@@ -40,9 +41,11 @@ def config_elsewhere(topology: Topology) -> Iterator[Breach]:
             found = picker.config_maps.get(name.value)
             if found is not None and picker.config is None:
                 keys = [entry for entry, _ in found.at("data").fields()]
-                yield Breach(file, f"{found} has no {key!r}; it has {', '.join(keys)}", found.here)
+                yield Violation(
+                    file, f"{found} has no {key!r}; it has {', '.join(keys)}", found.here
+                )
         elif not _mounted(picker, file.value):
-            yield Breach(file, f"no volume that holds a file is mounted at {file.value!r}")
+            yield Violation(file, f"no volume that holds a file is mounted at {file.value!r}")
 
 
 def _mounted(picker: Picker, path: str) -> bool:
@@ -64,34 +67,34 @@ def _mounted(picker: Picker, path: str) -> bool:
     "T409",
     "warning",
     "The picker's configuration was not read",
-    prevents="What keeps it from starting, or from disaggregating, stays unseen until it runs.",
-    source="It is in an object that is not among what was read.",
+    why="What keeps it from starting, or from disaggregating, stays unseen until it runs.",
+    evidence="It is in an object that is not among what was read.",
     fix="check the picker together with its ConfigMap, and correct the ConfigMap's name",
     example=breaks("disaggregated", _PICKER, "spec.template.spec.volumes[0].configMap.name", "epp"),
 )
-def config_not_read(topology: Topology) -> Iterator[Breach]:
+def config_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         if picker.config_volume is not None:
             name, _ = picker.config_volume
             if name.value not in picker.config_maps:
-                yield Breach(name, f"ConfigMap {name.value!r} is not among what was read")
+                yield Violation(name, f"ConfigMap {name.value!r} is not among what was read")
 
 
 @rule(
     "T410",
     "error",
     "The picker has no configuration for roles",
-    prevents="Its built-in configuration has one profile: prefill pods serve users, and nothing "
+    why="Its built-in configuration has one profile: prefill pods serve users, and nothing "
     "is disaggregated.",
-    source="Seen in the picker's sources; the same as a configuration of one profile, seen run.",
+    evidence="Seen in the picker's sources; the same as a configuration of one profile, seen run.",
     fix="give --config-file or --config-text",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--tracing=false"),
 )
-def no_config(topology: Topology) -> Iterator[Breach]:
+def no_config(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         picker = pool.picker
         if picker is not None and not {"config-file", "config-text"} & picker.flags.keys():
-            yield Breach(
+            yield Violation(
                 picker.container.here,
                 "neither --config-file nor --config-text is given",
                 pool.disaggregates,
@@ -102,14 +105,14 @@ def no_config(topology: Topology) -> Iterator[Breach]:
     "T422",
     "note",
     "A change of the picker's configuration does not reach it",
-    prevents="It reads its configuration once, at start: after a change of the ConfigMap it goes "
+    why="It reads its configuration once, at start: after a change of the ConfigMap it goes "
     "on by the old one until somebody restarts it.",
-    source="The picker reads --config-file once, at start; modelplane's routing.py.",
+    evidence="The picker reads --config-file once, at start; modelplane's routing.py.",
     fix="write a checksum of the ConfigMap into an annotation of the pods, or into its name, or "
     "restart the picker after each change",
     example=breaks("disaggregated", _PICKER, "spec.template.metadata.annotations", REMOVED),
 )
-def not_rolled(topology: Topology) -> Iterator[Breach]:
+def not_rolled(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         volume = picker.config_volume
         if volume is None or picker.config is None:
@@ -120,7 +123,7 @@ def not_rolled(topology: Topology) -> Iterator[Breach]:
         told = any(_ROLLS.search(f"{key}: {value}") for key, value in annotations.items())
         fixed = config_map.at("immutable").value is True or _HASHED.search(name.value)
         if not told and not fixed:
-            yield Breach(name, f"nothing of the pods changes with {config_map}", config_map.here)
+            yield Violation(name, f"nothing of the pods changes with {config_map}", config_map.here)
 
 
 _ROLLS = re.compile(r"checksum|hash|reload|\b[0-9a-f]{8,}\b", re.IGNORECASE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN_RUN
-from cdk8s_inference.findings import shown
-from cdk8s_inference.topology import KubeObject, Located, Pods, Pool, Topology
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings.evidence import SEEN_RUN
+from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.topology import KubeObject, Pods, Pool, SourceValue, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -30,37 +30,39 @@ def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
     "T101",
     "error",
     "No pod of the pool decodes",
-    prevents="The picker's decode filter finds nobody, and every request is answered 429.",
-    source=SEEN_RUN,
+    why="The picker's decode filter finds nobody, and every request is answered 429.",
+    evidence=SEEN_RUN,
     fix="label the decode pods llm-d.ai/role: decode, and give them a copy at least",
     example=breaks("disaggregated", "Deployment/decode", "spec.replicas", 0),
 )
-def nobody_decodes(topology: Topology) -> Iterator[Breach]:
+def nobody_decodes(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         if pool.members and not _alive(pool.of_role("decode"), topology):
             found = _roles(pool)
             at = pool.of_role("decode")[0].workload.copies if pool.of_role("decode") else found
-            yield Breach(at, f"no pod of {pool.object} decodes; {_summary(pool)}", pool.selector)
+            yield Violation(at, f"no pod of {pool.object} decodes; {_summary(pool)}", pool.selector)
 
 
 @rule(
     "T102",
     "error",
     "No pod of the pool prefills",
-    prevents="Every request is prefilled where it is decoded, with status 200: decode-only.",
-    source=f"{SEEN_RUN} llm-d/llm-d-router#2521.",
+    why="Every request is prefilled where it is decoded, with status 200: decode-only.",
+    evidence=f"{SEEN_RUN} llm-d/llm-d-router#2521.",
     fix="label the prefill pods llm-d.ai/role: prefill, and give them a copy at least",
     example=breaks("disaggregated", "Deployment/prefill", "spec.replicas", 0),
 )
-def nobody_prefills(topology: Topology) -> Iterator[Breach]:
+def nobody_prefills(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         if pool.members and not _alive(pool.of_role("prefill"), topology):
             prefill = pool.of_role("prefill")
             at = prefill[0].workload.copies if prefill else _roles(pool)
-            yield Breach(at, f"no pod of {pool.object} prefills; {_summary(pool)}", pool.selector)
+            yield Violation(
+                at, f"no pod of {pool.object} prefills; {_summary(pool)}", pool.selector
+            )
 
 
-def _roles(pool: Pool) -> Located[str | None]:
+def _roles(pool: Pool) -> SourceValue[str | None]:
     """The role to doubt first: of pods that have no sidecar."""
     suspect = next((each for each in pool.members if each.sidecar is None), pool.members[0])
     return suspect.role
@@ -77,17 +79,17 @@ def _summary(pool: Pool) -> str:
     "T103",
     "error",
     "A pod decodes without the pd-sidecar",
-    prevents="The picker sends it users' requests, and nothing in it asks for prefill elsewhere: "
+    why="The picker sends it users' requests, and nothing in it asks for prefill elsewhere: "
     "they are served decode-only, or by prefill pods.",
-    source=SEEN_RUN,
+    evidence=SEEN_RUN,
     fix="add the pd-sidecar to decode pods; label pods that only prefill llm-d.ai/role: prefill",
     example=breaks("disaggregated", "Deployment/prefill", _ROLE, "both"),
 )
-def decodes_without_sidecar(topology: Topology) -> Iterator[Breach]:
+def decodes_without_sidecar(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         for pods in pool.of_role("decode"):
             if pods.sidecar is None and pods.engine is not None:
-                yield Breach(
+                yield Violation(
                     pods.role,
                     f"role {shown(pods.role.value)} lets {pods.object} decode, and it has no "
                     "pd-sidecar",
@@ -99,13 +101,12 @@ def decodes_without_sidecar(topology: Topology) -> Iterator[Breach]:
     "T104",
     "error",
     "The role label has a value that no filter knows",
-    prevents="The picker passes the pod over: it never gets a request.",
-    source=SEEN_RUN,
+    why="The picker passes the pod over: it never gets a request.",
+    evidence=SEEN_RUN,
     fix="write it in lower case: prefill, decode, prefill-decode or encode",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: more, namespace: llm}
@@ -125,7 +126,7 @@ spec:
 """,
     ),
 )
-def unknown_role(topology: Topology) -> Iterator[Breach]:
+def unknown_role(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         filters = [
             pool.release.plugin(f"{role}-filter").accepts or frozenset()
@@ -135,19 +136,19 @@ def unknown_role(topology: Topology) -> Iterator[Breach]:
             role = pods.role.value
             if role is not None and not any(role in accepted for accepted in filters):
                 known = ", ".join(sorted(frozenset().union(*filters)))
-                yield Breach(pods.role, f"role {role!r} is none of {known}", pool.selector)
+                yield Violation(pods.role, f"role {role!r} is none of {known}", pool.selector)
 
 
 @rule(
     "T105",
     "error",
     "The selector matches no pods",
-    prevents="The pool is empty, and every request is answered 503.",
-    source=SEEN_RUN,
+    why="The pool is empty, and every request is answered 503.",
+    evidence=SEEN_RUN,
     fix="select labels that the serving pods carry, in the pool's own namespace",
     example=breaks("gang", "Service/kimi-http", "spec.selector", {"model": "kimmi"}),
 )
-def selects_nothing(topology: Topology) -> Iterator[Breach]:
+def selects_nothing(topology: Topology) -> Iterator[Violation]:
     taken = {pods for pool in topology.pools for pods in pool.members}
     taken |= {pods for service in topology.services for pods in service.backends}
     idle = [pods for pods in topology.serving if pods not in taken and pods.part != "follower"]
@@ -158,7 +159,7 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
         same = next((p for p in idle if wanted.matches(p.labels)), None)
         other = same or idle[0]
         where = f"pods of namespace {other.object.namespace!r}" if same else "no pods"
-        yield Breach(
+        yield Violation(
             pool.selector,
             f"{wanted} matches {where}; {other.object} has {dict(other.labels)}",
             other.here,
@@ -172,7 +173,7 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
     for service in topology.services:
         key = (service.object.namespace, service.object.name)
         if service.selector.value and not service.backends and key in routed and idle:
-            yield Breach(
+            yield Violation(
                 service.selector,
                 f"{service.selector.value} matches no pods; {idle[0].object} has "
                 f"{dict(idle[0].labels)}",
@@ -184,14 +185,14 @@ def selects_nothing(topology: Topology) -> Iterator[Breach]:
     "T106",
     "error",
     "The pool selects pods that take no requests",
-    prevents="A share of all requests goes to pods where nothing listens, and fails.",
-    source="llm-d/llm-d#2212. Followers of a gang compute for their leader, and serve nobody.",
+    why="A share of all requests goes to pods where nothing listens, and fails.",
+    evidence="llm-d/llm-d#2212. Followers of a gang compute for their leader, and serve nobody.",
     fix="select a label that only serving pods have, not followers, and not the picker",
     example=breaks(
         "disaggregated", "Deployment/qwen-epp", "spec.template.metadata.labels.model", "qwen"
     ),
 )
-def selects_followers(topology: Topology) -> Iterator[Breach]:
+def selects_followers(topology: Topology) -> Iterator[Violation]:
     selecting = [(pool.object, pool.selector, pool.members) for pool in topology.pools]
     for service in topology.services:
         if any(pods.engine is not None for pods in service.backends):
@@ -202,26 +203,25 @@ def selects_followers(topology: Topology) -> Iterator[Breach]:
             headless = owner.at("spec", "clusterIP").text == "None"
             own = pods.engine is not None and pods.engine.serves_by_itself
             if pods.part == "follower" and leads and not headless and not own:
-                yield Breach(at, f"{at.value} matches the followers of {pods.object}", pods.here)
+                yield Violation(at, f"{at.value} matches the followers of {pods.object}", pods.here)
             elif (
                 pods.picker_container is not None
                 and pods.engine is None
                 and (owner.kind == "InferencePool")
             ):
-                yield Breach(at, f"{at.value} matches the picker {pods.object}", pods.here)
+                yield Violation(at, f"{at.value} matches the picker {pods.object}", pods.here)
 
 
 @rule(
     "T107",
     "warning",
     "Serving pods with a role are in no pool",
-    prevents="The pods run, and get no requests.",
-    source="The picker looks for pods by the pool's selector alone.",
+    why="The pods run, and get no requests.",
+    evidence="The picker looks for pods by the pool's selector alone.",
     fix="give the pods the labels that the pool selects",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        """\
+        added="""\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: more, namespace: llm}
@@ -241,14 +241,14 @@ spec:
 """,
     ),
 )
-def in_no_pool(topology: Topology) -> Iterator[Breach]:
+def in_no_pool(topology: Topology) -> Iterator[Violation]:
     taken = {pods for pool in topology.pools for pods in pool.members}
     for pods in topology.serving:
         beside = [p for p in topology.pools if p.object.namespace == pods.object.namespace]
         alone = pods not in taken and pods.part != "follower"
         if alone and pods.role.value is not None and any(pool.members for pool in beside):
             pool = next(pool for pool in beside if pool.members)
-            yield Breach(
+            yield Violation(
                 pods.role,
                 f"{pods.object} has role {pods.role.value!r} and labels {dict(pods.labels)}, which "
                 "no pool selects",
@@ -260,8 +260,8 @@ def in_no_pool(topology: Topology) -> Iterator[Breach]:
     "T108",
     "error",
     "The pool's ports are too many, or twice the same",
-    prevents="The API server refuses the pool.",
-    source="InferencePool v1 takes 1 to 8 ports, each once; before v1.1.0 of its CRD only one.",
+    why="The API server refuses the pool.",
+    evidence="InferencePool v1 takes 1 to 8 ports, each once; before v1.1.0 of its CRD only one.",
     fix="give 1 to 8 different ports",
     example=breaks(
         "disaggregated",
@@ -270,18 +270,18 @@ def in_no_pool(topology: Topology) -> Iterator[Breach]:
         [{"number": 8000}, {"number": 8000}],
     ),
 )
-def pool_ports(topology: Topology) -> Iterator[Breach]:
+def pool_ports(topology: Topology) -> Iterator[Violation]:
     crds = topology.of_kind("CustomResourceDefinition")
     limits = [each for crd in crds for each in _port_limits(crd)]
     for pool in topology.pools:
         numbers = [port.value for port in pool.ports]
-        at = pool.object.located(pool.object.at("spec", "targetPorts"), numbers)
+        at = pool.object.value_at(pool.object.at("spec", "targetPorts"), numbers)
         limit = min(limits, key=lambda each: each.value, default=pool.here.of(8))
         if not 1 <= len(numbers) <= limit.value or len(set(numbers)) != len(numbers):
-            yield Breach(at, f"has {len(numbers)} ports: {numbers}", limit if limits else None)
+            yield Violation(at, f"has {len(numbers)} ports: {numbers}", limit if limits else None)
 
 
-def _port_limits(crd: KubeObject) -> Iterator[Located[int]]:
+def _port_limits(crd: KubeObject) -> Iterator[SourceValue[int]]:
     """How many ports a CRD of pools takes, in each of its versions."""
     if crd.name != "inferencepools.inference.networking.k8s.io":
         return
@@ -296,8 +296,8 @@ def _port_limits(crd: KubeObject) -> Iterator[Located[int]]:
     "T109",
     "error",
     "The sidecar does not listen on the pool's port",
-    prevents="Requests are answered 503, or reach the engine beside the sidecar: decode-only.",
-    source=SEEN_RUN,
+    why="Requests are answered 503, or reach the engine beside the sidecar: decode-only.",
+    evidence=SEEN_RUN,
     fix="make the sidecar's --port the pool's targetPort, and the engine's --port another",
     example=breaks(
         "disaggregated",
@@ -306,7 +306,7 @@ def _port_limits(crd: KubeObject) -> Iterator[Located[int]]:
         "--port=9000",
     ),
 )
-def sidecar_port(topology: Topology) -> Iterator[Breach]:
+def sidecar_port(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for pods in pool.members:
             sidecar, engine = pods.sidecar, pods.engine
@@ -317,7 +317,7 @@ def sidecar_port(topology: Topology) -> Iterator[Breach]:
                     continue
                 past = engine is not None and port.value in engine.ports
                 where = ", where the engine listens: it is bypassed" if past else ""
-                yield Breach(
+                yield Violation(
                     sidecar.port,
                     f"the sidecar listens on {_range(sidecar.ports)}, but the pool sends requests "
                     f"to {port.value}{where}",
@@ -329,19 +329,17 @@ def sidecar_port(topology: Topology) -> Iterator[Breach]:
     "T110",
     "error",
     "The engine does not listen on the pool's port",
-    prevents="Prefill is called at the pool's port: the sidecar answers 502, or hides it by "
+    why="Prefill is called at the pool's port: the sidecar answers 502, or hides it by "
     "decode-only (router v0.8.0).",
-    source=SEEN_RUN,
+    evidence=SEEN_RUN,
     fix="give the engine --port with the pool's targetPort",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit("Deployment/prefill", f"{_ENGINE}.args[1]", "--port=8001"),
-            Edit("Deployment/prefill", f"{_ENGINE}.ports[0].containerPort", 8001),
-        ),
+        Edit("Deployment/prefill", f"{_ENGINE}.args[1]", "--port=8001"),
+        Edit("Deployment/prefill", f"{_ENGINE}.ports[0].containerPort", 8001),
     ),
 )
-def engine_port(topology: Topology) -> Iterator[Breach]:
+def engine_port(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for pods in pool.members:
             engine = pods.engine
@@ -355,7 +353,7 @@ def engine_port(topology: Topology) -> Iterator[Breach]:
             }
             for port in pool.ports:
                 if port.value not in engine.ports and port.value not in others:
-                    yield Breach(
+                    yield Violation(
                         engine.port,
                         f"the engine listens on {_range(engine.ports)}, but the pool's port is "
                         f"{port.value}",
@@ -371,13 +369,13 @@ def _range(ports: tuple[int, ...]) -> str:
     "T111",
     "warning",
     "Every pod of a gang is in the pool",
-    prevents="Where only the first pod of a gang serves, the others' share of requests fails.",
-    source="LeaderWorkerSet without a leaderTemplate gives all pods the same labels.",
+    why="Where only the first pod of a gang serves, the others' share of requests fails.",
+    evidence="LeaderWorkerSet without a leaderTemplate gives all pods the same labels.",
     fix="write a leaderTemplate, and give its pods alone the label that is selected",
-    example=Example(
+    example=manifests(
         "gang",
-        (Edit("Service/kimi-http", "spec.selector", {"model": "kimi"}),),
-        """\
+        Edit("Service/kimi-http", "spec.selector", {"model": "kimi"}),
+        added="""\
 apiVersion: leaderworkerset.x-k8s.io/v1
 kind: LeaderWorkerSet
 metadata: {name: more, namespace: llm}
@@ -400,7 +398,7 @@ spec:
 """,
     ),
 )
-def whole_gang(topology: Topology) -> Iterator[Breach]:
+def whole_gang(topology: Topology) -> Iterator[Violation]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
     for pods in topology.serving:
@@ -408,7 +406,7 @@ def whole_gang(topology: Topology) -> Iterator[Breach]:
         if pods.part != "gang" or engine is None or pods not in members:
             continue
         if not engine.serves_by_itself:
-            yield Breach(
+            yield Violation(
                 pods.workload.size,
                 f"all {pods.workload.size.value} pods of {pods.object} are selected, and nothing "
                 "says that each serves by itself",
@@ -420,81 +418,79 @@ def whole_gang(topology: Topology) -> Iterator[Breach]:
     "T112",
     "warning",
     "The pool fails open in words only",
-    prevents="With the picker down, every request fails, whatever failureMode says.",
-    source="Seen run with Envoy; envoyproxy/ai-gateway#2502, llm-d/llm-d-router#2051.",
+    why="With the picker down, every request fails, whatever failureMode says.",
+    evidence="Seen run with Envoy; envoyproxy/ai-gateway#2502, llm-d/llm-d-router#2051.",
     fix="write FailClose, and run two pickers with leader election",
     example=breaks(
         "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "FailOpen"
     ),
 )
-def fail_open(topology: Topology) -> Iterator[Breach]:
+def fail_open(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
         if mode is not None and mode.value == "FailOpen":
-            yield Breach(mode, "failureMode is FailOpen, which most gateways do not honor")
+            yield Violation(mode, "failureMode is FailOpen, which most gateways do not honor")
 
 
 @rule(
     "T113",
     "error",
     "The pool's reference to its picker is malformed",
-    prevents="The API server refuses the pool.",
-    source="InferencePool v1: a Service's name and port; failureMode is FailOpen or FailClose.",
+    why="The API server refuses the pool.",
+    evidence="InferencePool v1: a Service's name and port; failureMode is FailOpen or FailClose.",
     fix="write name and port.number of the picker's Service, and one of the two modes",
     example=breaks(
         "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "Open"
     ),
 )
-def picker_reference(topology: Topology) -> Iterator[Breach]:
+def picker_reference(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         at = pool.object.at("spec", "endpointPickerRef")
         if not at.present:
             continue
         mode, kind = at["failureMode"], at["kind"]
         if mode.present and mode.text not in ("FailOpen", "FailClose"):
-            yield Breach(pool.object.located(mode, mode.value), f"failureMode {mode.value!r}")
+            yield Violation(pool.object.value_at(mode, mode.value), f"failureMode {mode.value!r}")
         if kind.present and kind.text != "Service":
-            yield Breach(pool.object.located(kind, kind.value), f"kind {kind.value!r}")
+            yield Violation(pool.object.value_at(kind, kind.value), f"kind {kind.value!r}")
         for field in (("name",), ("port", "number")):
             if not at.at(*field).present:
-                yield Breach(pool.object.located(at, None), f"it has no {'.'.join(field)}")
+                yield Violation(pool.object.value_at(at, None), f"it has no {'.'.join(field)}")
 
 
 @rule(
     "T114",
     "warning",
     "Followers that serve by themselves are in no pool",
-    prevents="Their share of the ranks gets no requests: the devices lie idle.",
-    source="vLLM's hybrid and external load balancing: every pod has an API for its own ranks.",
+    why="Their share of the ranks gets no requests: the devices lie idle.",
+    evidence="vLLM's hybrid and external load balancing: every pod has an API for its own ranks.",
     fix="give the followers the label that the pool selects",
-    example=Example(
+    example=manifests(
         "gang",
-        (
-            Edit(
-                "LeaderWorkerSet/kimi",
-                f"{_LEADER}.args[0]",
-                "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
-                "--data-parallel-size 16 --data-parallel-size-local 8 "
-                "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
-            ),
-            Edit(
-                "LeaderWorkerSet/kimi",
-                f"{_FOLLOWER}.args[0]",
-                "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
-                "--data-parallel-size 16 --data-parallel-size-local 8 "
-                "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
-            ),
+        Edit(
+            "LeaderWorkerSet/kimi",
+            f"{_LEADER}.args[0]",
+            "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
+            "--data-parallel-size 16 --data-parallel-size-local 8 "
+            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
+        ),
+        Edit(
+            "LeaderWorkerSet/kimi",
+            f"{_FOLLOWER}.args[0]",
+            "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
+            "--data-parallel-size 16 --data-parallel-size-local 8 "
+            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
         ),
     ),
 )
-def idle_followers(topology: Topology) -> Iterator[Breach]:
+def idle_followers(topology: Topology) -> Iterator[Violation]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
     led = {pods.workload for pods in members if pods.part == "leader"}
     for pods in topology.serving:
         alone = pods.part == "follower" and pods.workload in led and pods not in members
         if alone and pods.engine is not None and pods.engine.serves_by_itself:
-            yield Breach(
+            yield Violation(
                 pods.engine.container.here,
                 f"the followers of {pods.object} serve by themselves, and nothing selects them",
                 pods.workload.size,

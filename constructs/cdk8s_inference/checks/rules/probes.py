@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN, SEEN_RUN
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import SEEN, SEEN_RUN
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import Container, Pods, Topology
-from cdk8s_inference.topology.located import whole_number
+from cdk8s_inference.topology.kube_object import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -18,30 +19,30 @@ _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
     "T601",
     "error",
     "A probe asks a port where nothing listens",
-    prevents="The container never gets ready, or is restarted again and again.",
-    source="Kubernetes probes the pod's address at that port.",
+    why="The container never gets ready, or is restarted again and again.",
+    evidence="Kubernetes probes the pod's address at that port.",
     fix="probe the port that the container listens on",
     example=breaks(
         "disaggregated", "Deployment/qwen-epp", f"{_ENGINE}.readinessProbe.grpc.port", 9004
     ),
 )
-def probe_port(topology: Topology) -> Iterator[Breach]:
+def probe_port(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         for container in pods.staying:
             listening = _listening(topology, pods, container)
             for probe in container.probes:
                 if probe.port is None:
                     if probe.written is None:
-                        at = container.object.located(probe.at, probe.kind)
-                        yield Breach(at, f"{probe.kind} of {container.name!r} asks no port")
+                        at = container.object.value_at(probe.at, probe.kind)
+                        yield Violation(at, f"{probe.kind} of {container.name!r} asks no port")
                     elif not probe.written.value.isdigit():
-                        yield Breach(
+                        yield Violation(
                             probe.written,
                             f"{probe.kind} asks port {probe.written.value!r}, a name that "
                             f"container {container.name!r} does not declare",
                         )
                 elif listening is not None and probe.port.value not in listening:
-                    yield Breach(
+                    yield Violation(
                         probe.port,
                         f"{probe.kind} of {container.name!r} asks port {probe.port.value}; "
                         f"{', '.join(map(str, sorted(listening)))} are listened on",
@@ -73,13 +74,13 @@ def _listening(topology: Topology, pods: Pods, container: Container) -> set[int]
     "T605",
     "warning",
     "Nothing asks whether an engine is ready",
-    prevents="The pod counts as ready while it loads weights, or after its server died, and gets "
+    why="The pod counts as ready while it loads weights, or after its server died, and gets "
     "requests that fail.",
-    source="llm-d/llm-d#1176.",
+    evidence="llm-d/llm-d#1176.",
     fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
     example=breaks("gang", "LeaderWorkerSet/kimi", f"{_LEADER}.readinessProbe", REMOVED),
 )
-def not_asked(topology: Topology) -> Iterator[Breach]:
+def not_asked(topology: Topology) -> Iterator[Violation]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
     apart = {pods for pool in topology.disaggregated for pods in pool.members}
@@ -90,39 +91,39 @@ def not_asked(topology: Topology) -> Iterator[Breach]:
     "T618",
     "error",
     "Nothing asks whether a prefill or decode engine is ready",
-    prevents="A pod whose server loads weights, or died, is picked all the same: v0.8.0 decodes "
+    why="A pod whose server loads weights, or died, is picked all the same: v0.8.0 decodes "
     "alone without a sound, later releases answer long prompts 502.",
-    source=f"{SEEN}: a prefill process that is down in a ready pod, or dies after its start; "
+    evidence=f"{SEEN}: a prefill process that is down in a ready pod, or dies after its start; "
     "llm-d/llm-d#1176.",
     fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
 )
-def not_asked_apart(topology: Topology) -> Iterator[Breach]:
+def not_asked_apart(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         yield from _not_asked(pool.running)
 
 
-def _not_asked(some: Iterable[Pods]) -> Iterator[Breach]:
+def _not_asked(some: Iterable[Pods]) -> Iterator[Violation]:
     for pods in some:
         assert pods.engine is not None
         container = pods.engine.container
         if not container.at["readinessProbe"].present:
-            yield Breach(container.here, f"container {container.name!r} has no readinessProbe")
+            yield Violation(container.here, f"container {container.name!r} has no readinessProbe")
 
 
 @rule(
     "T606",
     "warning",
     "An engine's probe asks the sidecar",
-    prevents="The sidecar answers /health by itself, always with 200: the pod is ready with the "
+    why="The sidecar answers /health by itself, always with 200: the pod is ready with the "
     "engine down.",
-    source=SEEN_RUN,
+    evidence=SEEN_RUN,
     fix="probe the engine's own port, or /v1/models through the sidecar",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ENGINE}.readinessProbe.httpGet.port", 8000
     ),
 )
-def asks_sidecar(topology: Topology) -> Iterator[Breach]:
+def asks_sidecar(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         sidecar, engine = pods.sidecar, pods.engine
         if sidecar is None or engine is None:
@@ -132,7 +133,7 @@ def asks_sidecar(topology: Topology) -> Iterator[Breach]:
             if probe.port is None or path != sidecar.reads.sidecar.health_path:
                 continue
             if probe.port.value in sidecar.ports and probe.port.value not in engine.ports:
-                yield Breach(
+                yield Violation(
                     probe.port, f"{probe.kind} asks the sidecar's {path}", sidecar.container.here
                 )
 
@@ -141,22 +142,20 @@ def asks_sidecar(topology: Topology) -> Iterator[Breach]:
     "T609",
     "warning",
     "An engine is killed while it loads",
-    prevents="The liveness probe restarts it before the weights are loaded, again and again.",
-    source="kserve/kserve#5062; llm-d's guides allow an hour.",
+    why="The liveness probe restarts it before the weights are loaded, again and again.",
+    evidence="kserve/kserve#5062; llm-d's guides allow an hour.",
     fix="give it a startupProbe of at least ten minutes",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                "Deployment/prefill",
-                f"{_ENGINE}.livenessProbe",
-                {"httpGet": {"path": "/health", "port": "http"}},
-            ),
-            Edit("Deployment/prefill", f"{_ENGINE}.startupProbe", REMOVED),
+        Edit(
+            "Deployment/prefill",
+            f"{_ENGINE}.livenessProbe",
+            {"httpGet": {"path": "/health", "port": "http"}},
         ),
+        Edit("Deployment/prefill", f"{_ENGINE}.startupProbe", REMOVED),
     ),
 )
-def killed(topology: Topology) -> Iterator[Breach]:
+def killed(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
         container = pods.engine.container
@@ -170,7 +169,9 @@ def killed(topology: Topology) -> Iterator[Breach]:
         )
         if budget < 600:
             kind = "startupProbe" if startup.present else "livenessProbe"
-            yield Breach(pods.object.located(probe, None), f"{kind} ends it after {budget} seconds")
+            yield Violation(
+                pods.object.value_at(probe, None), f"{kind} ends it after {budget} seconds"
+            )
 
 
 def _seconds(value: object, default: int) -> int:
@@ -181,14 +182,14 @@ def _seconds(value: object, default: int) -> int:
     "T612",
     "warning",
     "A probe asks for a path that the engine does not serve",
-    prevents="The engine answers 404, and never gets ready.",
-    source="The routes of vLLM and SGLang.",
+    why="The engine answers 404, and never gets ready.",
+    evidence="The routes of vLLM and SGLang.",
     fix="probe /health or /v1/models",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe.httpGet.path", "/healthz"
     ),
 )
-def probe_path(topology: Topology) -> Iterator[Breach]:
+def probe_path(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         if engine is None or engine.kind is None:
@@ -198,7 +199,7 @@ def probe_path(topology: Topology) -> Iterator[Breach]:
         through = pods.sidecar.container.probes if pods.sidecar else []
         for probe in (*engine.container.probes, *through):
             if probe.path is not None and probe.path.value.partition("?")[0] not in known:
-                yield Breach(
+                yield Violation(
                     probe.path,
                     f"{probe.kind} asks for {probe.path.value!r}; {engine.kind} serves "
                     f"{', '.join(known[:3])}",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.slip import slip_of
-from cdk8s_inference.topology import Located, Topology, Workload
-from cdk8s_inference.topology.located import share
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, near_name
+from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.topology import SourceValue, Topology, Workload
+from cdk8s_inference.topology.kube_object import share
 
 
 @rule(
     "T801",
     "error",
     "A rollout may neither add nor remove a pod",
-    prevents="The API server refuses the workload.",
-    source="Deployment and LeaderWorkerSet: maxSurge and maxUnavailable exclude 0 and 0.",
+    why="The API server refuses the workload.",
+    evidence="Deployment and LeaderWorkerSet: maxSurge and maxUnavailable exclude 0 and 0.",
     fix="let one of maxSurge and maxUnavailable be 1",
     example=breaks(
         "disaggregated",
@@ -25,16 +25,16 @@ from cdk8s_inference.topology.located import share
         {"maxSurge": 0, "maxUnavailable": 0},
     ),
 )
-def stuck(topology: Topology) -> Iterator[Breach]:
+def stuck(topology: Topology) -> Iterator[Violation]:
     for workload in topology.workloads:
         surge, unavailable = workload.max_surge, workload.max_unavailable
         # A Deployment adds a quarter unless told otherwise, a gang nothing.
         adds = not _is_zero(surge) if surge else workload.kind != "LeaderWorkerSet"
         if unavailable is not None and _is_zero(unavailable) and not adds:
-            yield Breach(unavailable, "maxSurge and maxUnavailable are 0", surge)
+            yield Violation(unavailable, "maxSurge and maxUnavailable are 0", surge)
 
 
-def _is_zero(amount: Located[int | str]) -> bool:
+def _is_zero(amount: SourceValue[int | str]) -> bool:
     return share(amount.value, 100) == 0
 
 
@@ -53,16 +53,16 @@ spec:
     "T802",
     "error",
     "An autoscaler's target has another name or kind",
-    prevents="It reports an error that nobody looks at, and the engine keeps its size.",
-    source="The target's name and kind must be those of a workload in its namespace.",
+    why="It reports an error that nobody looks at, and the engine keeps its size.",
+    evidence="The target's name and kind must be those of a workload in its namespace.",
     fix="correct scaleTargetRef",
-    example=Example("disaggregated", (), _AUTOSCALER.format(name="decode", target="decod")),
+    example=manifests("disaggregated", added=_AUTOSCALER.format(name="decode", target="decod")),
 )
-def scales_nothing(topology: Topology) -> Iterator[Breach]:
+def scales_nothing(topology: Topology) -> Iterator[Violation]:
     for kind, name, beside in _unread_targets(topology):
         meant = _meant(name.value, beside)
         if meant is not None:
-            yield Breach(
+            yield Violation(
                 name,
                 f"there is no {kind} {name.value!r} in what was read, but {meant.object}",
                 meant.object.here,
@@ -73,23 +73,23 @@ def scales_nothing(topology: Topology) -> Iterator[Breach]:
     "T807",
     "warning",
     "An autoscaler's target was not read",
-    prevents="Where it does not exist, the autoscaler reports an error that nobody looks at, and "
+    why="Where it does not exist, the autoscaler reports an error that nobody looks at, and "
     "the engine keeps its size.",
-    source="The target's name and kind must be those of a workload in its namespace.",
+    evidence="The target's name and kind must be those of a workload in its namespace.",
     fix="check the autoscaler together with its target, or correct scaleTargetRef",
-    example=Example("disaggregated", (), _AUTOSCALER.format(name="encode", target="encode")),
+    example=manifests("disaggregated", added=_AUTOSCALER.format(name="encode", target="encode")),
 )
-def target_not_read(topology: Topology) -> Iterator[Breach]:
+def target_not_read(topology: Topology) -> Iterator[Violation]:
     for kind, name, beside in _unread_targets(topology):
         if _meant(name.value, beside) is None:
-            yield Breach(
+            yield Violation(
                 name,
                 f"{kind} {name.value!r} was not read; {beside[0].object} was",
                 beside[0].object.here,
             )
 
 
-def _unread_targets(topology: Topology) -> Iterator[tuple[str, Located[str], list[Workload]]]:
+def _unread_targets(topology: Topology) -> Iterator[tuple[str, SourceValue[str], list[Workload]]]:
     """What is scaled and was not read: its kind and name, and the workloads beside it that were."""
     for scaler in topology.autoscalers:
         target = scaler.target
@@ -101,7 +101,7 @@ def _unread_targets(topology: Topology) -> Iterator[tuple[str, Located[str], lis
 def _meant(name: str, beside: list[Workload]) -> Workload | None:
     """The workload of that name and another kind, or whose name is misspelled."""
     known = {workload.name: workload for workload in beside}
-    meant = name if name in known else slip_of(name, known)
+    meant = name if name in known else near_name(name, known)
     return None if meant is None else known[meant]
 
 
@@ -109,16 +109,16 @@ def _meant(name: str, beside: list[Workload]) -> Workload | None:
     "T803",
     "warning",
     "An autoscaler and a fixed number of copies pull at one workload",
-    prevents="Every apply sets the number back, and kills what was scaled up.",
-    source="Kubernetes: leave replicas out of a workload that is scaled.",
+    why="Every apply sets the number back, and kills what was scaled up.",
+    evidence="Kubernetes: leave replicas out of a workload that is scaled.",
     fix="remove spec.replicas from the workload",
-    example=Example("disaggregated", (), _AUTOSCALER.format(name="decode", target="decode")),
+    example=manifests("disaggregated", added=_AUTOSCALER.format(name="decode", target="decode")),
 )
-def pulled_two_ways(topology: Topology) -> Iterator[Breach]:
+def pulled_two_ways(topology: Topology) -> Iterator[Violation]:
     for workload in topology.workloads:
         scaler = topology.autoscaler(workload)
         if scaler is not None and workload.is_counted:
-            yield Breach(
+            yield Violation(
                 workload.copies,
                 f"{workload.copies.value} copies are written, and {scaler.object} scales it",
                 scaler.object.here,
@@ -139,34 +139,36 @@ spec:
     "T804",
     "warning",
     "A disruption budget protects no pods",
-    prevents="A drain of nodes takes all copies at once.",
-    source="Its selector matches no pods of its namespace.",
+    why="A drain of nodes takes all copies at once.",
+    evidence="Its selector matches no pods of its namespace.",
     fix="select the pods to protect",
-    example=Example("disaggregated", (), _BUDGET.format(app="decoder", allowed=1)),
+    example=manifests("disaggregated", added=_BUDGET.format(app="decoder", allowed=1)),
 )
-def protects_nothing(topology: Topology) -> Iterator[Breach]:
+def protects_nothing(topology: Topology) -> Iterator[Violation]:
     for budget in topology.budgets:
         namespace = budget.object.namespace
         beside = any(pods.object.namespace == namespace for pods in topology.pods)
         if budget.selector.value and beside and not budget.pods:
-            yield Breach(budget.selector, f"{budget.selector.value} matches no pods that were read")
+            yield Violation(
+                budget.selector, f"{budget.selector.value} matches no pods that were read"
+            )
 
 
 @rule(
     "T805",
     "warning",
     "A disruption budget allows no disruption",
-    prevents="Nodes cannot be drained, and upgrades of the cluster wait.",
-    source="Kubernetes: an eviction waits until the budget allows one.",
+    why="Nodes cannot be drained, and upgrades of the cluster wait.",
+    evidence="Kubernetes: an eviction waits until the budget allows one.",
     fix="allow one pod to be away",
-    example=Example("disaggregated", (), _BUDGET.format(app="decode", allowed=0)),
+    example=manifests("disaggregated", added=_BUDGET.format(app="decode", allowed=0)),
 )
-def allows_nothing(topology: Topology) -> Iterator[Breach]:
+def allows_nothing(topology: Topology) -> Iterator[Violation]:
     for budget in topology.budgets:
         limit, allowed = budget.limit, budget.allowed
         if limit is not None and allowed is not None and allowed.value == 0:
             known = f" of {budget.count} pods" if budget.pods else ""
-            yield Breach(
+            yield Violation(
                 limit,
                 f"{limit.path[-1]} is {limit.value}{known}",
                 budget.pods[0].workload.copies if budget.pods else None,
@@ -177,35 +179,33 @@ def allows_nothing(topology: Topology) -> Iterator[Breach]:
     "T806",
     "warning",
     "A rollout of pickers waits for a second one that never gets ready",
-    prevents="With leader election the standby is not ready: a rolling update stops at it.",
-    source="kubernetes-sigs/gateway-api-inference-extension#1619.",
+    why="With leader election the standby is not ready: a rolling update stops at it.",
+    evidence="kubernetes-sigs/gateway-api-inference-extension#1619.",
     fix="use strategy Recreate, or from router v0.10.0 on probe readiness for the service liveness",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                "Deployment/qwen-epp",
-                "spec.template.spec.containers[0].args[3]",
-                "--ha-enable-leader-election",
-            ),
-            Edit(
-                "Role/qwen-epp",
-                "rules[3]",
-                {
-                    "apiGroups": ["coordination.k8s.io"],
-                    "resources": ["leases"],
-                    "verbs": ["get", "create", "update"],
-                },
-            ),
-            Edit(
-                "Deployment/qwen-epp",
-                "spec.strategy.rollingUpdate",
-                {"maxUnavailable": 0, "maxSurge": 1},
-            ),
+        Edit(
+            "Deployment/qwen-epp",
+            "spec.template.spec.containers[0].args[3]",
+            "--ha-enable-leader-election",
+        ),
+        Edit(
+            "Role/qwen-epp",
+            "rules[3]",
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "verbs": ["get", "create", "update"],
+            },
+        ),
+        Edit(
+            "Deployment/qwen-epp",
+            "spec.strategy.rollingUpdate",
+            {"maxUnavailable": 0, "maxSurge": 1},
         ),
     ),
 )
-def standby(topology: Topology) -> Iterator[Breach]:
+def standby(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         workload = picker.pods.workload
         unavailable = workload.max_unavailable
@@ -222,7 +222,7 @@ def standby(topology: Topology) -> Iterator[Breach]:
             and _is_zero(unavailable)
             and "liveness" not in asks
         ):
-            yield Breach(
+            yield Violation(
                 unavailable,
                 "the old leader stays until the new one is ready, which it is as leader alone",
                 leaders,
@@ -233,9 +233,9 @@ def standby(topology: Topology) -> Iterator[Breach]:
     "T808",
     "note",
     "A rollout of gangs goes one by one",
-    prevents="Where the cluster's StatefulSets do not know maxUnavailable, it is 1 whatever is "
+    why="Where the cluster's StatefulSets do not know maxUnavailable, it is 1 whatever is "
     "written: as many cold starts after each other as there are gangs.",
-    source="kubernetes-sigs/lws#315: the feature gate MaxUnavailableStatefulSet.",
+    evidence="kubernetes-sigs/lws#315: the feature gate MaxUnavailableStatefulSet.",
     fix="see that the gate is on in the cluster, or reckon with the time",
     example=breaks(
         "gang",
@@ -244,9 +244,9 @@ def standby(topology: Topology) -> Iterator[Breach]:
         {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2}},
     ),
 )
-def one_by_one(topology: Topology) -> Iterator[Breach]:
+def one_by_one(topology: Topology) -> Iterator[Violation]:
     for workload in topology.workloads:
         at = workload.at.at("rolloutStrategy", "rollingUpdateConfiguration", "maxUnavailable")
         many = workload.object.number(at)
         if many is not None and many.value > 1:
-            yield Breach(many, f"maxUnavailable is {many.value}")
+            yield Violation(many, f"maxUnavailable is {many.value}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.topology import Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -15,29 +16,29 @@ _ENGINE = "spec.template.spec.containers[0]"
     "T901",
     "warning",
     "A container is privileged",
-    prevents="Whoever breaks into the model server has the node.",
-    source="Devices come by claims or a device plugin; RDMA needs the capability IPC_LOCK alone.",
+    why="Whoever breaks into the model server has the node.",
+    evidence="Devices come by claims or a device plugin; RDMA needs the capability IPC_LOCK alone.",
     fix="remove privileged, and add the capabilities that are needed",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.securityContext.privileged", True
     ),
 )
-def privileged(topology: Topology) -> Iterator[Breach]:
+def privileged(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         if pods.engine is None and pods.sidecar is None and pods.picker_container is None:
             continue
         for container in pods.containers:
             if container.privileged.value:
-                yield Breach(container.privileged, f"container {container.name!r}")
+                yield Violation(container.privileged, f"container {container.name!r}")
 
 
 @rule(
     "T902",
     "warning",
     "A claim asks for administrative access",
-    prevents="It shares devices with whoever has them, and the API server refuses it outside of "
+    why="It shares devices with whoever has them, and the API server refuses it outside of "
     "labelled namespaces.",
-    source="resource.k8s.io/v1: adminAccess is for monitoring.",
+    evidence="resource.k8s.io/v1: adminAccess is for monitoring.",
     fix="remove adminAccess",
     example=breaks(
         "disaggregated",
@@ -46,25 +47,25 @@ def privileged(topology: Topology) -> Iterator[Breach]:
         True,
     ),
 )
-def admin_access(topology: Topology) -> Iterator[Breach]:
+def admin_access(topology: Topology) -> Iterator[Violation]:
     for claim in topology.claims:
         for devices in claim.choices:
             if devices.admin_access.value:
-                yield Breach(devices.admin_access, "adminAccess is true")
+                yield Violation(devices.admin_access, "adminAccess is true")
 
 
 @rule(
     "T903",
     "warning",
     "Engines share the node's network",
-    prevents="Two engines of a node claim one side channel port, and one of them hands the "
+    why="Two engines of a node claim one side channel port, and one of them hands the "
     "other's cache over, or none.",
-    source="vLLM's NIXL guide: the port is counted up by data-parallel rank alone.",
+    evidence="vLLM's NIXL guide: the port is counted up by data-parallel rank alone.",
     fix="remove hostNetwork, or keep two engines from one node",
     example=breaks("disaggregated", "Deployment/prefill", "spec.template.spec.hostNetwork", True),
 )
-def host_network(topology: Topology) -> Iterator[Breach]:
+def host_network(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         for pods in pool.running:
             if pods.host_network.value and not pods.keeps_apart:
-                yield Breach(pods.host_network, "hostNetwork is true")
+                yield Violation(pods.host_network, "hostNetwork is true")

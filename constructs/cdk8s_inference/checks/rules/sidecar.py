@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import REMOVED, Edit, Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
-from cdk8s_inference.checks.sources import SEEN_RUN
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import SEEN_RUN
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
 
@@ -23,17 +24,17 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
     "T201",
     "error",
     "The sidecar forwards to a port where no engine listens",
-    prevents="Every request is answered 503, long ones after they were prefilled.",
-    source=f"{SEEN_RUN} The default moved from 8001 to 8200 in v0.10.0.",
+    why="Every request is answered 503, long ones after they were prefilled.",
+    evidence=f"{SEEN_RUN} The default moved from 8001 to 8200 in v0.10.0.",
     fix="give the sidecar the engine's --port: --model-server-port, before v0.10.0 --vllm-port",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[1]", "--model-server-port=8200"),
 )
-def engine_port(topology: Topology) -> Iterator[Breach]:
+def engine_port(topology: Topology) -> Iterator[Violation]:
     for _, sidecar, engine in _pairs(topology):
         port = sidecar.engine_port
         if port is None or engine.port is None or port.value == engine.port.value:
             continue
-        yield Breach(
+        yield Violation(
             port,
             f"the sidecar forwards to {port.value}, but the engine listens on {engine.port.value}",
             engine.port,
@@ -44,8 +45,8 @@ def engine_port(topology: Topology) -> Iterator[Breach]:
     "T202",
     "error",
     "The sidecar and the engine listen on one port",
-    prevents="The second of them does not start, or requests go around the sidecar: 503.",
-    source=SEEN_RUN,
+    why="The second of them does not start, or requests go around the sidecar: 503.",
+    evidence=SEEN_RUN,
     fix="leave the pool's port to the sidecar, and give the engine another --port",
     example=breaks(
         "disaggregated",
@@ -54,11 +55,11 @@ def engine_port(topology: Topology) -> Iterator[Breach]:
         "--data-parallel-size=2",
     ),
 )
-def same_port(topology: Topology) -> Iterator[Breach]:
+def same_port(topology: Topology) -> Iterator[Violation]:
     for _, sidecar, engine in _pairs(topology):
         shared = set(sidecar.ports) & set(engine.ports)
         if shared and engine.port is not None and sidecar.port is not None:
-            yield Breach(
+            yield Violation(
                 engine.port,
                 f"the engine takes port {min(shared)}, and so does the sidecar",
                 sidecar.port,
@@ -69,19 +70,19 @@ def same_port(topology: Topology) -> Iterator[Breach]:
     "T203",
     "error",
     "The sidecar speaks TLS to a gateway that does not",
-    prevents="Every request is answered 400, and the picker cannot scrape the engine's metrics.",
-    source=f"{SEEN_RUN} --secure-proxy is true unless it is given.",
+    why="Every request is answered 400, and the picker cannot scrape the engine's metrics.",
+    evidence=f"{SEEN_RUN} --secure-proxy is true unless it is given.",
     fix="give --secure-proxy=false, or a BackendTLSPolicy for the pool",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[3]", "--secure-proxy=true"),
 )
-def secure_proxy(topology: Topology) -> Iterator[Breach]:
+def secure_proxy(topology: Topology) -> Iterator[Violation]:
     if topology.of_kind("BackendTLSPolicy", "DestinationRule"):
         return
     for pods, sidecar, _ in _pairs(topology):
         secure = sidecar.switch("secure-proxy")
         pool = next((pool for pool in topology.pools if pods in pool.members), None)
         if secure.value and pool is not None and not _is_tls(pool.members):
-            yield Breach(
+            yield Violation(
                 secure,
                 "the sidecar serves TLS, but gateway and picker speak plain HTTP to the pool",
                 pool.here,
@@ -98,12 +99,12 @@ def _is_tls(members: tuple[Pods, ...]) -> bool:
     "T204",
     "error",
     "The sidecar's release does not know a flag",
-    prevents="The sidecar exits with status 2, and its pod never becomes ready.",
-    source="Every flag of each release, as run; llm-d/llm-d-router#2054.",
+    why="The sidecar exits with status 2, and its pod never becomes ready.",
+    evidence="Every flag of each release, as run; llm-d/llm-d-router#2054.",
     fix="remove the flag, or write it as the release calls it",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--secure-serving=false"),
 )
-def unknown_flag(topology: Topology) -> Iterator[Breach]:
+def unknown_flag(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
         if sidecar is None or sidecar.release is None:
@@ -113,7 +114,7 @@ def unknown_flag(topology: Topology) -> Iterator[Breach]:
                 known = sidecar.release.flags("sidecar").get(name)
                 others = [r.version for r in ROUTER_RELEASES if r.has_flag("sidecar", name)]
                 hint = f"; {', '.join(others)} have it" if others else ""
-                yield Breach(
+                yield Violation(
                     given,
                     f"router {sidecar.release.version} has no flag --{name}{hint}",
                     sidecar.container.image,
@@ -125,19 +126,18 @@ def unknown_flag(topology: Topology) -> Iterator[Breach]:
     "T205",
     "error",
     "The sidecar's release has no such connector",
-    prevents="The sidecar exits with status 0 right after it started; every request is answered "
-    "503.",
-    source=SEEN_RUN,
+    why="The sidecar exits with status 0 right after it started; every request is answered 503.",
+    evidence=SEEN_RUN,
     fix="choose a connector of the release",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=nixl"),
 )
-def unknown_connector(topology: Topology) -> Iterator[Breach]:
+def unknown_connector(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
         if sidecar is None or sidecar.reads.has_connector(sidecar.connector.value):
             continue
         known = ", ".join(each.name for each in sidecar.reads.sidecar.connectors)
-        yield Breach(
+        yield Violation(
             sidecar.connector,
             f"connector {sidecar.connector.value!r} is not of router {sidecar.reads.version}, "
             f"which has {known}",
@@ -149,22 +149,22 @@ def unknown_connector(topology: Topology) -> Iterator[Breach]:
     "T206",
     "error",
     "The sidecar's connector is not the engine's transport",
-    prevents="Prefill and decode both run, with status 200, and no cache is handed over: decode "
+    why="Prefill and decode both run, with status 200, and no cache is handed over: decode "
     "computes everything again.",
-    source=SEEN_RUN,
+    evidence=SEEN_RUN,
     fix="let --kv-connector, and the engines' own transport, name the same",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=shared-storage"
     ),
 )
-def other_connector(topology: Topology) -> Iterator[Breach]:
+def other_connector(topology: Topology) -> Iterator[Violation]:
     for _, sidecar, engine in _pairs(topology):
         name = sidecar.connector
         if not sidecar.reads.has_connector(name.value):
             continue
         connector = sidecar.reads.sidecar_connector(name.value)
         if engine.kind is not None and connector.engine != engine.kind:
-            yield Breach(
+            yield Violation(
                 name,
                 f"connector {name.value!r} speaks to {connector.engine}, and the engine is "
                 f"{engine.kind}",
@@ -172,7 +172,7 @@ def other_connector(topology: Topology) -> Iterator[Breach]:
             )
         elif engine.connectors and not engine.connectors & _accepted(connector.engine_connectors):
             expected = ", ".join(connector.engine_connectors)
-            yield Breach(
+            yield Violation(
                 name,
                 f"connector {name.value!r} needs {expected}, and the engine hands over by "
                 f"{', '.join(sorted(engine.connectors))}",
@@ -190,8 +190,8 @@ def _accepted(names: tuple[str, ...]) -> frozenset[str]:
     "T207",
     "warning",
     "The sidecar's release is not known",
-    prevents="Flags and connectors change between releases; this one's cannot be checked.",
-    source="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    why="Flags and connectors change between releases; this one's cannot be checked.",
+    evidence="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
     fix="name a release by its tag, or check the sidecar's flags yourself",
     example=breaks(
         "disaggregated",
@@ -200,40 +200,38 @@ def _accepted(names: tuple[str, ...]) -> frozenset[str]:
         "ghcr.io/llm-d/llm-d-router-disagg-sidecar:latest",
     ),
 )
-def unknown_release(topology: Topology) -> Iterator[Breach]:
+def unknown_release(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         if pods.sidecar is not None and pods.sidecar.release is None:
             image = pods.sidecar.container.image
-            yield Breach(image, f"{image.value!r} is of no release that is known here")
+            yield Violation(image, f"{image.value!r} is of no release that is known here")
 
 
 @rule(
     "T208",
     "warning",
     "Sidecar and picker are of different releases",
-    prevents="They go together: the headers that one writes, the other reads.",
-    source="llm-d releases them together; llm-d/llm-d-benchmark#862.",
+    why="They go together: the headers that one writes, the other reads.",
+    evidence="llm-d releases them together; llm-d/llm-d-benchmark#862.",
     fix="take both images from one release",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit(
-                "Deployment/decode",
-                "spec.template.spec.initContainers[0].image",
-                "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.9.0",
-            ),
-            Edit("Deployment/decode", f"{_ARGS}[1]", "--vllm-port=8001"),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.initContainers[0].image",
+            "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.9.0",
         ),
+        Edit("Deployment/decode", f"{_ARGS}[1]", "--vllm-port=8001"),
     ),
 )
-def two_releases(topology: Topology) -> Iterator[Breach]:
+def two_releases(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for pods in pool.members:
             sidecar, picker = pods.sidecar, pool.picker
             if sidecar is None or picker is None or None in (sidecar.release, picker.release):
                 continue
             if sidecar.reads is not picker.reads:
-                yield Breach(
+                yield Violation(
                     sidecar.container.image,
                     f"the sidecar is {sidecar.reads.version}, the picker {picker.reads.version}",
                     picker.container.image,
@@ -244,8 +242,9 @@ def two_releases(topology: Topology) -> Iterator[Breach]:
     "T209",
     "error",
     "The sidecar is an init container that must end",
-    prevents="The pod waits for the sidecar to end before it starts the engine: forever.",
-    source="Kubernetes: an init container stays beside the others with restartPolicy Always alone.",
+    why="The pod waits for the sidecar to end before it starts the engine: forever.",
+    evidence="Kubernetes: an init container stays beside the others with restartPolicy Always "
+    "alone.",
     fix="set restartPolicy: Always on it",
     example=breaks(
         "disaggregated",
@@ -254,12 +253,13 @@ def two_releases(topology: Topology) -> Iterator[Breach]:
         "OnFailure",
     ),
 )
-def must_end(topology: Topology) -> Iterator[Breach]:
+def must_end(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         if pods.sidecar is not None and not pods.sidecar.container.stays:
             at = pods.sidecar.container.at["restartPolicy"]
-            yield Breach(
-                pods.object.located(at, at.text), "the sidecar is an init container that never ends"
+            yield Violation(
+                pods.object.value_at(at, at.text),
+                "the sidecar is an init container that never ends",
             )
 
 
@@ -267,38 +267,36 @@ def must_end(topology: Topology) -> Iterator[Breach]:
     "T210",
     "warning",
     "The sidecar stops before the engine",
-    prevents="On SIGTERM it exits within 30 ms and cuts every stream of its pod.",
-    source=SEEN_RUN,
+    why="On SIGTERM it exits within 30 ms and cuts every stream of its pod.",
+    evidence=SEEN_RUN,
     fix="make it a native sidecar (an init container with restartPolicy: Always), or let a preStop "
     "hook wait",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (
-            Edit("Deployment/decode", "spec.template.spec.initContainers", REMOVED),
-            Edit(
-                "Deployment/decode",
-                "spec.template.spec.containers[1]",
-                {
-                    "name": "pd-sidecar",
-                    "image": "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.10.0",
-                    "args": [
-                        "--port=8000",
-                        "--model-server-port=8001",
-                        "--kv-connector=nixlv2",
-                        "--secure-proxy=false",
-                    ],
-                },
-            ),
+        Edit("Deployment/decode", "spec.template.spec.initContainers", REMOVED),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.containers[1]",
+            {
+                "name": "pd-sidecar",
+                "image": "ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.10.0",
+                "args": [
+                    "--port=8000",
+                    "--model-server-port=8001",
+                    "--kv-connector=nixlv2",
+                    "--secure-proxy=false",
+                ],
+            },
         ),
     ),
 )
-def stops_first(topology: Topology) -> Iterator[Breach]:
+def stops_first(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
         if sidecar is None or "initContainers" in sidecar.container.at.path:
             continue
         if not sidecar.container.at.at("lifecycle", "preStop").present:
-            yield Breach(
+            yield Violation(
                 sidecar.container.here, "the sidecar is an ordinary container without preStop hook"
             )
 
@@ -307,12 +305,12 @@ def stops_first(topology: Topology) -> Iterator[Breach]:
     "T211",
     "error",
     "The sidecar expects TLS from a prefill engine without it",
-    prevents="Every prefill call fails, and is answered 502 or hidden by decode-only.",
-    source="The sidecar's --enable-tls=prefiller, and its older --prefiller-use-tls.",
+    why="Every prefill call fails, and is answered 502 or hidden by decode-only.",
+    evidence="The sidecar's --enable-tls=prefiller, and its older --prefiller-use-tls.",
     fix="give the prefill engine --ssl-certfile and --ssl-keyfile, or remove the flag",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-tls=prefiller"),
 )
-def prefill_tls(topology: Topology) -> Iterator[Breach]:
+def prefill_tls(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for decode in pool.decode:
             sidecar = decode.sidecar
@@ -325,7 +323,7 @@ def prefill_tls(topology: Topology) -> Iterator[Breach]:
                     continue
             for prefill in pool.prefill:
                 if prefill.engine and prefill.engine.container.flag("--ssl-certfile") is None:
-                    yield Breach(
+                    yield Violation(
                         wanted,
                         f"the sidecar calls prefill by TLS, but {prefill.object} serves plain HTTP",
                         prefill.engine.container.here,
@@ -336,8 +334,8 @@ def prefill_tls(topology: Topology) -> Iterator[Breach]:
     "T212",
     "error",
     "The sidecar and the prefill engine name different bootstrap ports",
-    prevents="Decode asks for the cache where nobody listens, and the request hangs.",
-    source="SGLang: --disaggregation-bootstrap-port of prefill, SGLANG_BOOTSTRAP_PORT of the "
+    why="Decode asks for the cache where nobody listens, and the request hangs.",
+    evidence="SGLang: --disaggregation-bootstrap-port of prefill, SGLANG_BOOTSTRAP_PORT of the "
     "sidecar; both 8998 by default.",
     fix="set SGLANG_BOOTSTRAP_PORT on the sidecar to the prefill engine's port",
     example=breaks(
@@ -347,7 +345,7 @@ def prefill_tls(topology: Topology) -> Iterator[Breach]:
         "--disaggregation-bootstrap-port=9998",
     ),
 )
-def bootstrap_port(topology: Topology) -> Iterator[Breach]:
+def bootstrap_port(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for decode in pool.decode:
             sidecar = decode.sidecar
@@ -362,7 +360,7 @@ def bootstrap_port(topology: Topology) -> Iterator[Breach]:
                 given = prefill.engine.container.flag("--disaggregation-bootstrap-port")
                 listens = given.value if given else "8998"
                 if expected is not None and listens != expected:
-                    yield Breach(
+                    yield Violation(
                         given or prefill.engine.container.here,
                         f"prefill listens for bootstrap on {listens}, and the sidecar says "
                         f"{expected}",
@@ -374,20 +372,20 @@ def bootstrap_port(topology: Topology) -> Iterator[Breach]:
     "T213",
     "error",
     "The sidecar checks prefill targets against no pool",
-    prevents="With --enable-ssrf-protection and without a pool it does not start.",
-    source="The sidecar's allow list; seen in its sources.",
+    why="With --enable-ssrf-protection and without a pool it does not start.",
+    evidence="The sidecar's allow list; seen in its sources.",
     fix="give --inference-pool=NAMESPACE/NAME, and let the pod's account read pods and pools",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-ssrf-protection=true"
     ),
 )
-def no_pool_to_check(topology: Topology) -> Iterator[Breach]:
+def no_pool_to_check(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
         if sidecar is None or not sidecar.switch("enable-ssrf-protection").value:
             continue
         named = sidecar.flag("inference-pool", "inference-pool-name").value
         if not named and "INFERENCE_POOL" not in sidecar.container.environment:
-            yield Breach(
+            yield Violation(
                 sidecar.switch("enable-ssrf-protection"), "there is no --inference-pool to check by"
             )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.example import Example, breaks
-from cdk8s_inference.checks.rule import Breach, rule
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.topology import KubeObject, Topology
-from cdk8s_inference.topology.located import whole_number
+from cdk8s_inference.topology.kube_object import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
 
@@ -17,19 +18,19 @@ _ENGINE = "spec.template.spec.containers[0]"
     "T602",
     "error",
     "A selector does not match its own pods",
-    prevents="The API server refuses the workload.",
-    source="Kubernetes: apps/v1 requires it.",
+    why="The API server refuses the workload.",
+    evidence="Kubernetes: apps/v1 requires it.",
     fix="let selector.matchLabels be labels of the pod template",
     example=breaks("disaggregated", "Deployment/qwen-epp", "spec.selector.matchLabels.app", "epp"),
 )
-def selector(topology: Topology) -> Iterator[Breach]:
+def selector(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         wanted = pods.workload.selector
         own = pods.workload.kind in ("Deployment", "StatefulSet")
         if own and not wanted.value:
-            yield Breach(wanted, "there is no selector")
+            yield Violation(wanted, "there is no selector")
         elif own and not wanted.value.matches(pods.labels):
-            yield Breach(
+            yield Violation(
                 wanted,
                 f"{wanted.value} does not match the template's labels {dict(pods.labels)}",
             )
@@ -39,14 +40,14 @@ def selector(topology: Topology) -> Iterator[Breach]:
     "T608",
     "error",
     "A container mounts a volume that its pod does not have",
-    prevents="The API server refuses the pod.",
-    source="Kubernetes.",
+    why="The API server refuses the pod.",
+    evidence="Kubernetes.",
     fix="correct the name, or add the volume",
     example=breaks(
         "disaggregated", "Deployment/qwen-epp", "spec.template.spec.volumes[0].name", "configs"
     ),
 )
-def volumes(topology: Topology) -> Iterator[Breach]:
+def volumes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         claims = pods.workload.at["volumeClaimTemplates"]
         names = {item["name"].text for item in pods.at.at("spec", "volumes").items()}
@@ -54,8 +55,8 @@ def volumes(topology: Topology) -> Iterator[Breach]:
         for container in pods.containers:
             for mount in container.at["volumeMounts"].items():
                 if mount["name"].text not in names:
-                    yield Breach(
-                        pods.object.located(mount["name"], mount["name"].text),
+                    yield Violation(
+                        pods.object.value_at(mount["name"], mount["name"].text),
                         f"there is no volume {mount['name'].text!r}; there are "
                         f"{', '.join(sorted(filter(None, names))) or 'none'}",
                     )
@@ -65,13 +66,13 @@ def volumes(topology: Topology) -> Iterator[Breach]:
     "T610",
     "warning",
     "Devices share too little memory",
-    prevents="NCCL and NIXL need /dev/shm, which is 64 MiB unless a volume is mounted: the engine "
+    why="NCCL and NIXL need /dev/shm, which is 64 MiB unless a volume is mounted: the engine "
     "crashes, or copies slowly.",
-    source="vLLM's and llm-d's manifests.",
+    evidence="vLLM's and llm-d's manifests.",
     fix="mount an emptyDir with medium: Memory at /dev/shm",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.volumeMounts", []),
 )
-def shared_memory(topology: Topology) -> Iterator[Breach]:
+def shared_memory(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
@@ -88,7 +89,7 @@ def shared_memory(topology: Topology) -> Iterator[Breach]:
             if (mount["mountPath"].text or "").rstrip("/") == "/dev/shm"
         }
         if not memory & mounted and pods.at.at("spec", "hostIPC").value is not True:
-            yield Breach(
+            yield Violation(
                 engine.container.here,
                 f"{engine.tensor_parallel.value} devices share the container's own /dev/shm",
                 engine.tensor_parallel,
@@ -99,16 +100,15 @@ def shared_memory(topology: Topology) -> Iterator[Breach]:
     "T611",
     "error",
     "Two objects have one name",
-    prevents="The one that is applied later stays, without a word.",
-    source="kubectl apply.",
+    why="The one that is applied later stays, without a word.",
+    evidence="kubectl apply.",
     fix="rename one of them, or keep one",
-    example=Example(
+    example=manifests(
         "disaggregated",
-        (),
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: qwen-epp, namespace: llm}\n",
+        added="apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: qwen-epp, namespace: llm}\n",
     ),
 )
-def one_name(topology: Topology) -> Iterator[Breach]:
+def one_name(topology: Topology) -> Iterator[Violation]:
     found: dict[tuple[str, str, str, str], list[KubeObject]] = defaultdict(list)
     for each in topology.objects:
         if each.name and each.kind:
@@ -117,19 +117,19 @@ def one_name(topology: Topology) -> Iterator[Breach]:
         for other in others:
             # A file of two environments may hold an object twice; the same one does no harm.
             if other.root.value != first.root.value or other.document.file == first.document.file:
-                yield Breach(other.here, f"{other} is written twice", first.here)
+                yield Violation(other.here, f"{other} is written twice", first.here)
 
 
 @rule(
     "T616",
     "warning",
     "An engine's port is declared, but not given to it",
-    prevents="A declared port changes nothing: the engine listens on its default.",
-    source="vLLM listens on 8000 without --port, SGLang on 30000.",
+    why="A declared port changes nothing: the engine listens on its default.",
+    evidence="vLLM listens on 8000 without --port, SGLang on 30000.",
     fix="give the engine --port",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[1]", "--seed=0"),
 )
-def port_not_given(topology: Topology) -> Iterator[Breach]:
+def port_not_given(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
@@ -137,7 +137,7 @@ def port_not_given(topology: Topology) -> Iterator[Breach]:
             continue
         declared = engine.port
         if declared is not None and engine.default_port not in (declared.value, None):
-            yield Breach(
+            yield Violation(
                 declared,
                 f"port {declared.value} is declared, and without --port {engine.kind} listens on "
                 f"{engine.default_port}",
@@ -149,22 +149,22 @@ def port_not_given(topology: Topology) -> Iterator[Breach]:
     "T619",
     "warning",
     "An engine is killed while it finishes its requests",
-    prevents="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
-    source="llm-d's guides: terminationGracePeriodSeconds above --shutdown-timeout.",
+    why="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
+    evidence="llm-d's guides: terminationGracePeriodSeconds above --shutdown-timeout.",
     fix="set terminationGracePeriodSeconds above --shutdown-timeout",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--shutdown-timeout=60"
     ),
 )
-def shut_down(topology: Topology) -> Iterator[Breach]:
+def shut_down(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
         given = pods.engine.container.flag("--shutdown-timeout")
         at = pods.at.at("spec", "terminationGracePeriodSeconds")
-        allowed = pods.object.number(at) or pods.object.located(at, 30)
+        allowed = pods.object.number(at) or pods.object.value_at(at, 30)
         wanted = whole_number(given.value) if given is not None else None
         if given is not None and wanted is not None and wanted > allowed.value:
-            yield Breach(
+            yield Violation(
                 given,
                 f"--shutdown-timeout is {wanted} seconds, and the pod has {allowed.value}",
                 allowed,

@@ -1,0 +1,592 @@
+"""What prefill and decode must agree on, so that the KV cache of one is of use to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology import Engine, Pods, Pool, SourceValue, Topology
+from cdk8s_inference.topology.chart_release import yaml_in
+
+_ENGINE = "spec.template.spec.containers[0]"
+_HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
+
+
+def _pairs(topology: Topology) -> Iterator[tuple[Pool, Engine, Engine]]:
+    """Each prefill engine with each decode engine of its pool."""
+    for pool in topology.disaggregated:
+        for prefill in pool.prefill:
+            for decode in pool.decode:
+                if prefill.engine is not None and decode.engine is not None:
+                    yield pool, prefill.engine, decode.engine
+
+
+def _disaggregated(topology: Topology) -> Iterator[tuple[Pods, Engine]]:
+    for pool in topology.disaggregated:
+        for pods in (*pool.prefill, *pool.decode):
+            if pods.engine is not None:
+                yield pods, pods.engine
+
+
+@rule(
+    "T301",
+    "error",
+    "The NIXL side channel is not at the pod's address",
+    why="vLLM announces localhost: the handshake fails, and decode computes the prefill "
+    "again, or the request fails.",
+    evidence="vllm-project/vllm#27083.",
+    fix="set VLLM_NIXL_SIDE_CHANNEL_HOST from fieldRef status.podIP, on prefill and on decode",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.env", []),
+)
+def side_channel(topology: Topology) -> Iterator[Violation]:
+    for _, engine in _disaggregated(topology):
+        if not any(name.startswith("Nixl") for name in engine.connectors):
+            continue
+        container = engine.container
+        name = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+        variable = container.environment.get(name)
+        if variable is None:
+            if not any(name in word.value for word in container.words):
+                yield Violation(container.here, f"{name} is not set: it is localhost", None)
+        elif variable.value is not None:
+            if "$(" not in variable.value:
+                yield Violation(variable, f"{name} is {variable.value!r}, the same for every pod")
+        elif container.field_of(name) not in ("status.podIP", "status.podIPs", "status.hostIP"):
+            field = container.field_of(name)
+            yield Violation(variable, f"{name} comes from {field or 'no field of the pod'}")
+
+
+@rule(
+    "T302",
+    "error",
+    "An engine does not hand its KV cache over",
+    why="Prefill runs, nothing is handed over, and decode computes it all again, with status 200.",
+    evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
+    fix="give prefill and decode the same --kv-transfer-config, with a connector",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
+)
+def no_transfer(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        members = [(pods, pods.engine) for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        handing = next((engine for _, engine in members if _hands_over(engine)), None)
+        for pods, engine in members:
+            if _silent(engine) and handing is not None:
+                yield Violation(
+                    engine.container.here,
+                    f"{pods.object} has no --kv-transfer-config, and another engine has",
+                    handing.transfer_flag,
+                )
+            flag = engine.transfer_flag
+            if flag is None or engine.kind != "vllm" or "$" in flag.value:
+                continue
+            if engine.transfer is None:
+                said = f"--kv-transfer-config is no JSON object: {shown(flag.value)}"
+                yield Violation(flag, said)
+            elif not engine.transfer.connector.value:
+                yield Violation(flag, "--kv-transfer-config names no kv_connector")
+
+
+@rule(
+    "T317",
+    "warning",
+    "No engine says how it hands its KV cache over",
+    why="Unless a configuration file says it, decode computes every prompt again, with status 200.",
+    evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
+    fix="give prefill and decode the same --kv-transfer-config, with a connector",
+    example=manifests(
+        "disaggregated",
+        Edit("Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
+        Edit("Deployment/decode", f"{_ENGINE}.args[3]", "--seed=0"),
+    ),
+)
+def no_transfer_at_all(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        engines = [pods.engine for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        if engines and all(_silent(engine) for engine in engines):
+            here = engines[0].container.here
+            yield Violation(
+                here, "no engine of the pool has --kv-transfer-config", pool.disaggregates
+            )
+
+
+def _hands_over(engine: Engine) -> bool:
+    return engine.kind == "vllm" and engine.transfer_flag is not None
+
+
+def _silent(engine: Engine) -> bool:
+    """Whether an engine's flags say nothing of a transfer; a file may say it, a simulator not."""
+    vllm = engine.kind == "vllm" and not engine.is_simulator
+    return vllm and engine.transfer_flag is None and not engine.reads_file
+
+
+@rule(
+    "T303",
+    "error",
+    "Prefill and decode hand over by different transports",
+    why="The handshake fails at the first request, or nothing is handed over.",
+    evidence=f"{_HANDSHAKE} ai-dynamo/dynamo#10027.",
+    fix="name the same connector on both sides",
+    example=breaks(
+        "sglang",
+        "Deployment/prefill",
+        f"{_ENGINE}.args[4]",
+        "--disaggregation-transfer-backend=mooncake",
+    ),
+)
+def transports(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        if None in (prefill.kind, decode.kind):
+            continue
+        if prefill.kind != decode.kind:
+            yield Violation(
+                prefill.container.here,
+                f"prefill runs {prefill.kind}, decode {decode.kind}",
+                decode.container.here,
+            )
+        elif prefill.connectors and decode.connectors and prefill.connectors != decode.connectors:
+            yield Violation(
+                prefill.transfer_flag or prefill.container.here,
+                f"prefill hands over by {', '.join(sorted(prefill.connectors))}, decode takes "
+                f"{', '.join(sorted(decode.connectors))}",
+                decode.transfer_flag or decode.container.here,
+            )
+
+
+@rule(
+    "T304",
+    "error",
+    "Prefill and decode load different models",
+    why="The KV cache of one model is of no use to another.",
+    evidence=_HANDSHAKE,
+    fix="name the same model on both sides",
+    example=manifests(
+        "disaggregated",
+        Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--model=Qwen/Qwen3-14B"),
+        Edit("Deployment/prefill", f"{_ENGINE}.args[4]", "--served-model-name=qwen"),
+        Edit("Deployment/decode", f"{_ENGINE}.args[4]", "--served-model-name=qwen"),
+    ),
+)
+def models(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        one, other = prefill.model, decode.model
+        if one is not None and other is not None and one.value != other.value:
+            yield Violation(one, f"prefill loads {one.value!r}, decode {other.value!r}", other)
+
+
+@rule(
+    "T318",
+    "warning",
+    "Only one of prefill and decode names its model",
+    why="The other loads the engine's default, unless a file or its image says otherwise.",
+    evidence="vLLM loads a small model of its own choice where none is named.",
+    fix="name the same model on both sides",
+    example=manifests(
+        "disaggregated", Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0")
+    ),
+)
+def one_model(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        if None in (prefill.kind, decode.kind) or prefill.reads_file or decode.reads_file:
+            continue
+        for silent, other in ((prefill, decode), (decode, prefill)):
+            if silent.model is None and other.model is not None:
+                yield Violation(
+                    silent.container.here,
+                    f"no model is named, and the other engine loads {other.model.value!r}",
+                    other.model,
+                )
+
+
+@rule(
+    "T305",
+    "error",
+    "Prefill and decode run different versions of the engine",
+    why="The handshake fails at the first request.",
+    evidence=f"{_HANDSHAKE} llm-d/llm-d#355.",
+    fix="take the same image on both sides, and roll them together",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.image", "vllm/vllm-openai:v0.22.0"
+    ),
+)
+def versions(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        one, other = prefill.container, decode.container
+        known = prefill.kind is not None and prefill.kind == decode.kind
+        if known and one.image.value != other.image.value:
+            yield Violation(
+                one.image,
+                f"prefill runs {one.image.value!r}, decode {other.image.value!r}",
+                other.image,
+            )
+
+
+_COMPARED = (
+    "--dtype",
+    "--kv-cache-dtype",
+    "--quantization",
+    "--attention-backend",
+    "--speculative-config",
+    "--hf-overrides",
+    "--revision",
+)
+
+
+@rule(
+    "T306",
+    "error",
+    "Prefill and decode differ in what the handshake compares",
+    why="Requests fail at the first handshake; a speculative decoder on one side alone "
+    "corrupts memory.",
+    evidence=f"{_HANDSHAKE} vllm#49230.",
+    fix="give both sides the same flag",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
+)
+def compared(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        for flag in _COMPARED:
+            one, other = prefill.container.flag(flag), decode.container.flag(flag)
+            if (one and one.value) != (other and other.value):
+                said = f"{flag} is {_said(one)} on prefill, {_said(other)} on decode"
+                yield Violation(one or prefill.container.here, said, other or decode.container.here)
+        name = "VLLM_ATTENTION_BACKEND"
+        here, there = (each.container.environment.get(name) for each in (prefill, decode))
+        if (here and here.value) != (there and there.value):
+            said = f"{name} is {_said(here)} on prefill, {_said(there)} on decode"
+            yield Violation(here or prefill.container.here, said, there or decode.container.here)
+
+
+def _said(value: object) -> str:
+    return "not given" if value is None else shown(getattr(value, "value", value))
+
+
+@rule(
+    "T307",
+    "error",
+    "Prefill keeps larger blocks than decode",
+    why="NIXL cannot split a block: requests fail.",
+    evidence="vllm-project/vllm#42895: a smaller block on prefill works for plain models alone.",
+    fix="give both sides the same --block-size",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--block-size=128"),
+)
+def larger_blocks(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        one, other = prefill.block_size, decode.block_size
+        if one is not None and other is not None and one.value > other.value:
+            yield Violation(
+                one, f"blocks of {one.value} tokens on prefill, {other.value} on decode", other
+            )
+
+
+@rule(
+    "T308",
+    "warning",
+    "Prefill keeps smaller blocks than decode",
+    why="Works for plain models; hybrid ones fail at the first request.",
+    evidence="vllm-project/vllm#42895.",
+    fix="give both sides the same --block-size",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--block-size=128"),
+)
+def smaller_blocks(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        one, other = prefill.block_size, decode.block_size
+        if one is not None and other is not None and one.value < other.value:
+            yield Violation(
+                one, f"blocks of {one.value} tokens on prefill, {other.value} on decode", other
+            )
+
+
+@rule(
+    "T309",
+    "error",
+    "Prefill shards wider than decode",
+    why="Decode crashes at the first request, often with an IndexError.",
+    evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. Mooncake "
+    "needs both the same.",
+    fix="give decode a --tensor-parallel-size at least as large as that of prefill",
+    example=manifests(
+        "disaggregated", Edit("Deployment/decode", f"{_ENGINE}.args[2]", "--tensor-parallel-size=1")
+    ),
+)
+def wider_prefill(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        one, other = prefill.tensor_parallel, decode.tensor_parallel
+        if one is None or other is None:
+            continue
+        equal = any("mooncake" in name.lower() for name in prefill.connectors)
+        vllm = prefill.kind == "vllm"
+        if (vllm and one.value > other.value) or (vllm and equal and one.value != other.value):
+            yield Violation(
+                one, f"prefill shards over {one.value} devices, decode over {other.value}", other
+            )
+
+
+@rule(
+    "T310",
+    "warning",
+    "Decode hides a cache that did not arrive",
+    why="With kv_load_failure_policy recompute, decode computes the prefill again: a broken "
+    "fabric looks like a slow model, and may give wrong output.",
+    evidence="vllm-project/vllm#32200, #49250.",
+    fix="write kv_load_failure_policy fail, or leave it out",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        f"{_ENGINE}.args[3]",
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_load_failure_policy":"recompute"}',
+    ),
+)
+def recompute(topology: Topology) -> Iterator[Violation]:
+    for _, engine in _disaggregated(topology):
+        if engine.transfer is not None and engine.transfer.failure_policy == "recompute":
+            yield Violation(engine.transfer.connector, "kv_load_failure_policy is 'recompute'")
+
+
+@rule(
+    "T311",
+    "warning",
+    "The kv_role is the wrong way round",
+    why="Connectors other than NIXL take their side from it: nothing is handed over.",
+    evidence="vLLM's connectors; NIXL ignores the role.",
+    fix="write kv_producer or kv_both on prefill, kv_consumer or kv_both on decode",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        f"{_ENGINE}.args[3]",
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_producer"}',
+    ),
+)
+def roles(topology: Topology) -> Iterator[Violation]:
+    wrong = {"prefill": "kv_consumer", "decode": "kv_producer"}
+    for pool in topology.disaggregated:
+        for side, members in (("prefill", pool.prefill), ("decode", pool.decode)):
+            for pods in members:
+                transfer = pods.engine.transfer if pods.engine else None
+                known = ("", "kv_both", "kv_producer", "kv_consumer")
+                if transfer is not None and (
+                    transfer.role == wrong[side] or transfer.role not in known
+                ):
+                    yield Violation(
+                        transfer.connector, f"kv_role is {transfer.role!r} on {side}", pods.role
+                    )
+
+
+@rule(
+    "T312",
+    "error",
+    "SGLang runs in another mode than its role",
+    why="A prefill server answers no users, and a decode server refuses to prefill: requests "
+    "fail with 400, or nothing is disaggregated.",
+    evidence="SGLang's --disaggregation-mode.",
+    fix="give pods of role prefill --disaggregation-mode prefill, those of role decode decode",
+    example=breaks(
+        "sglang", "Deployment/decode", f"{_ENGINE}.args[3]", "--disaggregation-mode=prefill"
+    ),
+)
+def sglang_mode(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        for side, members in (("prefill", pool.prefill), ("decode", pool.decode)):
+            for pods in members:
+                engine = pods.engine
+                if engine is None or engine.kind != "sglang":
+                    continue
+                mode = engine.mode
+                if mode is None or mode.value != side:
+                    said = "is not given" if mode is None else f"is {mode.value!r}"
+                    yield Violation(
+                        mode or engine.container.here,
+                        f"--disaggregation-mode {said}, and the role is {side}",
+                        pods.role,
+                    )
+
+
+@rule(
+    "T313",
+    "error",
+    "SGLang is asked to prefill on decode",
+    why="A decode server of SGLang cannot prefill: what the picker does not disaggregate is "
+    "answered 400.",
+    evidence="llm-d's guide: only always-disagg-pd-decider goes with SGLang.",
+    fix="decide by always-disagg-pd-decider",
+    example=manifests(
+        "sglang",
+        Edit(
+            "Deployment/qwen-epp",
+            f"{_ENGINE}.args[2]",
+            """--config-text=
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: queue-scorer
+  - type: max-score-picker
+  - type: prefix-based-pd-decider
+    parameters: {nonCachedTokens: 512}
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: prefix-based-pd-decider}
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: queue-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: queue-scorer
+      - pluginRef: max-score-picker
+""",
+        ),
+    ),
+)
+def sglang_decider(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        config = pool.picker.config if pool.picker else None
+        for pods in pool.decode:
+            engine = pods.engine
+            sglang = engine is not None and engine.kind == "sglang"
+            if sglang and config is not None and "prefix-based-pd-decider" in config.value:
+                yield Violation(
+                    config,
+                    "prefix-based-pd-decider leaves short prompts to decode, which is SGLang",
+                    pods.here,
+                )
+                break
+
+
+@rule(
+    "T314",
+    "error",
+    "Members of a pool serve the model under different names",
+    why="The picker does not look at names: a share of all requests is answered 404.",
+    evidence="vLLM and SGLang refuse a request for a model that they do not serve.",
+    fix="give all members the same --served-model-name, or pools of their own",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--served-model-name=qwen"
+    ),
+)
+def served_names(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        named = [
+            pods.engine.served_name
+            for pods in pool.running
+            if pods.engine and pods.engine.container.flag("--served-model-name")
+        ]
+        unnamed = [
+            pods.engine.served_name
+            for pods in pool.running
+            if pods.engine and not pods.engine.container.flag("--served-model-name")
+        ]
+        names = [name for name in (*named, *unnamed) if name is not None]
+        if not named:
+            continue
+        for name in names[1:]:
+            if not set(name.value.split()) & set(names[0].value.split()):
+                yield Violation(
+                    name,
+                    f"served as {name.value!r} here, as {names[0].value!r} elsewhere",
+                    names[0],
+                )
+
+
+@rule(
+    "T315",
+    "error",
+    "A headless server is to take requests",
+    why="With --headless there is no HTTP server, and requests to the pod fail.",
+    evidence="vLLM: --data-parallel-hybrid-lb and --headless exclude each other.",
+    fix="remove --headless, or take the pod out of the pool",
+    example=breaks(
+        "gang",
+        "LeaderWorkerSet/kimi",
+        "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0].args[0]",
+        "exec vllm serve moonshotai/Kimi-K2 --headless --tensor-parallel-size 8 "
+        "--pipeline-parallel-size 2 --nnodes 2",
+    ),
+)
+def headless(topology: Topology) -> Iterator[Violation]:
+    members = {pods for pool in topology.pools for pods in pool.members}
+    members |= {pods for service in topology.services for pods in service.backends}
+    for pods in topology.serving:
+        flag = pods.engine.container.flag("--headless") if pods.engine else None
+        if flag is not None and pods in members and pods.part in ("pod", "leader"):
+            yield Violation(flag, f"{pods.object} is selected, and runs --headless")
+
+
+@rule(
+    "T316",
+    "warning",
+    "Precise prefix routing finds nothing in the engines",
+    why="The picker's index stays empty, and routing is by load alone.",
+    evidence="llm-d/llm-d#2203: block size and PYTHONHASHSEED must be the same everywhere.",
+    fix="give every engine --kv-events-config and the same PYTHONHASHSEED",
+    example=breaks(
+        "disaggregated",
+        "ConfigMap/qwen-epp",
+        "data[picker.yaml]",
+        """\
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+  - type: prefill-filter
+  - type: decode-filter
+  - type: token-producer
+    parameters: {modelName: qwen, vllm: {url: "http://tokens:8000"}}
+  - type: endpoint-notification-source
+  - type: precise-prefix-cache-producer
+    parameters:
+      tokenProcessorConfig: {blockSize: 64}
+      kvEventsConfig: {engineType: vllm}
+  - type: prefix-cache-scorer
+    parameters: {prefixMatchInfoProducerName: precise-prefix-cache-producer}
+  - type: max-score-picker
+  - type: always-disagg-pd-decider
+  - type: disagg-profile-handler
+    parameters:
+      deciders: {prefill: always-disagg-pd-decider}
+dataLayer:
+  sources:
+    - pluginRef: endpoint-notification-source
+      extractors: [{pluginRef: precise-prefix-cache-producer}]
+schedulingProfiles:
+  - name: prefill
+    plugins:
+      - pluginRef: prefill-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+  - name: decode
+    plugins:
+      - pluginRef: decode-filter
+      - pluginRef: prefix-cache-scorer
+      - pluginRef: max-score-picker
+""",
+    ),
+)
+def precise_prefix(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        config = pool.picker.config if pool.picker else None
+        if config is None or "precise-prefix-cache" not in config.value:
+            continue
+        for pods in pool.running:
+            assert pods.engine is not None
+            container, block = pods.engine.container, pods.engine.block_size
+            if container.flag("--kv-events-config", "--kv-events-endpoint") is None:
+                yield Violation(
+                    container.here, "publishes no KV events: --kv-events-config", config
+                )
+                break
+            if block is not None and any(size != block.value for size in _indexed_blocks(config)):
+                yield Violation(block, f"blocks of {block.value} tokens, not the picker's", config)
+                break
+
+
+def _indexed_blocks(config: SourceValue[str]) -> Iterator[int]:
+    """The block sizes by which a picker's configuration has prompts indexed."""
+    for plugin in yaml_in(Cursor(config.value, config.path))["plugins"].items():
+        size = plugin.at("parameters", "tokenProcessorConfig", "blockSize").value
+        if isinstance(size, int):
+            yield size

@@ -1,0 +1,1 @@
+"""Documents that users write: ModelDeployment and ServingStack, as types, and their rules."""

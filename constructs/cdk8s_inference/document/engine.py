@@ -1,0 +1,161 @@
+"""Engines as Python says them: all that a document can, and what it has no field for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from cdk8s_inference.document import model_deployment as document
+from cdk8s_inference.document.model_deployment import (
+    Container,
+    DeviceRequest,
+    EnvVar,
+    ImagePullSecret,
+    NodeSelector,
+    PodMetadata,
+    PodSpec,
+    PodTemplate,
+    Role,
+    Stage,
+    WorkerSettings,
+)
+
+MOST_RANKS = 8
+"""An InferencePool has at most eight target ports."""
+
+ServingPods = Literal["leader", "every"]
+
+ResourceName = Annotated[
+    str,
+    StringConstraints(
+        max_length=317,
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+    ),
+]
+"""A resource of a device plugin, such as ``nvidia.com/gpu`` or ``rdma/ib``."""
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Member(document.Member):
+    """One kind of pod of an engine, with devices by DRA, by device plugins, or both.
+
+    Attributes:
+        resources: What each pod gets of its node's device plugins, such as
+            ``{"nvidia.com/gpu": 8, "rdma/ib": 1}``; never a device that it also claims by DRA.
+    """
+
+    resources: dict[ResourceName, Count] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        role: Role,
+        *,
+        image: str,
+        command: Sequence[str] | None = None,
+        args: Sequence[str] | None = None,
+        env: Sequence[EnvVar] | None = None,
+        devices: Sequence[DeviceRequest] = (),
+        resources: Mapping[str, int] | None = None,
+        nodes: int | None = None,
+        labels: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+        image_pull_secrets: Sequence[str] = (),
+    ) -> Member:
+        """A member from what usually differs: its container, its devices, its metadata.
+
+        Args:
+            devices: What it claims by DRA.
+            resources: What it gets of device plugins.
+            nodes: Pods of a Worker; leave it out elsewhere.
+        """
+        metadata = PodMetadata(labels=labels, annotations=annotations)
+        secrets = [ImagePullSecret(name=name) for name in image_pull_secrets]
+        container = Container(
+            name="engine",
+            image=image,
+            command=None if command is None else list(command),
+            args=None if args is None else list(args),
+            env=None if env is None else list(env),
+        )
+        return cls(
+            role=role,
+            node_selector=NodeSelector(devices=list(devices)) if devices else None,
+            worker=None if nodes is None else WorkerSettings(nodes=nodes),
+            template=PodTemplate(
+                metadata=metadata if labels or annotations else None,
+                spec=PodSpec(containers=[container], image_pull_secrets=secrets or None),
+            ),
+            resources=dict(resources) if resources else None,
+        )
+
+    @property
+    def device_resources(self) -> Mapping[str, int]:
+        """What each pod gets of device plugins."""
+        return self.resources or {}
+
+
+class Engine(document.Engine):
+    """One serving unit, in shapes that a document cannot say.
+
+    Attributes:
+        phase: Also ``Encode``, for engines that encode images, video and audio.
+        ranks: Data-parallel ranks of a pod, each with a port of its own, contiguous from the
+            engine's port on. 1 to 8, default 1.
+        serving_pods: Which pods of a gang take requests: the ``leader`` (tensor and pipeline
+            parallel, internal load balancing), or ``every`` one (hybrid and external load
+            balancing). A follower that serves nothing must not be sent to, and one that serves
+            is lost capacity if it is not.
+    """
+
+    # Wider than a document's: readers ask `stage`.
+    phase: Stage | None = None  # type: ignore[assignment]
+    # A list of a narrower type, which only a reader may take for the other.
+    members: Annotated[list[Member], Field(min_length=1, max_length=2)]  # type: ignore[assignment]
+    ranks: Annotated[int, Field(ge=1, le=MOST_RANKS)] = 1
+    serving_pods: ServingPods = "leader"
+
+    @classmethod
+    def standalone(
+        cls,
+        name: str,
+        *,
+        image: str,
+        devices: Sequence[DeviceRequest] = (),
+        resources: Mapping[str, int] | None = None,
+        command: Sequence[str] | None = None,
+        args: Sequence[str] | None = None,
+        env: Sequence[EnvVar] | None = None,
+        phase: Stage | None = None,
+        copies: int = 1,
+        ranks: int = 1,
+    ) -> Engine:
+        """An engine of one pod a copy, the usual case; see :class:`Member` for the rest."""
+        member = Member.of(
+            "Standalone",
+            image=image,
+            command=command,
+            args=args,
+            env=env,
+            devices=devices,
+            resources=resources,
+        )
+        return cls(name=name, phase=phase, copies=copies, members=[member], ranks=ranks)
+
+    @property
+    def stage(self) -> Stage | None:
+        """The part of a request that it does; None: all of it."""
+        return self.phase
+
+    @property
+    def rank_count(self) -> int:
+        """How many ports each serving pod listens on."""
+        return self.ranks
+
+    @property
+    def every_pod_serves(self) -> bool:
+        """Whether the followers of a gang take requests too."""
+        return self.serving_pods == "every"

@@ -1,0 +1,81 @@
+"""Which objects a deployment composes: their kinds and names, without composing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cdk8s_inference import labels, names
+from cdk8s_inference.document.model_deployment import Engine, ServingMode
+from cdk8s_inference.gateways.policies import Backend, policies
+from cdk8s_inference.platform import Platform
+
+ObjectKey = tuple[str, str]
+"""Kind and name, within the deployment's namespace."""
+
+_PICKER_KINDS = (
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ConfigMap",
+    "Deployment",
+    "Service",
+)
+
+
+def object_keys(
+    deployment: str,
+    replicas: int,
+    engines: Sequence[Engine],
+    mode: ServingMode,
+    platform: Platform,
+) -> Iterator[ObjectKey]:
+    """What a deployment takes in its namespace: its objects, and what these reserve."""
+    for index in range(replicas):
+        replica = names.replica(deployment, index)
+        yield from reserved(replica_objects(replica, engines, mode, platform))
+
+
+def replica_objects(
+    replica: str, engines: Sequence[Engine], mode: ServingMode, platform: Platform
+) -> Iterator[ObjectKey]:
+    """The objects of one replica in its namespace."""
+    for engine in engines:
+        workload = names.workload(replica, engine.name, gang=engine.is_gang)
+        yield ("LeaderWorkerSet" if engine.is_gang else "Deployment", workload)
+        for member in engine.members:
+            if member.node_selector is not None:
+                yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
+    pooled = mode == "PrefillDecode" or platform.unified_mode == "picker"
+    provider = platform.gateway.provider
+    backend: Backend = "InferencePool" if pooled and provider.gateway_api else "Service"
+    yield backend, replica
+    if provider.gateway_api:
+        yield "HTTPRoute", replica
+    for policy in policies(
+        provider, name=replica, backend=backend, health_path=platform.probes.path
+    ):
+        yield policy.kind, policy.name
+    if pooled:
+        for kind in _PICKER_KINDS:
+            yield kind, names.picker(replica)
+        if mode == "PrefillDecode" and platform.sidecar.ssrf_protection:
+            for kind in ("ServiceAccount", "Role", "RoleBinding"):
+                yield kind, names.sidecar(replica)
+        if platform.picker.keep_from_eviction:
+            yield "PodDisruptionBudget", names.picker(replica)
+
+
+def reserved(keys: Iterable[ObjectKey]) -> Iterator[ObjectKey]:
+    """The keys, and what else in the namespace is taken by composing these objects.
+
+    That is the headless Service that a LeaderWorkerSet makes under its own name: its controller
+    takes any Service of that name for its own without looking at the selector, and the gang's
+    leader address then resolves to nothing. And it is the label by which a workload's pods are
+    selected, which a Deployment and a LeaderWorkerSet of one name would share.
+    """
+    for kind, name in keys:
+        yield kind, name
+        if kind == "LeaderWorkerSet":
+            yield "Service", name
+        if kind in ("Deployment", "LeaderWorkerSet"):
+            yield f"label {labels.ENGINE}", name

@@ -1,0 +1,1 @@
+"""Rules over ModelDeployment documents and engines."""

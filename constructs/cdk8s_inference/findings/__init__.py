@@ -1,0 +1,41 @@
+"""What is wrong with an input, as data, and the rules that say so."""
+
+from cdk8s_inference.findings.example import REMOVED, Edit, Example
+from cdk8s_inference.findings.finding import (
+    Finding,
+    InferenceWarning,
+    InvalidInput,
+    Path,
+    PathPart,
+    Place,
+    Severity,
+    errors,
+    field_path,
+    shown,
+    type_name,
+    warn,
+)
+from cdk8s_inference.findings.near_names import near_name
+from cdk8s_inference.findings.rule import Rule, RuleSet, Violation
+
+__all__ = [
+    "REMOVED",
+    "Edit",
+    "Example",
+    "Finding",
+    "InferenceWarning",
+    "InvalidInput",
+    "Path",
+    "PathPart",
+    "Place",
+    "Rule",
+    "RuleSet",
+    "Severity",
+    "Violation",
+    "errors",
+    "field_path",
+    "near_name",
+    "shown",
+    "type_name",
+    "warn",
+]

@@ -1,0 +1,34 @@
+"""Whether a name that was not found is one that was, mistyped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+
+def near_name(name: str, known: Iterable[str]) -> str | None:
+    """The name that was meant, where what was read leaves no doubt of it.
+
+    A reference to what was not read may be right, and its object in another folder. One edit away
+    from an object that was read it is a slip - but names of a kind often differ by a number or a
+    letter, as ``qwen-0`` and ``qwen-1`` do, or ``pool-a`` and ``pool-b``: those are two names.
+
+    >>> near_name("quen", ["qwen"]), near_name("two-gpu", ["two-gpus"])
+    ('qwen', 'two-gpus')
+    >>> near_name("qwen-1", ["qwen-0"]), near_name("pool-b", ["pool-a"])
+    (None, None)
+    """
+    return next((each for each in known if _is_near(name, each)), None)
+
+
+def _is_near(name: str, meant: str) -> bool:
+    edits = [
+        (name[a:b], meant[c:d])
+        for tag, a, b, c, d in SequenceMatcher(None, name, meant, False).get_opcodes()
+        if tag != "equal"
+    ]
+    count = sum(max(len(gone), len(come)) for gone, come in edits)
+    swapped = count == 2 and sorted(name) == sorted(meant)
+    numbers = any(character.isdigit() for edit in edits for text in edit for character in text)
+    words = {*name.split("-")} ^ {*meant.split("-")}
+    return (count == 1 or swapped) and not numbers and all(len(word) > 2 for word in words)

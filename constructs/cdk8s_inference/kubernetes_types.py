@@ -1,0 +1,60 @@
+"""The types of Kubernetes' own fields: names, images, keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_LABEL = rf"^{_LABEL}$"
+_SERVICE_NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+_OBJECT_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
+_IMAGE = r"^\S(.*\S)?$"
+_ENV_NAME = r"^[ -<>-~]+$"
+_CONFIG_KEY = r"^[-._a-zA-Z0-9]+$"
+_POD_FIELD = (
+    r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[^']+'\])"
+    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$"
+)
+
+PATTERNS = {
+    _DNS_LABEL: "use lower case letters, digits and '-', edged by letters or digits",
+    _SERVICE_NAME: "use lower case letters, digits and '-', starting with a letter: the name "
+    "becomes those of Services, which allow no other",
+    _OBJECT_NAME: "use lower case letters, digits, '-' and '.', edged by letters or digits",
+    _IMAGE: "remove the white space around it",
+    _ENV_NAME: "use printable ASCII without '='",
+    _CONFIG_KEY: "use letters, digits, '-', '_' and '.'",
+    _POD_FIELD: "name a field that a pod offers to its environment, such as status.podIP",
+}
+"""What to do about a text that does not match."""
+
+DnsLabel = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_DNS_LABEL)]
+"""RFC 1123 label."""
+
+ServiceName = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_SERVICE_NAME)]
+"""RFC 1035 label, which Services and LeaderWorkerSets demand: it starts with a letter."""
+
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
+"""RFC 1123 subdomain, the name of most Kubernetes objects."""
+
+Image = Annotated[str, StringConstraints(min_length=1, pattern=_IMAGE)]
+"""A container image. The API server refuses white space around it."""
+
+EnvName = Annotated[str, StringConstraints(min_length=1, pattern=_ENV_NAME)]
+"""An environment variable's name."""
+
+ConfigKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_CONFIG_KEY)]
+"""A key of a Secret or ConfigMap."""
+
+PodField = Annotated[str, StringConstraints(pattern=_POD_FIELD)]
+"""A field of the pod that Kubernetes offers as an environment variable."""
+
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"),
+]
+"""A label's value: up to 63 letters, digits, ``-``, ``_`` and ``.``, edged by alphanumerics."""

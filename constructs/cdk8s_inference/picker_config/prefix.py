@@ -1,0 +1,155 @@
+"""How the picker knows what each pod has in its prefix cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
+from cdk8s_inference.picker_config.plugin import Plugin
+from cdk8s_inference.releases import NotInReleaseError, RouterRelease
+from cdk8s_inference.releases.connector import ServingEngine
+
+_APPROXIMATE = "approx-prefix-cache-producer"
+_PRECISE = "precise-prefix-cache-producer"
+_LONGEST_PREFIX_TOKENS = 131072
+
+
+@dataclass(frozen=True)
+class ApproximatePrefix:
+    """From the requests that the picker itself has sent there: nothing to set up.
+
+    It is one process's memory: with several active pickers each knows its own requests alone.
+
+    Attributes:
+        block_tokens: The engine's cache block, which :func:`block_size` reads from its flags.
+            A release may raise it; see :meth:`findings`.
+    """
+
+    block_tokens: int = VLLM_BLOCK_TOKENS
+
+    def __post_init__(self) -> None:
+        if self.block_tokens < 1:
+            raise ValueError(f"block_tokens is {self.block_tokens}; give at least 1")
+
+    def producers(self, release: RouterRelease) -> list[Plugin]:
+        """The plugins that keep the knowledge."""
+        parameters = {
+            # Told by the engines' metrics otherwise, which a pod lacks until its first scrape.
+            "autoTune": False,
+            "blockSizeTokens": max(self.block_tokens, release.picker.smallest_block_tokens),
+            # v0.8.0 would otherwise see the first 256 blocks alone, and take the rest of a
+            # longer prompt for new.
+            "maxPrefixTokensToMatch": _LONGEST_PREFIX_TOKENS,
+        }
+        return [Plugin(release.plugin(_APPROXIMATE).type, parameters)]
+
+    def scorer(self) -> Plugin:
+        """Ranks a pod by how much of the prompt it has cached."""
+        return Plugin("prefix-cache-scorer")
+
+    def data_sources(self) -> list[tuple[Plugin, Plugin]]:
+        """Sources of the picker's data layer and who reads each: none beside the default."""
+        return []
+
+    def findings(self, release: RouterRelease) -> list[Finding]:
+        """What the release makes of the block size."""
+        smallest = release.picker.smallest_block_tokens
+        if self.block_tokens >= smallest:
+            return []
+        return [
+            Finding(
+                "P504",
+                "note",
+                "",
+                f"the engine caches blocks of {self.block_tokens} tokens, and the picker of "
+                f"{release.version} counts blocks of {smallest}: it takes up to {smallest - 1} "
+                "tokens of a cached prompt for new",
+                f"raise the engine's block size to {smallest}, or leave it so",
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class PrecisePrefix:
+    """From the engines' own KV cache events: also what several pickers sent, and what was evicted.
+
+    Engines must publish the events (vLLM: ``--kv-events-config``) and a vLLM must render prompts
+    to tokens at ``render_url``.
+
+    Attributes:
+        model: The model's name on Hugging Face, whose tokenizer counts.
+        render_url: Where vLLM answers ``/v1/completions/render``, over plain HTTP.
+        block_tokens: Tokens of a block of the index.
+        engine: Whose events they are.
+        events_port: The port of the engines' event socket (ZMQ).
+    """
+
+    model: str
+    render_url: str = "http://localhost:8000"
+    block_tokens: int = 64
+    engine: ServingEngine = "vllm"
+    events_port: int = 5557
+
+    def producers(self, release: RouterRelease) -> list[Plugin]:
+        """The plugins that keep the knowledge.
+
+        Raises:
+            NotInReleaseError: The release has no such producer, or cannot read the engine's
+                events.
+        """
+        tokens = {"modelName": self.model, "vllm": {"url": self.render_url}}
+        plugins = [Plugin(release.plugin("token-producer").type, tokens), self._producer()]
+        release.plugin(_PRECISE)
+        if self.engine not in release.picker.event_engines:
+            raise NotInReleaseError(
+                f"router {release.version} cannot read KV cache events of {self.engine}, only of "
+                f"{', '.join(release.picker.event_engines)}"
+            )
+        return plugins
+
+    def scorer(self) -> Plugin:
+        """Ranks a pod by how much of the prompt it has cached."""
+        # Without the name it would read the approximate producer, which the picker then creates.
+        return Plugin("prefix-cache-scorer", {"prefixMatchInfoProducerName": self._producer()})
+
+    def data_sources(self) -> list[tuple[Plugin, Plugin]]:
+        """Sources of the picker's data layer and who reads each.
+
+        Without it the producer never learns of a pod, and every score is 0.
+        """
+        return [(Plugin("endpoint-notification-source"), self._producer())]
+
+    def findings(self, release: RouterRelease) -> list[Finding]:
+        """Nothing to tell."""
+        return []
+
+    def _producer(self) -> Plugin:
+        return Plugin(
+            _PRECISE,
+            {
+                "tokenProcessorConfig": {"blockSize": self.block_tokens},
+                "kvEventsConfig": {
+                    "engineType": self.engine,
+                    "podDiscoveryConfig": {"socketPort": self.events_port},
+                },
+            },
+        )
+
+
+PrefixKnowledge = ApproximatePrefix | PrecisePrefix
+
+
+def data_layer(sources: Sequence[tuple[Plugin, Plugin]]) -> dict[str, Any]:
+    """The data layer that feeds these plugins, beside the metrics that the picker adds itself."""
+    return {
+        "sources": [
+            {
+                "pluginRef": source.reference,
+                "extractors": [{"pluginRef": reader.reference}],
+            }
+            for source, reader in sources
+        ]
+    }

@@ -1,0 +1,132 @@
+"""What a picker of a release does with a configuration, told before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.picker_config.advice import advice
+from cdk8s_inference.picker_config.document import PickerDocument
+from cdk8s_inference.picker_config.problem import Placed
+from cdk8s_inference.picker_config.serving import PREFILL, serving
+from cdk8s_inference.picker_config.startup import startup_problems
+from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.source import Document, read
+
+Outcome = Literal[
+    "does not start",
+    "every request fails",
+    "prefill pods serve users",
+    "never disaggregates",
+    "disaggregates",
+    "serves",
+]
+
+SILENT_CODES = frozenset(
+    {"P301", "P302", "P303", "P304", "P305", "P306", "P307", "P308", "P309", "P401", "P501"}
+)
+"""Findings of pickers that start, look healthy, and do something else than was meant."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of requests, with a ready pod of each role and the sidecar on decode.
+
+    Attributes:
+        starts: Whether the picker starts.
+        answers: The roles of the pods that may answer a request; ``unlabelled`` in a pool
+            without roles. Empty: every request fails.
+        shortest_prompt: How many tokens a prompt that no pod has cached must have to be
+            prefilled on a prefill pod; 0 where every prompt is, None where none is.
+        by_chance: Whether it depends on ties which pod answers or prefills.
+        disaggregated: Whether the pool has prefill and decode pods.
+        findings: What leads there, and what else is to know.
+    """
+
+    starts: bool
+    answers: frozenset[str]
+    shortest_prompt: int | None
+    by_chance: bool
+    disaggregated: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict in a few words, the worst that is true."""
+        if not self.starts:
+            return "does not start"
+        if not self.answers:
+            return "every request fails"
+        if not self.disaggregated:
+            return "serves"
+        if PREFILL in self.answers:
+            return "prefill pods serve users"
+        return "never disaggregates" if self.shortest_prompt is None else "disaggregates"
+
+    def with_findings(self, findings: Iterable[Finding]) -> Verdict:
+        """The same with further findings."""
+        return replace(self, findings=(*self.findings, *findings))
+
+
+def assess(
+    text: str,
+    release: RouterRelease,
+    *,
+    disaggregated: bool = True,
+    experimental: bool = False,
+    file: str | None = None,
+) -> Verdict:
+    """What a picker does with a configuration that is text; never raises for a bad one.
+
+    Args:
+        text: YAML of an EndpointPickerConfig.
+        release: The picker's release.
+        disaggregated: Whether its pool has prefill and decode pods.
+        experimental: Whether it runs with alpha plugins allowed.
+        file: What findings call the text's file.
+    """
+    documents, problems = read(text.encode(), file)
+    if problems or len(documents) != 1:
+        told = "; ".join(problem.message for problem in problems) or f"{len(documents)} documents"
+        line = problems[0].line if problems else None
+        finding = Finding(
+            "P101", "error", "", told, "write one EndpointPickerConfig as YAML", file, line
+        )
+        return _does_not_start([finding], disaggregated)
+    return _assessed(documents[0], release, disaggregated, experimental)
+
+
+def assess_document(
+    data: Any, release: RouterRelease, *, disaggregated: bool = True, experimental: bool = False
+) -> Verdict:
+    """As :func:`assess`, for a configuration that is plain data."""
+    return _assessed(Document(data), release, disaggregated, experimental)
+
+
+def _assessed(
+    source: Document, release: RouterRelease, disaggregated: bool, experimental: bool
+) -> Verdict:
+    document = PickerDocument(source.data, release)
+
+    def located(problems: Iterable[Placed]) -> list[Finding]:
+        return [source.locate(finding, path) for finding, path in problems]
+
+    startup = located(startup_problems(document, experimental=experimental))
+    hints = located(advice(document))
+    if startup:
+        return _does_not_start([*startup, *hints], disaggregated)
+    found = serving(document, disaggregated=disaggregated)
+    return Verdict(
+        starts=True,
+        answers=found.answers,
+        shortest_prompt=found.shortest_prompt,
+        by_chance=found.by_chance,
+        disaggregated=disaggregated,
+        findings=(*located(found.problems), *hints),
+    )
+
+
+def _does_not_start(findings: Iterable[Finding], disaggregated: bool) -> Verdict:
+    return Verdict(False, frozenset(), None, False, disaggregated, tuple(findings))

@@ -1,0 +1,23 @@
+"""What a platform team decides about every deployment."""
+
+from cdk8s_inference.platform.picker_options import PickerOptions
+from cdk8s_inference.platform.platform import (
+    DEFAULT_DEVICE_CLASS,
+    Gateway,
+    Platform,
+    Probes,
+    Shutdown,
+    UnifiedMode,
+)
+from cdk8s_inference.platform.sidecar_options import SidecarOptions
+
+__all__ = [
+    "DEFAULT_DEVICE_CLASS",
+    "Gateway",
+    "PickerOptions",
+    "Platform",
+    "Probes",
+    "Shutdown",
+    "SidecarOptions",
+    "UnifiedMode",
+]

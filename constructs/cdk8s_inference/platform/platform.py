@@ -1,0 +1,138 @@
+"""What a platform team decides about every deployment: typed, with defaults that work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
+
+from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
+from cdk8s_inference.kubernetes_types import DnsLabel, LabelValue, ObjectName
+from cdk8s_inference.platform.picker_options import PickerOptions
+from cdk8s_inference.platform.sidecar_options import SidecarOptions
+from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/")]
+
+Positive = Annotated[int, Field(ge=1)]
+
+UnifiedMode = Literal["service", "picker"]
+
+DEFAULT_DEVICE_CLASS = "gpu.nvidia.com"
+"""The DeviceClass of NVIDIA's DRA driver."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Gateway:
+    """The Gateway that a deployment's HTTPRoutes attach to.
+
+    Attributes:
+        namespace: Its namespace; its listeners must allow routes from the workloads' one.
+        name: Its name.
+        section_name: The one listener to attach to; None for all that take HTTP.
+        provider: What implements it. With :data:`~cdk8s_inference.gateways.STANDALONE` there is no
+            Gateway, and the other fields mean nothing.
+        stack: The :class:`ServingStack` that composes it; a deployment then comes after that.
+    """
+
+    namespace: DnsLabel = "modelplane-system"
+    name: ObjectName = "inference-gateway"
+    section_name: ObjectName | None = None
+    provider: GatewayProvider = ENVOY_AI_GATEWAY
+    stack: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        composed = getattr(self.stack, "gateway", None)
+        if composed is not None and composed.provider != self.provider:
+            raise ValueError(
+                f"the stack's gateway is {composed.provider}, not {self.provider}; give the stack "
+                "the provider, as ServingStack(gateway=Gateway(provider=...))"
+            )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Probes:
+    """How the kubelet asks an engine whether it has started, is ready, is alive.
+
+    Attributes:
+        path: HTTP path of the engine's own health endpoint, on the engine's own port.
+        startup_seconds: How long an engine may take until it answers first. One hour, since
+            large weights load that long (llm-d's guides allow 60 minutes); until then a
+            liveness probe would kill it, again and again.
+        period_seconds: Time between two probes.
+        timeout_seconds: Time for one answer. Five seconds, since a busy SGLang server needs
+            about one and flaps with Kubernetes' default of one.
+        liveness_failures: Failures in a row before a restart, which costs a full load.
+    """
+
+    path: HttpPath = "/health"
+    startup_seconds: Positive = 3600
+    period_seconds: Positive = 10
+    timeout_seconds: Positive = 5
+    liveness_failures: Positive = 6
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Shutdown:
+    """How long pods that serve may take to stop.
+
+    A pod's grace period is both together, counted from when it is asked to stop; what then still
+    runs is killed.
+
+    Attributes:
+        drain_seconds: How long an engine may finish running requests, where its own
+            ``--shutdown-timeout`` does not say.
+        margin_seconds: For what comes after: the engine's end, and the sidecar's.
+    """
+
+    drain_seconds: Positive = 60
+    margin_seconds: Annotated[int, Field(ge=4)] = 30
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Platform:
+    """A platform's choices. Every construct of this library takes one.
+
+    A value that no cluster could take raises a ``pydantic.ValidationError`` here.
+
+    Attributes:
+        gateway: Where routes attach.
+        node_pool: Pins every engine pod to nodes labelled ``modelplane.ai/pool`` with this
+            value; None leaves the choice to the scheduler.
+        device_classes: DRA DeviceClass by name of the device request.
+        default_device_class: DeviceClass of every other request.
+        unified_mode: What fronts a Unified deployment: a Service, or an InferencePool with an
+            endpoint picker.
+        cache_claims: PersistentVolumeClaim by name of the model cache; a cache that is not
+            listed is mounted from the claim of its own name.
+        probes: The engines' probes.
+        router: The llm-d router release whose picker and sidecar run.
+        picker: How the endpoint picker is run.
+        sidecar: How the pd-sidecar of decode pods is run.
+        shutdown: How long pods that serve may take to stop.
+    """
+
+    gateway: Gateway = Gateway()
+    node_pool: LabelValue | None = None
+    device_classes: Mapping[DnsLabel, ObjectName] = field(default_factory=dict)
+    default_device_class: ObjectName = DEFAULT_DEVICE_CLASS
+    unified_mode: UnifiedMode = "service"
+    cache_claims: Mapping[ObjectName, ObjectName] = field(default_factory=dict)
+    probes: Probes = Probes()
+    router: RouterRelease = ROUTER_NEWEST
+    picker: PickerOptions = PickerOptions()
+    sidecar: SidecarOptions = SidecarOptions()
+    shutdown: Shutdown = Shutdown()
+
+    def device_class(self, request: str) -> str:
+        """The DeviceClass that a device request is allocated from."""
+        return self.device_classes.get(request, self.default_device_class)
+
+    def cache_claim(self, cache: str) -> str:
+        """The PersistentVolumeClaim that holds a model cache."""
+        return self.cache_claims.get(cache, cache)

@@ -1,0 +1,1 @@
+"""What model servers do, as data."""

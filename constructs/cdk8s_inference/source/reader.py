@@ -1,0 +1,266 @@
+"""A text of YAML or JSON documents, with the line of every field, read within fixed bounds.
+
+Values are composed straight from the parser's events: what is too much is refused before it is
+built, and an alias shares the value that it stands for. Scalars mean what sigs.k8s.io/yaml, and
+so kubectl, makes of them, which is neither YAML 1.1 nor 1.2: ``y`` is true, ``1:30`` a string.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, field_path
+from cdk8s_inference.source.document import Document, Node
+from cdk8s_inference.source.scalar import CORE_TAG, foreign_tag, scalar
+from cdk8s_inference.source.unreadable import Unreadable, malformed
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Bytes of one file. An API server takes no object over 3 MiB; a file may hold many."""
+
+MAX_NODES = 200_000
+"""Keys and values of one file, aliases expanded. The largest ModelDeployments known have 400."""
+
+MAX_DEPTH = 64
+"""Nesting of one document, aliases expanded. A ModelDeployment has 14 levels."""
+
+
+def read(
+    content: bytes, file: str | None = None, *, may_be_empty: bool = False
+) -> tuple[list[Document], list[Finding]]:
+    """The documents of a file's content, or why it cannot be read.
+
+    Never raises for bad content, and holds memory and time within the limits of this module.
+    Empty documents are passed over; a content with none at all is a finding, unless it may be
+    empty, as a rendered file in which everything is switched off.
+    """
+    try:
+        documents = list(_documents(content, file))
+        if not documents and not may_be_empty:
+            raise Unreadable("D001", "holds no document", "write a ModelDeployment into it")
+        return documents, []
+    except Unreadable as problem:
+        return [], [problem.finding.at(file, problem.line)]
+
+
+def single(path: str | os.PathLike[str]) -> Document:
+    """The one document of a file.
+
+    Raises:
+        InvalidInput: It is not readable as documents, or holds another number of them.
+        OSError: The file cannot be read.
+    """
+    file = os.fspath(path)
+    with open(file, "rb") as stream:
+        documents, findings = read(stream.read(MAX_BYTES + 1), file)
+    if len(documents) != 1 and not findings:
+        findings = [
+            Finding(
+                "D012",
+                "error",
+                "",
+                f"holds {len(documents)} documents",
+                "give a file with one; cdk8s-inference synth takes many",
+                file,
+            )
+        ]
+    if findings:
+        raise InvalidInput(findings)
+    return documents[0]
+
+
+def _documents(content: bytes, file: str | None) -> Iterator[Document]:
+    text = _text(content)
+    composer = _Composer(text)
+    try:
+        for root in composer.roots():
+            findings = tuple(finding.at(file, finding.line) for finding in composer.taken())
+            if root.value is not None:
+                yield Document(root.value, file, findings, root)
+    except yaml.reader.ReaderError as error:
+        # Its position counts bytes of the text that it was given.
+        before = text.encode()[: error.position]
+        raise malformed(
+            f"character U+{error.character:04X} is not allowed",
+            before.count(b"\n") + 1,
+            "give a text file; escape the character in a quoted string",
+        ) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = " ".join(part for part in (error.context, error.problem) if part)
+        raise malformed(reason, mark.line + 1 if mark else None) from None
+
+
+def _text(content: bytes) -> str:
+    """The content as a text that a YAML parser takes."""
+    if len(content) > MAX_BYTES:
+        raise Unreadable(
+            "D002", f"larger than {MAX_BYTES} bytes", "split the file; give the parts one by one"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            "D001",
+            f"not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
+            "give a YAML or JSON file, encoded as UTF-8",
+            content[: error.start].count(b"\n") + 1,
+        ) from None
+    if directive := _TAG_DIRECTIVE.search(text):
+        line = text.count("\n", 0, directive.end()) + 1
+        raise malformed("a %TAG directive", line, "remove it: no tags are read that need one")
+    return _json_as_yaml(text)
+
+
+_TAG_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
+"""libyaml compares each with every other: a file of them would take hours."""
+
+_PAIR = r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+_JSON_ALONE = re.compile(rf"{_PAIR}|\\.|([\x7f-\x9f\u2028\u2029])", re.DOTALL)
+
+
+def _json_as_yaml(text: str) -> str:
+    """JSON is YAML but for two things in its strings, which are spelled otherwise here.
+
+    A character beyond 16 bits is a pair of escapes, and YAML's line breaks are characters.
+    """
+    if not text.lstrip().startswith("{") or not _JSON_ALONE.search(text):
+        return text
+    try:
+        json.loads(text, parse_int=str)
+    except (ValueError, RecursionError):
+        return text
+    return _JSON_ALONE.sub(_yaml_spelling, text)
+
+
+def _yaml_spelling(match: re.Match[str]) -> str:
+    high, low, raw = match.groups()
+    if high:
+        return f"\\U{0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF):08x}"
+    return f"\\u{ord(raw):04x}" if raw else match[0]
+
+
+class _Composer:
+    """Composes the documents of a text, and notes what is wrong with their keys."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = yaml.parse(text, yaml.CSafeLoader)
+        self._anchors: dict[str, Any] = {}  # An event stands for its node until that is whole.
+        self._findings: list[Finding] = []
+        self._path: list[PathPart] = []
+        self._size = 0
+
+    def roots(self) -> Iterator[Node]:
+        """The root of each document."""
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors.clear()
+                yield self._node(next(self._events), 0)
+
+    def taken(self) -> list[Finding]:
+        """The findings since this was asked last."""
+        taken, self._findings = self._findings, []
+        return taken
+
+    def _node(self, event: Any, depth: int) -> Node:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            node = self._target(str(event.anchor), line)
+            self._grow(node.size, depth + node.height, line)
+            return node
+        before = self._size
+        if event.anchor:
+            self._anchors[event.anchor] = event
+        if isinstance(event, yaml.ScalarEvent):
+            self._grow(1, depth, line)
+            node = Node(scalar(event, line), line, {}, 1, 0)
+        else:
+            self._grow(1, depth + 1, line)
+            is_list = isinstance(event, yaml.SequenceStartEvent)
+            if event.tag not in (None, "!", f"{CORE_TAG}{'seq' if is_list else 'map'}"):
+                raise foreign_tag(event.tag, line)
+            value: list[Any] | dict[PathPart, Any]
+            if is_list:
+                children = self._items(depth + 1)
+                value = [child.value for child in children.values()]
+            else:
+                children = self._entries(depth + 1)
+                value = {key: child.value for key, child in children.items()}
+            height = 1 + max((child.height for child in children.values()), default=0)
+            node = Node(value, line, children, self._size - before, height)
+        # Unless a node within took the anchor over: an alias means the nearest before it.
+        if event.anchor and self._anchors[event.anchor] is event:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _target(self, anchor: str, line: int) -> Node:
+        node = self._anchors.get(anchor)
+        if node is None:
+            raise malformed(f"no anchor &{anchor:.60} stands before its alias", line)
+        if not isinstance(node, Node):
+            raise Unreadable("D002", "an alias contains itself", "write the value out", line)
+        return node
+
+    def _grow(self, size: int, depth: int, line: int) -> None:
+        self._size += size
+        if depth > MAX_DEPTH or self._size > MAX_NODES:
+            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} keys and values"
+            raise Unreadable(
+                "D002",
+                f"more than {limit}, aliases written out",
+                "a ModelDeployment is far smaller: look for generated or foreign content",
+                line,
+            )
+
+    def _items(self, depth: int) -> dict[PathPart, Node]:
+        items: dict[PathPart, Node] = {}
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items[len(items)] = self._child(len(items), event, depth)
+        return items
+
+    def _entries(self, depth: int) -> dict[PathPart, Node]:
+        entries: dict[PathPart, Node] = {}
+        merged: dict[PathPart, Node] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._node(event, depth)
+            name = key.value if isinstance(key.value, str) else None
+            node = self._child(name or "", next(self._events), depth)
+            if name is None:
+                shown = "an object or list" if key.children else f"{key.value!r:.60}"
+                self._bad_key((), key.line, f"key {shown} is not a string", "quote the key")
+            elif name == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                for field_name, child in _merged(node):
+                    merged.setdefault(field_name, child)
+                    if field_name in entries:
+                        # Readers disagree on which of the two counts.
+                        reason = "the key stands before <<, which brings it as well"
+                        self._bad_key((field_name,), key.line, reason, "put << first")
+            elif name in entries:
+                reason = f"the key stands twice, first on line {entries[name].line}"
+                self._bad_key((name,), key.line, reason, "keep one of them")
+            else:
+                entries[name] = node.under(key.line)
+        return {**merged, **entries}
+
+    def _child(self, part: PathPart, event: Any, depth: int) -> Node:
+        self._path.append(part)
+        node = self._node(event, depth)
+        self._path.pop()
+        return node
+
+    def _bad_key(self, path: Path, line: int, message: str, fix: str) -> None:
+        where = field_path((*self._path, *path))
+        self._findings.append(Finding("D003", "error", where, message, fix, None, line))
+
+
+def _merged(node: Node) -> Iterator[tuple[PathPart, Node]]:
+    """The entries that ``<<`` takes from an object or a list of them; the first of a key wins."""
+    for source in node.children.values() if isinstance(node.value, list) else (node,):
+        if not isinstance(source.value, dict):
+            raise malformed("<< merges objects alone", source.line, "write the fields out")
+        yield from source.children.items()

@@ -1,1 +1,0 @@
-"""What users say: the ModelDeployment document, validated. Imports no cdk8s."""
