@@ -12,7 +12,7 @@ from cdk8s_inference.topology.document_topology import document_topology
 
 DECIDED = (
     *("T304", "T305", "T306", "T307", "T308", "T309", "T310", "T311", "T314", "T318"),
-    *("T607", "T613", "T614", "T615"),
+    *("T607", "T613", "T614", "T615", "T710"),
 )
 """The rules that what engines are told decides alone. The others are about what composition adds,
 or a code of documents says the same of it."""

@@ -48,9 +48,7 @@ class Devices:
     @cached_property
     def selectors(self) -> list[SourceValue[str]]:
         """The CEL expressions that a device must meet."""
-        items = self.at["selectors"].items()
-        found = (self.object.text(item.at("cel", "expression")) for item in items)
-        return [each for each in found if each is not None]
+        return _expressions(self.object, self.at["selectors"])
 
     @cached_property
     def admin_access(self) -> SourceValue[bool]:
@@ -194,3 +192,13 @@ def total(counts: list[SourceValue[int] | None]) -> SourceValue[int] | None:
     if not known or len(known) < len(counts):
         return None
     return known[0].of(sum(count.value for count in known))
+
+
+def device_class_selectors(found: KubeObject) -> list[SourceValue[str]]:
+    """The CEL expressions of a DeviceClass."""
+    return _expressions(found, found.at("spec", "selectors"))
+
+
+def _expressions(found: KubeObject, selectors: Cursor) -> list[SourceValue[str]]:
+    texts = (found.text(item.at("cel", "expression")) for item in selectors.items())
+    return [text for text in texts if text is not None]

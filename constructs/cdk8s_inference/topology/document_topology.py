@@ -47,6 +47,14 @@ def document_topology(document: Document) -> Topology:
         workloads=tuple({each.workload: None for each in pods}),
         pods=pods,
         pools=(Pool(found, served, None, None),),
+        device_selectors=tuple(
+            text
+            for engine in engines.items()
+            for member in engine["members"].items()
+            for device in member.at("nodeSelector", "devices").items()
+            for selector in device["selectors"].items()
+            if (text := found.text(selector["cel"])) is not None
+        ),
     )
 
 

@@ -18,7 +18,13 @@ from cdk8s_inference.topology.access import (
 from cdk8s_inference.topology.autoscaler import AUTOSCALER_KINDS, Autoscaler
 from cdk8s_inference.topology.budget import Budget
 from cdk8s_inference.topology.chart_release import ChartRelease, chart_releases
-from cdk8s_inference.topology.claim import CLAIM_KINDS, Claim, PodClaim, total
+from cdk8s_inference.topology.claim import (
+    CLAIM_KINDS,
+    Claim,
+    PodClaim,
+    device_class_selectors,
+    total,
+)
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
@@ -62,6 +68,7 @@ class Topology:
         budgets: The PodDisruptionBudgets.
         roles: The Roles and ClusterRoles.
         bindings: The RoleBindings and ClusterRoleBindings.
+        device_selectors: The CEL expressions by which claims and DeviceClasses select devices.
     """
 
     objects: tuple[KubeObject, ...]
@@ -78,6 +85,7 @@ class Topology:
     budgets: tuple[Budget, ...]
     roles: tuple[AccessRole, ...]
     bindings: tuple[AccessBinding, ...]
+    device_selectors: tuple[SourceValue[str], ...]
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
@@ -235,6 +243,7 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         for each in pods
         if each.picker_container is not None
     )
+    claims = tuple(Claim(found) for kind in CLAIM_KINDS for found in of[kind])
     autoscalers = tuple(Autoscaler(found) for kind in AUTOSCALER_KINDS for found in of[kind])
     found_pools = [found for found in of["InferencePool"] if found.group in _POOL_GROUPS]
     taken = {(found.namespace, found.name) for found in found_pools}
@@ -251,11 +260,15 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
         gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
         grants=tuple(ReferenceGrant(found) for found in of["ReferenceGrant"]),
-        claims=tuple(Claim(found) for kind in CLAIM_KINDS for found in of[kind]),
+        claims=claims,
         autoscalers=autoscalers,
         budgets=tuple(_budget(found, pods, autoscalers) for found in of["PodDisruptionBudget"]),
         roles=tuple(AccessRole(found) for kind in ROLE_KINDS for found in of[kind]),
         bindings=tuple(AccessBinding(found) for kind in BINDING_KINDS for found in of[kind]),
+        device_selectors=(
+            *(each for claim in claims for found in claim.choices for each in found.selectors),
+            *(each for found in of["DeviceClass"] for each in device_class_selectors(found)),
+        ),
     )
 
 

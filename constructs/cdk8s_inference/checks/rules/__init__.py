@@ -1,6 +1,7 @@
 """Every rule over a topology, a file for each family; importing this registers them."""
 
 from cdk8s_inference.checks.rules import (
+    device_selectors,
     devices,
     envoy_gateway,
     gang,
@@ -21,6 +22,7 @@ from cdk8s_inference.checks.rules import (
 )
 
 __all__ = [
+    "device_selectors",
     "devices",
     "envoy_gateway",
     "gang",
