@@ -18,7 +18,7 @@ from cdk8s_inference import (
     UnifiedConfig,
 )
 from cdk8s_inference.releases import ROUTER_RELEASES
-from cdk8s_inference.releases.router import Program
+from cdk8s_inference.releases.release import Program
 from tests.document.builders import prefill_decode, unified
 from tests.kit.synth import composed, of_kind, synthesized
 

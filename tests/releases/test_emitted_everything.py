@@ -28,7 +28,7 @@ from cdk8s_inference import (
 )
 from cdk8s_inference.document.kv_transfer import DEFAULT_CONNECTOR
 from cdk8s_inference.releases import ROUTER_RELEASES
-from cdk8s_inference.releases.router import Program
+from cdk8s_inference.releases.release import Program
 from tests.document.builders import NIXL
 from tests.kit.synth import of_kind, synthesized, workloads
 

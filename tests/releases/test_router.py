@@ -22,9 +22,10 @@ from cdk8s_inference.releases import (
 )
 from cdk8s_inference.releases.flag import Flag, FlagValue
 from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.releases.picker import RUNTIME_METRIC_PREFIXES, MetricType
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES, Parameter
+from cdk8s_inference.releases.release import Program
 from cdk8s_inference.releases.revision import revised
-from cdk8s_inference.releases.router import RUNTIME_METRIC_PREFIXES, MetricType, Program
 from tests.kit.schemas import SHARED
 
 observed = pytest.mark.skipif(SHARED is None, reason="the shared facts are absent")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from cdk8s_inference.releases.connector import Connector
 from cdk8s_inference.releases.flag import Flag
 from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.releases.picker import ConfigFormat, Picker
 from cdk8s_inference.releases.plugin_type import (
     Decision,
     Deprecation,
@@ -16,7 +17,8 @@ from cdk8s_inference.releases.plugin_type import (
     PluginType,
     Stages,
 )
-from cdk8s_inference.releases.router import ConfigFormat, Picker, RouterRelease, Sidecar
+from cdk8s_inference.releases.router import RouterRelease
+from cdk8s_inference.releases.sidecar import Sidecar
 
 _ENGINE_CONFIGS = "use engineConfigs of plugin core-metrics-extractor"
 _METRICS_SOURCE = "use the parameters of plugin metrics-data-source"
@@ -42,7 +44,7 @@ _PICKER_FLAGS = (
     Flag("metrics-staleness-threshold", "duration", "2s"),
     Flag("pool-group", "string", "inference.networking.k8s.io"),
     Flag("pool-name", "string", ""),
-    Flag("pool-namespace", "string", ""),
+    Flag("pool-namespace", "string", "", variable="NAMESPACE"),
     Flag("refresh-metrics-interval", "duration", "50ms"),
     Flag("refresh-prometheus-metrics-interval", "duration", "5s"),
     Flag("secure-serving", "bool", True),
@@ -530,6 +532,8 @@ ROUTER_V0_8_0 = RouterRelease(
     picker=Picker(
         image="ghcr.io/llm-d/llm-d-inference-scheduler:v0.8.0",
         flags=_PICKER_FLAGS,
+        single_dash=False,
+        always={},
         config=ConfigFormat(
             api_versions=("inference.networking.x-k8s.io/v1alpha1",),
             fields=_CONFIG_FIELDS,
@@ -555,6 +559,8 @@ ROUTER_V0_8_0 = RouterRelease(
         ),
         plugins=(*_HANDLERS, *_FILTERS, *_SCORERS, *_PICKERS, *_PRODUCERS, *_OTHERS),
         smallest_block_tokens=1,
+        needs_config=False,
+        pool_groups=("inference.networking.k8s.io",),
         watches=(
             Permission(("list", "watch"), "", ("pods",)),
             Permission(("list", "watch"), "inference.networking.k8s.io", ("inferencepools",)),
@@ -562,6 +568,7 @@ ROUTER_V0_8_0 = RouterRelease(
                 ("list", "watch"),
                 "inference.networking.x-k8s.io",
                 ("inferenceobjectives", "inferencemodelrewrites"),
+                if_installed=True,
             ),
         ),
         leader_election=(

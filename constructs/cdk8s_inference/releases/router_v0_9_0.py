@@ -321,7 +321,10 @@ ROUTER_V0_9_0 = replace(
         watches=(
             *_BEFORE.picker.watches,
             Permission(
-                ("list", "watch"), "llm-d.ai", ("inferenceobjectives", "inferencemodelrewrites")
+                ("list", "watch"),
+                "llm-d.ai",
+                ("inferenceobjectives", "inferencemodelrewrites"),
+                if_installed=True,
             ),
         ),
         lease="epp-{namespace}-{pool}.llm-d.ai",

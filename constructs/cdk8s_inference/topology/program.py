@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
-from cdk8s_inference.releases.router import Program
+from cdk8s_inference.releases.release import Program
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.kube_object import SourceValue, whole_number
 
