@@ -80,7 +80,7 @@ def test_what_synthesis_would_refuse(prefill: Any, decode: Any, code: str) -> No
     assert found.path.startswith("spec.template.spec.engines[")
     assert found.line
     assert found.related
-    assert found.related.line
+    assert all(place.line for place in found.related)
     composed = ModelDeployment.from_document(App(), "it", given.data)
     assert code in {each.code for each in errors(composed.check())}
 

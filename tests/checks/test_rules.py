@@ -39,7 +39,7 @@ def test_the_broken_one_is_caught_by_this_rule_alone(rule: Rule[Topology]) -> No
         assert each.line
         assert each.object
         assert each.message
-        assert each.related is None or each.related.line
+        assert all(place.line for place in each.related)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

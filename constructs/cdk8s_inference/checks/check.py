@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from cdk8s_inference.checks import rules as rules
+from cdk8s_inference.checks.causes import Reported, one_per_cause
 from cdk8s_inference.checks.config import config_findings
 from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
 from cdk8s_inference.findings import Finding, Rule
 from cdk8s_inference.source import Document
-from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
-
-About = tuple[Finding, tuple[KubeObject, ...]]
-"""A finding, and the objects that it is about."""
+from cdk8s_inference.topology import SourceValue, Topology, read_topology
 
 _ORDER = ("error", "warning", "note")
 
@@ -45,29 +43,31 @@ def check_topology(
     """As :func:`check`, for a topology that was read already; default by all rules."""
     own, malformed = waivers_of(topology.objects)
     found = list(_all(topology, RULES.values() if rules is None else rules))
-    judged = waived(found, [*waivers, *own], today or date.today())
-    # Two pools that share pods, as one name in two API groups, have the same to say of them.
-    findings = list(dict.fromkeys([*judged, *malformed]))
+    # Before findings are merged: what is waived must neither hide what is not, nor be hidden in it.
+    judged, about_waivers = waived(found, [*waivers, *own], today or date.today())
+    after = {code: rule.after for code, rule in RULES.items()}
+    findings = [*one_per_cause(judged, after), *about_waivers, *malformed]
     findings.sort(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
     )
     return findings
 
 
-def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[About]:
+def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Reported]:
     for rule in rules:
         for violation in rule.violations(topology):
-            values = (violation.at, violation.related)
-            yield (
+            values = (violation.at, *violation.related_values, violation.cause)
+            yield Reported(
                 rule.finding(violation),
                 tuple(each.object for each in values if isinstance(each, SourceValue)),
+                violation.cause.place if violation.cause else None,
             )
     for finding, owner in config_findings(topology):
-        yield finding, (owner,)
+        yield Reported(finding, (owner,))
     for unread in topology.unread:
         place = unread.what.place
         message = f"{unread.what.value!r} was not read: {unread.why}"
-        yield (
+        yield Reported(
             Finding(
                 "T001",
                 "note",

@@ -53,5 +53,5 @@ def _placed(finding: Finding, config: SourceValue[str], picker: Picker) -> Findi
         line=line,
         object=place.object,
         path=": ".join(part for part in (place.path, finding.path) if part),
-        related=picker.container.image.place,
+        related=(picker.container.image.place,),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from cdk8s_inference.checks.causes import Reported
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.labels import PREFIX
 from cdk8s_inference.source import Cursor, Document
@@ -74,17 +75,19 @@ def waivers_of_document(document: Document) -> list[Waiver]:
 
 
 def waived(
-    found: Sequence[tuple[Finding, tuple[KubeObject, ...]]],
+    found: Sequence[Reported],
     waivers: Sequence[Waiver],
     today: date,
-) -> list[Finding]:
-    """The findings after waivers: what is waived becomes a note, and says why.
+) -> tuple[list[Reported], list[Finding]]:
+    """The findings after waivers, and those about the waivers.
 
-    A waiver that nothing needs any longer is a warning, and so is one that has expired.
+    What is waived becomes a note, and says why. A waiver that nothing needs any longer is a
+    warning, and so is one that has expired.
     """
-    findings = []
+    judged, findings = [], []
     used: set[int] = set()
-    for finding, objects in found:
+    for each in found:
+        finding, objects = each.finding, each.objects
         for index, waiver in enumerate(waivers):
             if finding.severity == "note" or not waiver.covers(finding, objects):
                 continue
@@ -94,13 +97,13 @@ def waived(
                 message = f"{finding.message} (waived{until}: {waiver.reason})"
                 finding = replace(finding, severity="note", message=message)
                 break
-        findings.append(finding)
+        judged.append(replace(each, finding=finding))
     for index, waiver in enumerate(waivers):
         if index not in used:
             findings.append(_of_waiver("T002", waiver, "waives nothing"))
         elif waiver.until is not None and today > waiver.until:
             findings.append(_of_waiver("T003", waiver, f"expired on {waiver.until}"))
-    return findings
+    return judged, findings
 
 
 _FIXES = {

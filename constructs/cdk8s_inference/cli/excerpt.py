@@ -21,10 +21,12 @@ def with_excerpt(finding: Finding, lines: Lines) -> str:
     """
     head, *rest = str(finding).split("\n")
     shown = [head, *_line(finding.file, finding.line, lines)]
+    related = iter(finding.related)
     for text in rest:
         shown.append(text)
-        if finding.related is not None and text.startswith("    see: "):
-            shown += _line(finding.related.file, finding.related.line, lines)
+        if text.startswith("    see: "):
+            place = next(related)
+            shown += _line(place.file, place.line, lines)
     return "\n".join(shown)
 
 

@@ -66,6 +66,16 @@ def printable(finding: Finding) -> Finding:
         fix=_printable(finding.fix),
         file=None if finding.file is None else _printable(finding.file),
         object=None if finding.object is None else _printable(finding.object),
+        related=tuple(
+            replace(
+                place,
+                object=_printable(place.object),
+                path=_printable(place.path),
+                file=None if place.file is None else _printable(place.file),
+            )
+            for place in finding.related
+        ),
+        consequences=tuple(map(printable, finding.consequences)),
     )
 
 

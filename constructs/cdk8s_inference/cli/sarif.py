@@ -47,16 +47,22 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": finding.severity,
-        "message": {"text": f"{_where(finding)}{finding.message}. Fix: {finding.fix}."},
+        "message": {"text": _text(finding)},
     }
     result["locations"] = _locations(finding.file, finding.line)
-    if finding.related is not None:
-        related = _locations(finding.related.file, finding.related.line)
-        for location in related:
-            location["message"] = {"text": f"{finding.related.object} {finding.related.path}"}
-        if related:
-            result["relatedLocations"] = related
+    related = []
+    for place in finding.related:
+        for location in _locations(place.file, place.line):
+            location["message"] = {"text": f"{place.object} {place.path}"}
+            related.append(location)
+    if related:
+        result["relatedLocations"] = related
     return result
+
+
+def _text(finding: Finding) -> str:
+    also = "".join(f" Also {each.code}: {each.summary}." for each in finding.consequences)
+    return f"{_where(finding)}{finding.summary}. Fix: {finding.fix}.{also}"
 
 
 def _where(finding: Finding) -> str:
@@ -86,7 +92,7 @@ def _annotation(finding: Finding) -> str:
         for key, value in properties.items()
         if value is not None
     )
-    text = _escaped(f"{_where(finding)}{finding.message}. Fix: {finding.fix}.")
+    text = _escaped(_text(finding))
     return f"::{level} {given}::{text}"
 
 

@@ -48,7 +48,9 @@ class Finding:
         file: The file the document came from, where it came from one.
         line: The 1-based line in ``file``, where it is known.
         object: The object that ``path`` is in, where the input holds several.
-        related: The other place of a contradiction.
+        related: The other places of a contradiction, and of what has the same cause.
+        count: How many violations of the rule have this cause; ``path`` is the first of them.
+        consequences: What follows from it, and is gone with it.
     """
 
     code: str
@@ -59,30 +61,69 @@ class Finding:
     file: str | None = None
     line: int | None = None
     object: str | None = None
-    related: Place | None = None
+    related: tuple[Place, ...] = ()
+    count: int = 1
+    consequences: tuple[Finding, ...] = ()
 
     def at(self, file: str | None, line: int | None) -> Finding:
         """The same finding, with its place in a file."""
         return replace(self, file=file, line=line)
 
     def as_dict(self) -> dict[str, Any]:
-        """The finding as plain data, for JSON."""
-        found = asdict(self)
-        return {
-            key: value
-            for key, value in found.items()
-            if value is not None or key not in ("object", "related")
+        """The finding as plain data, for JSON.
+
+        ``related`` is the first related place, and ``related_places`` has all of them where there
+        are several; ``count`` and ``consequences`` are there where they say something.
+        """
+        found: dict[str, Any] = {
+            "code": self.code,
+            "severity": self.severity,
+            "path": self.path,
+            "message": self.message,
+            "fix": self.fix,
+            "file": self.file,
+            "line": self.line,
         }
+        if self.object is not None:
+            found["object"] = self.object
+        if self.related:
+            found["related"] = asdict(self.related[0])
+        if len(self.related) > 1:
+            found["related_places"] = [asdict(place) for place in self.related]
+        if self.count > 1:
+            found["count"] = self.count
+        if self.consequences:
+            found["consequences"] = [each.as_dict() for each in self.consequences]
+        return found
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         where = f"{place}: " if place else ""
         field = " ".join(part for part in (self.object, self.path) if part)
         field = f"{field}: " if field else ""
-        see = f"\n    see: {self.related}" if self.related else ""
-        return (
-            f"{where}{self.severity}[{self.code}] {field}{self.message}{see}\n    fix: {self.fix}"
-        )
+        lines = [f"{where}{self.severity}[{self.code}] {field}{self.summary}"]
+        return "\n".join([*lines, *self._details(), f"    fix: {self.fix}"])
+
+    @property
+    def summary(self) -> str:
+        """The message, with how many more violations have the same cause."""
+        more = self.count - 1
+        return f"{self.message} (and {more} more of the same cause)" if more else self.message
+
+    def _details(self) -> list[str]:
+        """Lines about related places and consequences: three of each, and how many more."""
+        lines = [f"    see: {place}" for place in self.related[:_SHOWN]]
+        if len(self.related) > _SHOWN:
+            lines.append(f"    and {len(self.related) - _SHOWN} more")
+        for each in self.consequences[:_SHOWN]:
+            field = f"{each.object}: " if each.object and each.object != self.object else ""
+            lines.append(f"    also: {each.code} {field}{each.summary}")
+        if len(self.consequences) > _SHOWN:
+            lines.append(f"    also: {len(self.consequences) - _SHOWN} more consequences")
+        return lines
+
+
+_SHOWN = 3
 
 
 class InvalidInput(ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -27,16 +27,27 @@ class Violation:
     Attributes:
         at: The value to change; None where it has no place, as an option of the platform.
         message: What is wrong, with the values that disagree.
-        related: The other value of a contradiction.
+        related: The other value of a contradiction, or several.
+        cause: What violations of one cause have in common, such as a field of the pool that all
+            its pods disagree with: they are one finding. The same message about the same field,
+            or about fields of one object that differ in an index alone, has one cause anyway.
         fix: What to do, where the rule's own words are too general.
         severity: Its severity, where that is not the rule's.
     """
 
     at: Placed | None
     message: str
-    related: Placed | None = None
+    related: Placed | Sequence[Placed] | None = None
     fix: str | None = None
     severity: Severity | None = None
+    cause: Placed | None = None
+
+    @property
+    def related_values(self) -> tuple[Placed, ...]:
+        """The related values, one or several."""
+        if self.related is None:
+            return ()
+        return tuple(self.related) if isinstance(self.related, Sequence) else (self.related,)
 
 
 Find = Callable[[S], Iterable[Violation]]
@@ -56,6 +67,8 @@ class Rule(Generic[S]):
         fix: How to fix it.
         example: An input that violates it, and its fixed twin; None where none can be shown,
             such as a file that cannot be opened.
+        after: The codes of which this one is a consequence: where one of them is reported about
+            the same object, this one is told with it, and not by itself.
         find: Where the rule does not hold; None where the reader of the subject says so.
     """
 
@@ -66,6 +79,7 @@ class Rule(Generic[S]):
     fix: str
     example: Example | None
     severity: Severity | None = None
+    after: tuple[str, ...] = ()
     find: Find[S] | None = field(default=None, repr=False)
 
     def finding(self, violation: Violation) -> Finding:
@@ -87,7 +101,7 @@ class Rule(Generic[S]):
             place.file,
             place.line,
             place.object or None,
-            violation.related.place if violation.related else None,
+            tuple(each.place for each in violation.related_values),
         )
 
     def violations(self, subject: S) -> Iterable[Violation]:
@@ -119,6 +133,7 @@ class RuleSet(Generic[S]):
         evidence: str,
         fix: str,
         example: Example | None,
+        after: tuple[str, ...] = (),
     ) -> Callable[[Find[S]], Find[S]]:
         """Makes a function a rule; arguments are those of :class:`Rule`.
 
@@ -126,7 +141,7 @@ class RuleSet(Generic[S]):
             ValueError: Another rule has the code.
         """
         declared = self.declare(
-            code, severity, title, why=why, evidence=evidence, fix=fix, example=example
+            code, severity, title, why=why, evidence=evidence, fix=fix, example=example, after=after
         )
 
         def register(find: Find[S]) -> Find[S]:
@@ -145,11 +160,12 @@ class RuleSet(Generic[S]):
         evidence: str,
         fix: str,
         example: Example | None,
+        after: tuple[str, ...] = (),
     ) -> Rule[S]:
         """A rule that the reader of its subject applies itself; see :meth:`rule`."""
         if code in self.rules:
             raise ValueError(f"two rules have the code {code}")
-        self.rules[code] = Rule(code, title, why, evidence, fix, example, severity)
+        self.rules[code] = Rule(code, title, why, evidence, fix, example, severity, after)
         return self.rules[code]
 
     def findings(self, subject: S, codes: Iterable[str] | None = None) -> Iterator[Finding]:
