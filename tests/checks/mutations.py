@@ -93,6 +93,8 @@ SLIPS = re.compile(
     r"ConfigMap .* -- pluginRef: (prefix-cache|queue)-scorer"
     # A follower with an HTTP server that nobody asks.
     r"|workerTemplate.* ---headless$"
+    # A tag that names no release is no mistake by itself: a note says by which it is judged.
+    r"|image: .* -> .*:latest$"
 )
 """What is not noticed, and why that is so."""
 

@@ -60,17 +60,10 @@ EXPLAINED_LAYOUTS = {
         # The role lacks the rewrites: 503 to every request once their CRD is installed.
         "T418",
     },
-    "llm-d-modelservice": {
-        # FailOpen is the router chart's default.
-        "T112",
-        # The charts' defaults are images of no release: `latest` and `main`.
-        "T207",
-        "T412",
-    },
+    # FailOpen is the router chart's default.
+    "llm-d-modelservice": {"T112"},
     # FailOpen is the preset of the scheduler.
     "kserve": {"T112"},
-    # A picker of another project, whose releases are not known.
-    "gaie-getting-started": {"T412"},
 }
 """Warnings of layouts that others document, and that are true of them."""
 

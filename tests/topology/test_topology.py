@@ -54,7 +54,7 @@ def test_a_disaggregated_deployment() -> None:
     assert value(decode.engine.model) == "Qwen/Qwen3-32B"
     assert decode.workload.copies.value == 2
     assert pool.picker is not None
-    assert pool.picker.reads.version == "v0.10.0"
+    assert pool.picker.release.version == "v0.10.0"
     assert value(pool.picker.config).startswith("apiVersion: llm-d.ai/v1alpha1")
     assert found.unread == []
 
@@ -215,15 +215,22 @@ def test_a_disaggregated_set_is_a_gang_for_each_role() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "release"),
+    ("image", "release", "known"),
     [
-        ("ghcr.io/llm-d/llm-d-router-endpoint-picker:v0.10.0", "v0.10.0"),
-        ("mirror.example.com:5000/x/llm-d-inference-scheduler:v0.8.0@sha256:ab", "v0.8.0"),
-        ("ghcr.io/llm-d/llm-d-router-endpoint-picker:main", None),
-        ("ghcr.io/llm-d/llm-d-router-endpoint-picker@sha256:ab", None),
+        ("ghcr.io/llm-d/llm-d-router-endpoint-picker:v0.10.0", "router v0.10.0", True),
+        (
+            "mirror.example.com:5000/x/llm-d-inference-scheduler:v0.8.0@sha256:ab",
+            "router v0.8.0",
+            True,
+        ),
+        ("registry.k8s.io/gateway-api-inference-extension/epp:v1.2.1", "GAIE v1.2.1", True),
+        ("ghcr.io/llm-d/llm-d-router-endpoint-picker:v0.11.0", "router v0.10.0", False),
+        ("ghcr.io/llm-d/llm-d-router-endpoint-picker:main", "router v0.10.0", False),
+        ("ghcr.io/llm-d/llm-d-router-endpoint-picker@sha256:ab", "router v0.10.0", False),
+        ("quay.io/modh/odh-llm-d-inference-scheduler-rhel9:v0.9", "router v0.9.0", False),
     ],
 )
-def test_a_pickers_release(image: str, release: str | None) -> None:
+def test_a_pickers_release(image: str, release: str, known: bool) -> None:
     objects = examples.base("disaggregated")
     picker = next(
         each
@@ -232,7 +239,8 @@ def test_a_pickers_release(image: str, release: str | None) -> None:
     )
     picker["spec"]["template"]["spec"]["containers"][0]["image"] = image
     (found,) = topology(objects).pickers
-    assert (found.release.version if found.release else None) == release
+    assert (found.release.title, found.match.assumed is None) == (release, known)
+    assert found.assumed_severity == (None if known else "note")
 
 
 def test_what_a_controller_composes_is_said_to_be_unread() -> None:

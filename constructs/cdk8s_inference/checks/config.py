@@ -24,7 +24,7 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
 
     for picker in topology.pickers:
         config = picker.config
-        if config is None or picker.release is None or "$(" in config.value:
+        if config is None or "$(" in config.value:
             continue
         pools = [pool for pool in topology.pools if pool.picker is picker]
         flag = picker.release.picker.experimental_flag
@@ -37,7 +37,7 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
         failing = verdict.outcome in _FAILING
         for finding in verdict.findings:
             serious = failing and finding.severity == "warning" and finding.code < "P5"
-            severity = "error" if serious else finding.severity
+            severity = picker.assumed_severity or ("error" if serious else finding.severity)
             yield _placed(replace(finding, severity=severity), config, picker), config.object
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cdk8s_inference.picker_config.document import Listed, ListedProfile, PickerDocument
 from cdk8s_inference.picker_config.problem import Placed, problem, who_has
-from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES
 
 
@@ -33,18 +33,21 @@ def _ignored(document: PickerDocument) -> Iterator[Placed]:
         names = {parameter.name.casefold() for parameter in known.parameters}
         for key, at in plugin.at["parameters"].fields():
             if key.casefold() not in names:
-                others = [
-                    other.version
-                    for other in ROUTER_RELEASES
-                    if (there := other.plugins().get(known.type)) and there.parameter(key)
-                ]
                 yield problem(
                     "P501",
                     "warning",
                     at,
-                    f"router {release.version} ignores {key!r} of plugin {known.type!r}",
-                    who_has(others, "remove it, or correct the name"),
+                    f"{release.title} ignores {key!r} of plugin {known.type!r}",
+                    who_has(release, _taking(known.type, key), "remove it, or correct the name"),
                 )
+
+
+def _taking(type: str, parameter: str) -> Callable[[PickerRelease], bool]:
+    def takes(release: PickerRelease) -> bool:
+        known = release.plugins().get(type)
+        return known is not None and known.parameter(parameter) is not None
+
+    return takes
 
 
 def _deprecated(document: PickerDocument) -> Iterator[Placed]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES, PluginRole, PluginType, RequestData
 from cdk8s_inference.source import Cursor
 
@@ -97,7 +97,7 @@ class PickerDocument:
         parsers: The plugins that it names as parsers of requests.
     """
 
-    def __init__(self, data: Any, release: RouterRelease) -> None:
+    def __init__(self, data: Any, release: PickerRelease) -> None:
         self.root = root = Cursor(data)
         self.release = release
         known = release.plugins()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from cdk8s_inference.findings import Finding, Path, Severity, field_path
-from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
+from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.source import Cursor
 
 Placed = tuple[Finding, Path]
@@ -21,16 +21,6 @@ def error(code: str, at: Cursor, message: str, fix: str) -> Placed:
     return problem(code, "error", at, message, fix)
 
 
-def who_has(versions: Iterable[str], otherwise: str) -> str:
-    """Words for the releases that have something."""
-    found = ", ".join(versions)
-    return f"router {found} {'have' if ', ' in found else 'has'} it" if found else otherwise
-
-
-def versions_with_plugin(type: str, release: RouterRelease) -> list[str]:
-    """The other releases that register a plugin type."""
-    return [
-        other.version
-        for other in ROUTER_RELEASES
-        if other.version != release.version and other.has_plugin(type)
-    ]
+def who_has(release: PickerRelease, has: Callable[[PickerRelease], bool], otherwise: str) -> str:
+    """Words for the other releases that have something."""
+    return release.who_has(has) or otherwise

@@ -159,8 +159,8 @@ def _never(document: PickerDocument, handler: Listed, stages: Stages) -> Iterato
         yield _silent(
             "P305",
             handler.at,
-            f"nothing tells the sidecar which pod prefills: {handler.type!r} of router "
-            f"{release.version} writes no header",
+            f"nothing tells the sidecar which pod prefills: {handler.type!r} of "
+            f"{release.title} writes no header",
             f"list {writers}",
         )
     if prefill_first(handler, stages):

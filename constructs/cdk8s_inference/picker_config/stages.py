@@ -92,7 +92,7 @@ def _decider(document: PickerDocument, handler: Listed, at: Cursor, name: str) -
         yield error(
             "P112",
             decider.at,
-            f"decider {name!r} is listed after {handler.name!r}, which router {release.version} "
+            f"decider {name!r} is listed after {handler.name!r}, which {release.title} "
             "creates first",
             "list the decider before the handler",
         )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cdk8s_inference.picker_config.document import Listed, PickerDocument
 from cdk8s_inference.picker_config.fields import field_problems, kind_problems
 from cdk8s_inference.picker_config.problem import (
     Placed,
     error,
-    versions_with_plugin,
     who_has,
 )
 from cdk8s_inference.picker_config.stages import stage_problems
+from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.source import Cursor
 
 _KIND = "EndpointPickerConfig"
@@ -56,7 +56,7 @@ def _versions(document: PickerDocument) -> Iterator[Placed]:
         yield error(
             "P102",
             root["apiVersion"],
-            f"apiVersion is {root['apiVersion'].value!r}, but router {release.version} reads "
+            f"apiVersion is {root['apiVersion'].value!r}, but {release.title} reads "
             + " and ".join(accepted),
             f"write apiVersion: {accepted[0]}",
         )
@@ -74,8 +74,8 @@ def _gates(document: PickerDocument) -> Iterator[Placed]:
             yield error(
                 "P105",
                 gate,
-                f"router {release.version} has no feature gate {name!r}",
-                f"remove it; it has {', '.join(config.gates)}",
+                f"{release.title} has no feature gate {name!r}",
+                f"remove it; it has {', '.join(config.gates) or 'none'}",
             )
         elif equals and value.strip().lower() not in {"true", "false", "t", "f", "1", "0"}:
             yield error("P105", gate, f"{value!r} switches nothing", "write true or false")
@@ -91,8 +91,8 @@ def _plugins(document: PickerDocument, experimental: bool) -> Iterator[Placed]:
             yield error(
                 "P106",
                 plugin.at["type"],
-                f"router {release.version} registers no plugin {plugin.type!r}",
-                who_has(versions_with_plugin(plugin.type, release), "correct the type"),
+                f"{release.title} registers no plugin {plugin.type!r}",
+                who_has(release, _registering(plugin.type), "correct the type"),
             )
             continue
         if document.plugins[plugin.name] is not plugin:
@@ -107,10 +107,14 @@ def _plugins(document: PickerDocument, experimental: bool) -> Iterator[Placed]:
             yield error(
                 "P108",
                 plugin.at["type"],
-                f"plugin {plugin.type!r} is alpha in router {release.version}",
+                f"plugin {plugin.type!r} is alpha in {release.title}",
                 f"run the picker with --{release.picker.experimental_flag}=true, or do without it",
             )
         yield from _parameters(plugin, document)
+
+
+def _registering(type: str) -> Callable[[PickerRelease], bool]:
+    return lambda release: release.has_plugin(type)
 
 
 def _parameters(plugin: Listed, document: PickerDocument) -> Iterator[Placed]:
@@ -132,7 +136,7 @@ def _parameters(plugin: Listed, document: PickerDocument) -> Iterator[Placed]:
             yield error(
                 "P109",
                 at,
-                f"plugin {plugin.type!r} of router {document.release.version} takes no {key!r}",
+                f"plugin {plugin.type!r} of {document.release.title} takes no {key!r}",
                 f"remove it; it takes {', '.join(each.name for each in known.values())}",
             )
     groups = [

@@ -12,7 +12,7 @@ from cdk8s_inference.picker_config.document import PickerDocument
 from cdk8s_inference.picker_config.problem import Placed
 from cdk8s_inference.picker_config.serving import PREFILL, serving
 from cdk8s_inference.picker_config.startup import startup_problems
-from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.source import Document, read
 
 Outcome = Literal[
@@ -72,7 +72,7 @@ class Verdict:
 
 def assess(
     text: str,
-    release: RouterRelease,
+    release: PickerRelease,
     *,
     disaggregated: bool = True,
     experimental: bool = False,
@@ -99,14 +99,14 @@ def assess(
 
 
 def assess_document(
-    data: Any, release: RouterRelease, *, disaggregated: bool = True, experimental: bool = False
+    data: Any, release: PickerRelease, *, disaggregated: bool = True, experimental: bool = False
 ) -> Verdict:
     """As :func:`assess`, for a configuration that is plain data."""
     return _assessed(Document(data), release, disaggregated, experimental)
 
 
 def _assessed(
-    source: Document, release: RouterRelease, disaggregated: bool, experimental: bool
+    source: Document, release: PickerRelease, disaggregated: bool, experimental: bool
 ) -> Verdict:
     document = PickerDocument(source.data, release)
 

@@ -38,6 +38,10 @@ class Product(Generic[R]):
 
     releases: tuple[R, ...]
 
+    def __str__(self) -> str:
+        versions = ", ".join(release.version for release in self.releases)
+        return f"{self.releases[0].product} {versions}"
+
     def builds(self, program: Program, name: str) -> bool:
         """Whether its project calls an image of that program so; last part of the name alone."""
         return any(name == _name_of(each.image(program)) for each in self.releases)

@@ -135,6 +135,23 @@ class PickerRelease:
 
         return releases_with((each for each in RELEASES if each.product == self.product), has)
 
+    def who_has(self, has: Callable[[PickerRelease], bool]) -> str:
+        """The other releases for which the answer is yes, as a clause; empty for none.
+
+        Releases of other products are named where none of its own is left.
+        """
+        from cdk8s_inference.releases import RELEASES
+
+        products = list(dict.fromkeys((self.product, *(each.product for each in RELEASES))))
+        for product in products:
+            versions = releases_with(
+                (each for each in RELEASES if each.product == product and each is not self), has
+            )
+            if versions:
+                verb = "have" if len(versions) > 1 else "has"
+                return f"{product} {', '.join(versions)} {verb} it"
+        return ""
+
     def _lacks(
         self, what: str, has: Callable[[PickerRelease], bool], hint: str = ""
     ) -> NotInReleaseError:

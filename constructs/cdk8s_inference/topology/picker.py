@@ -5,26 +5,35 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from cdk8s_inference.releases import PickerRelease, ReleaseMatch, picker_release
+from cdk8s_inference.releases.permission import Permission
+from cdk8s_inference.releases.release import Program
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
-from cdk8s_inference.topology.program import RouterProgram
+from cdk8s_inference.topology.program import ReleasedProgram
 
 if TYPE_CHECKING:
     from cdk8s_inference.topology.workload import Pods
 
 
 @dataclass(frozen=True, eq=False)
-class Picker(RouterProgram):
-    """The endpoint picker.
+class Picker(ReleasedProgram[PickerRelease]):
+    """The endpoint picker, whichever project built it.
 
     Attributes:
         pods: Its pods.
         config_maps: The ConfigMaps of its namespace, by name.
     """
 
+    program: ClassVar[Program] = "picker"
     pods: Pods = field(kw_only=True)
     config_maps: dict[str, KubeObject] = field(kw_only=True)
+
+    @cached_property
+    def match(self) -> ReleaseMatch[PickerRelease]:
+        """Its release, or the nearest that is known, and why it is that one."""
+        return picker_release(self.container.image_name, self.container.image_tag, self._written)
 
     @property
     def object(self) -> KubeObject:
@@ -42,13 +51,27 @@ class Picker(RouterProgram):
         if "pool-namespace" in self.flags:
             given = self.flags["pool-namespace"]
             return None if "$" in given.value else given
-        variable = self.container.environment.get("NAMESPACE")
-        if variable is not None:
+        known = self.release.flags().get("pool-namespace")
+        name = known and known.variable
+        variable = self.container.environment.get(name) if name else None
+        if name and variable is not None:
             value = variable.value
-            if value is None and self.container.field_of("NAMESPACE") == "metadata.namespace":
+            if value is None and self.container.field_of(name) == "metadata.namespace":
                 value = self.object.namespace
             return None if value is None else variable.of(value)
         return self.container.here.of("default")
+
+    @cached_property
+    def pool_group(self) -> SourceValue[str | None]:
+        """The API group of the InferencePool that it reads; None for one that it does not know."""
+        asked = self.flag("pool-group")
+        return asked.of(self.release.picker.pool_group(asked.value))
+
+    @cached_property
+    def watches(self) -> tuple[Permission, ...]:
+        """What its account must be allowed to read, its own pool among it."""
+        picker = self.release.picker
+        return picker.watches_with(self.pool_group.value or picker.pool_groups[0])
 
     @cached_property
     def port(self) -> SourceValue[int] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.releases import ROUTER_NEWEST, PickerRelease
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.selector import Selector, label_map
@@ -105,9 +105,9 @@ class Pool:
         return self.object.number(ref.at("port", "number"))
 
     @cached_property
-    def release(self) -> RouterRelease:
+    def release(self) -> PickerRelease:
         """The release of its picker, or the newest."""
-        return ROUTER_NEWEST if self.picker is None else self.picker.reads
+        return ROUTER_NEWEST if self.picker is None else self.picker.release
 
     @cached_property
     def running(self) -> tuple[Pods, ...]:
@@ -115,8 +115,12 @@ class Pool:
         return tuple(pods for pods in self.members if pods.engine is not None)
 
     def of_role(self, role: Role) -> tuple[Pods, ...]:
-        """The members that the picker may choose for a role, as its role filters see them."""
-        kind = self.release.plugin(f"{role}-filter")
+        """The members that the picker may choose for a role, as its role filters see them.
+
+        A picker without such filters passes over roles; then as the newest router sees them.
+        """
+        name = f"{role}-filter"
+        kind = self.release.plugins().get(name) or ROUTER_NEWEST.plugin(name)
         return tuple(
             pods
             for pods in self.members

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar
 
+from cdk8s_inference.releases import ROUTER, ReleaseMatch, RouterRelease
+from cdk8s_inference.releases.release import Program
 from cdk8s_inference.topology.engine import ports_from
 from cdk8s_inference.topology.kube_object import SourceValue
-from cdk8s_inference.topology.program import RouterProgram
+from cdk8s_inference.topology.program import ReleasedProgram
 
 
-class Sidecar(RouterProgram):
+class Sidecar(ReleasedProgram[RouterRelease]):
     """The pd-sidecar, which has prefill done elsewhere and then lets its engine decode."""
+
+    program: ClassVar[Program] = "sidecar"
+
+    @cached_property
+    def match(self) -> ReleaseMatch[RouterRelease]:
+        """Its release, or the nearest that is known, and why it is that one."""
+        image = self.container.image_name, self.container.image_tag
+        return ROUTER.match("sidecar", *image, self._written)
 
     @cached_property
     def port(self) -> SourceValue[int] | None:
@@ -20,7 +31,7 @@ class Sidecar(RouterProgram):
     @cached_property
     def engine_port(self) -> SourceValue[int] | None:
         """Where it expects its engine."""
-        return self.number(self.reads.sidecar.engine_port_flag, "model-server-port", "vllm-port")
+        return self.number(self.release.sidecar.engine_port_flag, "model-server-port", "vllm-port")
 
     @cached_property
     def ranks(self) -> int:

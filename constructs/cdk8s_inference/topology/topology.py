@@ -236,7 +236,6 @@ def read_topology(documents: Iterable[Document]) -> Topology:
     pickers = tuple(
         Picker(
             each.picker_container,
-            "picker",
             pods=each,
             config_maps=config_maps[each.object.namespace],
         )

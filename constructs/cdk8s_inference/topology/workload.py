@@ -179,7 +179,7 @@ class Pods:
         """The pd-sidecar, if there is one."""
         for container in self.containers:
             if engine_kind(container) is None and runs(container, "sidecar"):
-                return Sidecar(container, "sidecar")
+                return Sidecar(container)
         return None
 
     @cached_property

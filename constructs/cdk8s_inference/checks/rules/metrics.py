@@ -29,9 +29,9 @@ from cdk8s_inference.topology.kube_object import strings
 )
 def engine_type(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
-        if pool.picker is None:
-            continue
-        key = pool.picker.reads.picker.engine_label
+        if pool.picker is None or len(pool.picker.release.picker.engines) < 2:
+            continue  # Older pickers know one engine's metrics; their flags name any other's.
+        key = pool.picker.release.picker.engine_label
         old = "inference.networking.k8s.io/engine-type"
         for pods in pool.running:
             assert pods.engine is not None

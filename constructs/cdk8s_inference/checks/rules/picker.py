@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cdk8s_inference.checks.assumed_release import assumed_releases
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import Edit, breaks, edited, manifests
-from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.releases import PICKERS
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Picker, Pool, Topology
 from cdk8s_inference.topology.chart_release import yaml_in
@@ -238,20 +239,15 @@ def other_pool(topology: Topology) -> Iterator[Violation]:
 )
 def unknown_flag(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
-        release = picker.release
-        if release is None:
-            continue
-        for name, given in picker.flags.items():
-            if name not in ("h", "help") and not release.has_flag("picker", name):
-                known = release.flags("picker").get(name)
-                others = [r.version for r in ROUTER_RELEASES if r.has_flag("picker", name)]
-                hint = f"; {', '.join(others)} have it" if others else ""
-                yield Violation(
-                    given,
-                    f"router {release.version} takes no flag --{name}{hint}",
-                    picker.container.image,
-                    known.instead if known else None,
-                )
+        if picker.match.assumed is not None:
+            continue  # T412 says so, once for the image.
+        for refused in picker.refused:
+            yield Violation(
+                refused.use.value,
+                f"{picker.release.title} takes no flag {refused.use.written}{refused.hint}",
+                picker.container.image,
+                refused.instead,
+            )
 
 
 @rule(
@@ -265,17 +261,25 @@ def unknown_flag(topology: Topology) -> Iterator[Violation]:
 )
 def several_pickers(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
-        copies = picker.pods.workload.copies
-        if copies.value > 1 and not picker.switch("ha-enable-leader-election").value:
-            yield Violation(copies, f"{copies.value} pickers, and no leader among them")
+        copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
+        if copies.value > 1 and not leads.value:
+            # Switched off by a flag, it is meant so: pickers that follow KV events agree.
+            meant = "ha-enable-leader-election" in picker.flags
+            yield Violation(
+                copies,
+                f"{copies.value} pickers, and no leader among them",
+                leads if meant else None,
+                severity="note" if meant else None,
+            )
 
 
 @rule(
     "T412",
-    "warning",
+    "note",
     "The picker's release is not known",
-    why="Flags and configurations change between releases; this one's cannot be checked.",
-    evidence="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    why="Flags and configurations change between releases. It is judged by the nearest release "
+    "that is known, and what depends on the release is said as a note.",
+    evidence=f"Releases as data: {'; '.join(map(str, PICKERS))}.",
     fix="name a release by its tag, or check the picker's configuration yourself",
     example=manifests(
         "disaggregated",
@@ -287,10 +291,7 @@ def several_pickers(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def unknown_release(topology: Topology) -> Iterator[Violation]:
-    for picker in topology.pickers:
-        if picker.release is None:
-            image = picker.container.image
-            yield Violation(image, f"{image.value!r} is of no release that is known here")
+    yield from assumed_releases(topology.pickers)
 
 
 @rule(
@@ -348,13 +349,16 @@ def grace(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         at = picker.pods.at.at("spec", "terminationGracePeriodSeconds")
         seconds = picker.object.number(at)
-        flag = picker.reads.picker.drain_flag
+        flag = picker.release.picker.drain_flag
         drain = picker.flag(flag) if flag else picker.container.here.of("")
         match = re.fullmatch(r"(\d{1,6})s", drain.value)
-        stays = int(match[1]) if match else picker.reads.picker.stop_seconds
+        stays = int(match[1]) if match else picker.release.picker.stop_seconds
         if seconds is not None and seconds.value < stays:
             yield Violation(
-                seconds, f"{seconds.value} seconds are less than the {stays} it drains", drain
+                seconds,
+                f"{seconds.value} seconds are less than the {stays} it drains",
+                drain,
+                severity=picker.assumed_severity,
             )
 
 
@@ -409,24 +413,24 @@ def grace(topology: Topology) -> Iterator[Violation]:
 def standby_serves(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
-        release = picker.release
-        if release is None or not leads.value or copies.value < 2:
-            continue
-        if release.picker.config.gates.get(_STANDBY_KNOWS):
+        if picker.release.picker.standby_answers or not leads.value or copies.value < 2:
             continue
         probe = picker.container.at["readinessProbe"]
         service = probe.at("grpc", "service")
         if not probe["grpc"].present:
-            yield Violation(picker.container.here, "nothing asks whether it leads", leads)
+            yield Violation(
+                picker.container.here,
+                "nothing asks whether it leads",
+                leads,
+                severity=picker.assumed_severity,
+            )
         elif service.text == "liveness":
             yield Violation(
                 picker.object.value_at(service, service.text),
                 "readiness asks for liveness, which every picker has",
                 leads,
+                severity=picker.assumed_severity,
             )
-
-
-_STANDBY_KNOWS = "haPopulateNonLeaderDatastore"
 
 
 @rule(
@@ -464,14 +468,19 @@ def other_protocol(topology: Topology) -> Iterator[Violation]:
         protocol = pool.object.text(pool.object.at("spec", "appProtocol"))
         if picker is None or config is None or protocol is None or protocol.value != "http":
             continue
-        if picker.release is None or not picker.release.picker.config.undeclared_parsers:
+        if not picker.release.picker.config.undeclared_parsers:
             continue  # Before v0.9.0 nobody compared them.
         parsed = yaml_in(Cursor(config.value, config.path))
         types = {each["name"].text: each["type"].text for each in parsed["plugins"].items()}
         for each in parsed.at("requestHandler", "parsers").items():
             parser = each["pluginRef"].text
             if types.get(parser, parser) in _H2C_ALONE:
-                yield Violation(config, f"{parser} takes kubernetes.io/h2c alone", protocol)
+                yield Violation(
+                    config,
+                    f"{parser} takes kubernetes.io/h2c alone",
+                    protocol,
+                    severity=picker.assumed_severity,
+                )
 
 
 _H2C_ALONE = ("vertexai-parser", "vllmgrpc-parser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings import Severity, Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.releases.permission import Permission
@@ -26,13 +26,19 @@ _PICKER = "Deployment/qwen-epp"
 )
 def may_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
-        needed = [each for each in picker.reads.picker.watches if each.api_group in _ALWAYS]
+        needed = [each for each in picker.watches if not each.if_installed]
         if picker.switch("ha-enable-leader-election").value:
-            needed += picker.reads.picker.leader_election
-        yield from _missing(topology, picker, needed)
+            needed += picker.release.picker.leader_election
+        # Whatever its release is, it reads pods and its pool.
+        certain = [each for each in needed if each.resources in _ALWAYS]
+        if picker.match.assumed is None:
+            certain = needed
+        yield from _missing(topology, picker, certain)
+        assumed = [each for each in needed if each not in certain]
+        yield from _missing(topology, picker, assumed, severity="note")
 
 
-_ALWAYS = ("", "inference.networking.k8s.io")
+_ALWAYS = (("pods",), ("inferencepools",), ("leases",))
 
 
 @rule(
@@ -46,13 +52,16 @@ _ALWAYS = ("", "inference.networking.k8s.io")
 )
 def may_not_read_all(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
-        if picker.release is None:  # T412 says so: which kinds it watches is not known.
-            continue
-        needed = [each for each in picker.reads.picker.watches if each.api_group not in _ALWAYS]
-        yield from _missing(topology, picker, needed)
+        needed = [each for each in picker.watches if each.if_installed]
+        yield from _missing(topology, picker, needed, severity=picker.assumed_severity)
 
 
-def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> Iterator[Violation]:
+def _missing(
+    topology: Topology,
+    picker: Picker,
+    needed: list[Permission],
+    severity: Severity | None = None,
+) -> Iterator[Violation]:
     if "endpoint-selector" in picker.flags:
         needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
     account, namespace = picker.pods.account, picker.object.namespace
@@ -72,6 +81,7 @@ def _missing(topology: Topology, picker: Picker, needed: list[Permission]) -> It
             account,
             f"ServiceAccount {namespace}/{account.value} may not read {', '.join(missing)}",
             access.roles[0].object.here,
+            severity=severity,
         )
 
 
@@ -204,4 +214,4 @@ _LEGACY = "inference.networking.x-k8s.io"
 
 
 def _reads(picker: Picker, group: str) -> bool:
-    return any(permission.api_group == group for permission in picker.reads.picker.watches)
+    return any(permission.api_group == group for permission in picker.watches)

@@ -102,6 +102,29 @@ def no_config(topology: Topology) -> Iterator[Violation]:
 
 
 @rule(
+    "T429",
+    "warning",
+    "The picker is given no configuration, and has none built in",
+    why="It exits at its start, and every request is answered 500.",
+    evidence="Read in the sources of the Inference Extension: its picker has a built-in "
+    "configuration from v1.4.0 on, and stops without one before.",
+    fix="give --config-file or --config-text",
+    example=breaks("inference-extension", _PICKER, f"{_ARGS}[3]", "--v=2"),
+)
+def needs_config(topology: Topology) -> Iterator[Violation]:
+    disaggregated = [pool.picker for pool in topology.disaggregated]
+    for picker in topology.pickers:
+        given = {"config-file", "config-text"} & picker.flags.keys()
+        if picker.release.picker.needs_config and not given and picker not in disaggregated:
+            yield Violation(
+                picker.container.here,
+                f"{picker.release.title} is given neither --config-file nor --config-text",
+                picker.container.image,
+                severity=picker.assumed_severity,
+            )
+
+
+@rule(
     "T422",
     "note",
     "A change of the picker's configuration does not reach it",

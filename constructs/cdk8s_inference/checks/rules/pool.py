@@ -128,10 +128,9 @@ spec:
 )
 def unknown_role(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
-        filters = [
-            pool.release.plugin(f"{role}-filter").accepts or frozenset()
-            for role in ("prefill", "decode", "encode")
-        ]
+        filters = [kind.accepts for kind in pool.release.plugins_for("filter") if kind.accepts]
+        if not filters:  # Its picker passes over roles.
+            continue
         for pods in pool.members:
             role = pods.role.value
             if role is not None and not any(role in accepted for accepted in filters):

@@ -130,7 +130,7 @@ def asks_sidecar(topology: Topology) -> Iterator[Violation]:
             continue
         for probe in engine.container.probes:
             path = probe.path.value if probe.path else ""
-            if probe.port is None or path != sidecar.reads.sidecar.health_path:
+            if probe.port is None or path != sidecar.release.sidecar.health_path:
                 continue
             if probe.port.value in sidecar.ports and probe.port.value not in engine.ports:
                 yield Violation(

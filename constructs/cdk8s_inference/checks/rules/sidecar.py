@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cdk8s_inference.checks.assumed_release import assumed_releases
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.releases import ROUTER
 from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
 
 _ARGS = "spec.template.spec.initContainers[0].args"
@@ -107,19 +108,15 @@ def _is_tls(members: tuple[Pods, ...]) -> bool:
 def unknown_flag(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
-        if sidecar is None or sidecar.release is None:
-            continue
-        for name, given in sidecar.flags.items():
-            if name not in ("h", "help") and not sidecar.release.has_flag("sidecar", name):
-                known = sidecar.release.flags("sidecar").get(name)
-                others = [r.version for r in ROUTER_RELEASES if r.has_flag("sidecar", name)]
-                hint = f"; {', '.join(others)} have it" if others else ""
-                yield Violation(
-                    given,
-                    f"router {sidecar.release.version} has no flag --{name}{hint}",
-                    sidecar.container.image,
-                    known.instead if known else None,
-                )
+        if sidecar is None or sidecar.match.assumed is not None:
+            continue  # T207 says so, once for the image.
+        for refused in sidecar.refused:
+            yield Violation(
+                refused.use.value,
+                f"{sidecar.release.title} takes no flag {refused.use.written}{refused.hint}",
+                sidecar.container.image,
+                refused.instead,
+            )
 
 
 @rule(
@@ -134,14 +131,15 @@ def unknown_flag(topology: Topology) -> Iterator[Violation]:
 def unknown_connector(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
-        if sidecar is None or sidecar.reads.has_connector(sidecar.connector.value):
+        if sidecar is None or sidecar.release.has_connector(sidecar.connector.value):
             continue
-        known = ", ".join(each.name for each in sidecar.reads.sidecar.connectors)
+        known = ", ".join(each.name for each in sidecar.release.sidecar.connectors)
         yield Violation(
             sidecar.connector,
-            f"connector {sidecar.connector.value!r} is not of router {sidecar.reads.version}, "
-            f"which has {known}",
+            f"connector {sidecar.connector.value!r} is not of {sidecar.release.title}, which has "
+            f"{known}",
             sidecar.container.image,
+            severity=sidecar.assumed_severity,
         )
 
 
@@ -160,9 +158,9 @@ def unknown_connector(topology: Topology) -> Iterator[Violation]:
 def other_connector(topology: Topology) -> Iterator[Violation]:
     for _, sidecar, engine in _pairs(topology):
         name = sidecar.connector
-        if not sidecar.reads.has_connector(name.value):
+        if not sidecar.release.has_connector(name.value):
             continue
-        connector = sidecar.reads.sidecar_connector(name.value)
+        connector = sidecar.release.sidecar_connector(name.value)
         if engine.kind is not None and connector.engine != engine.kind:
             yield Violation(
                 name,
@@ -188,10 +186,11 @@ def _accepted(names: tuple[str, ...]) -> frozenset[str]:
 
 @rule(
     "T207",
-    "warning",
+    "note",
     "The sidecar's release is not known",
-    why="Flags and connectors change between releases; this one's cannot be checked.",
-    evidence="Releases as data: " + ", ".join(each.version for each in ROUTER_RELEASES) + ".",
+    why="Flags and connectors change between releases. It is judged by the nearest release that "
+    "is known, and what depends on the release is said as a note.",
+    evidence=f"Releases as data: {ROUTER}.",
     fix="name a release by its tag, or check the sidecar's flags yourself",
     example=breaks(
         "disaggregated",
@@ -201,10 +200,7 @@ def _accepted(names: tuple[str, ...]) -> frozenset[str]:
     ),
 )
 def unknown_release(topology: Topology) -> Iterator[Violation]:
-    for pods in topology.pods:
-        if pods.sidecar is not None and pods.sidecar.release is None:
-            image = pods.sidecar.container.image
-            yield Violation(image, f"{image.value!r} is of no release that is known here")
+    yield from assumed_releases(pods.sidecar for pods in topology.pods if pods.sidecar)
 
 
 @rule(
@@ -228,12 +224,14 @@ def two_releases(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         for pods in pool.members:
             sidecar, picker = pods.sidecar, pool.picker
-            if sidecar is None or picker is None or None in (sidecar.release, picker.release):
+            if sidecar is None or picker is None:
                 continue
-            if sidecar.reads is not picker.reads:
+            if sidecar.match.assumed is not None or picker.match.assumed is not None:
+                continue
+            if sidecar.release is not picker.release:
                 yield Violation(
                     sidecar.container.image,
-                    f"the sidecar is {sidecar.reads.version}, the picker {picker.reads.version}",
+                    f"the sidecar is {sidecar.release.title}, the picker {picker.release.title}",
                     picker.container.image,
                 )
 
@@ -351,7 +349,7 @@ def bootstrap_port(topology: Topology) -> Iterator[Violation]:
             sidecar = decode.sidecar
             if sidecar is None or sidecar.connector.value != "sglang":
                 continue
-            connector = sidecar.reads.sidecar_connector("sglang")
+            connector = sidecar.release.sidecar_connector("sglang")
             variable = sidecar.container.environment.get(connector.bootstrap_port_env or "")
             expected = variable.value if variable else str(connector.bootstrap_port)
             for prefill in pool.prefill:
