@@ -37,7 +37,10 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
         failing = verdict.outcome in _FAILING
         for finding in verdict.findings:
             serious = failing and finding.severity == "warning" and finding.code < "P5"
-            severity = picker.assumed_severity or ("error" if serious else finding.severity)
+            severity = "error" if serious else finding.severity
+            if severity == "error" and not picker.release.picker.config.seen_run:
+                severity = "warning"
+            severity = picker.assumed_severity or severity
             yield _placed(replace(finding, severity=severity), config, picker), config.object
 
 

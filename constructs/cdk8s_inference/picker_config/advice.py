@@ -8,6 +8,7 @@ from cdk8s_inference.picker_config.document import Listed, ListedProfile, Picker
 from cdk8s_inference.picker_config.problem import Placed, problem, who_has
 from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES
+from cdk8s_inference.source import Cursor
 
 
 def advice(document: PickerDocument) -> Iterator[Placed]:
@@ -76,8 +77,18 @@ def _deprecated(document: PickerDocument) -> Iterator[Placed]:
             )
 
 
+def _referred(at: Cursor) -> Iterator[str]:
+    """The plugins that another one's parameters name, as a tree of filters does."""
+    for key, field in at.fields():
+        if key == "pluginRef" and field.text:
+            yield field.text
+        else:
+            yield from _referred(field)
+
+
 def _unused(document: PickerDocument) -> Iterator[Placed]:
     run = {reference.text for profile in document.profiles for reference in profile.references}
+    run |= {name for plugin in document.listed for name in _referred(plugin.at["parameters"])}
     if _without_picker(document):
         # It takes one that is listed.
         run |= {plugin.name for plugin in _pickers(document)}

@@ -164,6 +164,7 @@ GAIE_V0_5_1 = GaieRelease(
             default_producers={},
             undeclared=(),
             undeclared_parsers=False,
+            seen_run=False,
         ),
         plugins=_PLUGINS,
         smallest_block_tokens=1,

@@ -58,6 +58,7 @@ GAIE_V1_5_0 = replace(
     picker=replace(
         ROUTER_V0_8_0.picker,
         image="registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0",
+        config=replace(ROUTER_V0_8_0.picker.config, seen_run=False),
         plugins=tuple(ROUTER_V0_8_0.plugin(type) for type in _REGISTERED),
         metrics={
             **_BEFORE.picker.metrics,

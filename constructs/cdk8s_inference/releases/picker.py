@@ -45,6 +45,8 @@ class ConfigFormat:
         undeclared: Plugins that may be named without listing them: the picker adds them. A
             picker among them is added only where none is listed.
         undeclared_parsers: Whether any parser may be named without listing it.
+        seen_run: Whether it is known from runs what becomes of a configuration. Where it was
+            read in sources alone, what follows is never an error.
     """
 
     api_versions: tuple[str, ...]
@@ -58,6 +60,7 @@ class ConfigFormat:
     default_producers: Mapping[RequestData, str]
     undeclared: tuple[str, ...]
     undeclared_parsers: bool
+    seen_run: bool
 
 
 @dataclass(frozen=True)

@@ -556,6 +556,7 @@ ROUTER_V0_8_0 = RouterRelease(
                 "core-metrics-extractor",
             ),
             undeclared_parsers=False,
+            seen_run=True,
         ),
         plugins=(*_HANDLERS, *_FILTERS, *_SCORERS, *_PICKERS, *_PRODUCERS, *_OTHERS),
         smallest_block_tokens=1,

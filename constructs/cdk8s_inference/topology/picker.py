@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -28,7 +29,7 @@ class Picker(ReleasedProgram[PickerRelease]):
 
     program: ClassVar[Program] = "picker"
     pods: Pods = field(kw_only=True)
-    config_maps: dict[str, KubeObject] = field(kw_only=True)
+    config_maps: Mapping[str, KubeObject] = field(kw_only=True)
 
     @cached_property
     def match(self) -> ReleaseMatch[PickerRelease]:

@@ -138,9 +138,11 @@ class ReleasedProgram(Generic[R]):
             return f"; {having}" if having else "", None
         if known.stage == "refused":
             return "", known.instead
+        if _VERBOSITY.fullmatch(use.written) and not self._takes_one_dash:
+            return None
         if written != known.written:
             return f", which it writes --{known.written}", f"write --{known.written}"
-        if one_dash and not self._takes_one_dash and use.written != f"-v{use.value.value}":
+        if one_dash and not self._takes_one_dash:
             return ": one dash is for flags of one letter", f"write --{known.written}"
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -230,14 +230,21 @@ def read_topology(documents: Iterable[Document]) -> Topology:
         Service(found, _selected(pods, found, service_selector(found).value))
         for found in of["Service"]
     )
-    config_maps: dict[str, dict[str, KubeObject]] = defaultdict(dict)
+    # Of several of one name, as in a folder of alternatives, the one in a picker's file is its own.
+    config_maps: dict[tuple[str, str | None], dict[str, KubeObject]] = defaultdict(dict)
     for found in of["ConfigMap"]:
-        config_maps[found.namespace][found.name] = found
+        for file in (None, found.here.place.file):
+            config_maps[found.namespace, file][found.name] = found
     pickers = tuple(
         Picker(
             each.picker_container,
             pods=each,
-            config_maps=config_maps[each.object.namespace],
+            config_maps=ChainMap(
+                *(
+                    config_maps[each.object.namespace, file]
+                    for file in (each.object.here.place.file, None)
+                )
+            ),
         )
         for each in pods
         if each.picker_container is not None

@@ -23,6 +23,7 @@ _PICKER = "Deployment/qwen-epp"
     evidence=f"{SEEN_RUN} Rules for absent CRDs do no harm.",
     fix="bind its ServiceAccount to a Role that allows list and watch of all of them",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[0].resources", ["services"]),
+    after=("T427",),
 )
 def may_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:

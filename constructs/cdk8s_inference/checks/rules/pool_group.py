@@ -37,7 +37,8 @@ def other_group(topology: Topology) -> Iterator[Violation]:
                 f"{picker.release.title} looks for the pool in group {reads.value}, and "
                 f"{pool.object} is of {pool.object.group}"
             )
-        yield Violation(reads, message, pool.here, severity=picker.assumed_severity)
+        at = reads if "pool-group" in picker.flags else picker.container.image
+        yield Violation(at, message, pool.here, severity=picker.assumed_severity)
 
 
 @rule(
