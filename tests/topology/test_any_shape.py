@@ -76,11 +76,63 @@ subjects: [{kind: Group, name: system:serviceaccounts}]
 """
 
 
+CONTROLLED = """\
+apiVersion: nvidia.com/v1alpha1
+kind: DynamoGraphDeployment
+metadata: {name: it, namespace: llm}
+spec:
+  services:
+    decode:
+      multinode: {nodeCount: 2}
+      extraPodSpec:
+        mainContainer: {image: "vllm/vllm-openai:v0.23.0", args: [--port=8000]}
+---
+apiVersion: workload.serving.volcano.sh/v1alpha1
+kind: ModelServing
+metadata: {name: it, namespace: llm}
+spec:
+  template:
+    roles:
+      - workerReplicas: 1
+        entryTemplate: {spec: {containers: [{name: it, image: "vllm/vllm-openai:v0.23.0"}]}}
+        workerTemplate: {spec: {containers: [{name: it, image: "vllm/vllm-openai:v0.23.0"}]}}
+---
+apiVersion: workload.serving.volcano.sh/v1alpha1
+kind: ModelBooster
+metadata: {name: it, namespace: llm}
+spec:
+  backend: {workers: [{image: "vllm/vllm-openai:v0.23.0", config: {block-size: 64}}]}
+---
+apiVersion: production-stack.vllm.ai/v1alpha1
+kind: VLLMRuntime
+metadata: {name: it, namespace: llm}
+spec:
+  image: {registry: docker.io, name: "vllm/vllm-openai:v0.23.0"}
+  model: {modelURL: Qwen/Qwen3-32B, maxModelLen: 4096}
+  vllmConfig: {tensorParallelSize: 2, extraArgs: [--block-size=64]}
+---
+apiVersion: apps.nvidia.com/v1alpha1
+kind: NIMService
+metadata: {name: it, namespace: llm}
+spec:
+  image: {repository: nvcr.io/nim/meta/llama-3.1-8b-instruct, tag: 1.3.3}
+---
+apiVersion: example.com/v1
+kind: Serving
+metadata: {name: it, namespace: llm}
+spec:
+  groups:
+    - replicas: 2
+      engine: {containers: [{name: it, image: "vllm/vllm-openai:v0.23.0"}]}
+"""
+
+
 def everything() -> list[Any]:
     return [
         *examples.base("disaggregated"),
         *examples.base("gang"),
         *yaml.safe_load_all(BESIDE),
+        *yaml.safe_load_all(CONTROLLED),
     ]
 
 
@@ -128,6 +180,7 @@ def test_every_kind_of_value_is_met() -> None:
         *("DeviceRequest", "Devices", "Engine", "Gateway", "KubeObject", "Listener", "SourceValue"),
         *("Picker", "PodClaim", "Pods", "Pool", "Probe", "Reference", "ReferenceGrant"),
         *("Requirement", "Route", "RouteRule", "Selector", "Service", "Sidecar", "Workload"),
+        "ControlledKind",
     } <= read(everything())
 
 

@@ -243,16 +243,6 @@ def test_a_pickers_release(image: str, release: str, known: bool) -> None:
     assert found.assumed_severity == (None if known else "note")
 
 
-def test_what_a_controller_composes_is_said_to_be_unread() -> None:
-    made = {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "LLMInferenceService",
-        "metadata": {"name": "it"},
-    }
-    (unread,) = topology([made]).unread
-    assert "check those" in unread.why
-
-
 def test_an_engine_that_is_not_known_is_read_by_its_port() -> None:
     (pods,) = topology(
         """\

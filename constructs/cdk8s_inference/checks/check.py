@@ -66,7 +66,7 @@ def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Report
         yield Reported(finding, (owner,))
     for unread in topology.unread:
         place = unread.what.place
-        message = f"{unread.what.value!r} was not read: {unread.why}"
+        message = unread.message
         yield Reported(
             Finding(
                 "T001",

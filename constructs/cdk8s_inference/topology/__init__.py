@@ -6,6 +6,7 @@ from cdk8s_inference.topology.budget import Budget
 from cdk8s_inference.topology.chart_release import ChartRelease
 from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devices, PodClaim
 from cdk8s_inference.topology.container import Container, Probe
+from cdk8s_inference.topology.controlled_kind import ControlledKind
 from cdk8s_inference.topology.engine import Engine, KvTransfer
 from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
@@ -28,6 +29,7 @@ __all__ = [
     "Claim",
     "ClaimUse",
     "Container",
+    "ControlledKind",
     "DeviceRequest",
     "Devices",
     "Engine",

@@ -128,11 +128,18 @@ class Unread:
 
     Attributes:
         what: The place, and what stands there.
-        why: Why it could not be read.
+        why: Why it could not be read, or was read in part.
+        in_part: Whether some of it was read; ``why`` says what then.
     """
 
     what: SourceValue[str]
     why: str
+    in_part: bool = False
+
+    @property
+    def message(self) -> str:
+        """All of it as a sentence."""
+        return self.why if self.in_part else f"{self.what.value!r} was not read: {self.why}"
 
 
 def whole_number(text: str) -> int | None:

@@ -26,7 +26,9 @@ from cdk8s_inference.topology.claim import (
     total,
 )
 from cdk8s_inference.topology.container import Container
+from cdk8s_inference.topology.controlled_kind import ControlledKind
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
+from cdk8s_inference.topology.kinds import kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service, pool_selector, service_selector
@@ -34,17 +36,6 @@ from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
 from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.workload import Pods, Workload, workloads
-
-_COMPOSED_LATER = frozenset(
-    {
-        "DynamoComponentDeployment",
-        "DynamoGraphDeployment",
-        "InferenceService",
-        "LLMInferenceService",
-        "RoleBasedGroup",
-    }
-)
-"""Kinds from which a controller makes the objects that are of interest here."""
 
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 
@@ -192,12 +183,50 @@ class Topology:
         return tuple(pool for pool in self.pools if pool.disaggregates is not None)
 
     @cached_property
+    def _relabeled(self) -> dict[str, list[Pods]]:
+        """Pods that a controller may give labels to, by namespace."""
+        found: dict[str, list[Pods]] = defaultdict(list)
+        for pods in self.pods:
+            if pods.may_gain("labels"):
+                found[pods.object.namespace].append(pods)
+        return found
+
+    def may_select(self, owner: KubeObject, selector: Selector) -> bool:
+        """Whether an object's selector may match pods by labels that a controller adds to them."""
+        near = self._relabeled.get(owner.namespace, ())
+        return any(pods.may_be_selected(owner, selector) for pods in near)
+
+    @cached_property
+    def controlled_kinds(self) -> tuple[ControlledKind, ...]:
+        """The kinds that controllers of other projects make pods from, known or not."""
+        read: dict[KubeObject, list[Pods]] = {
+            each: [] for each in self.objects if kind_of(each.group, each.kind) is not None
+        }
+        for pods in self.pods:
+            if pods.workload.is_controlled:
+                read.setdefault(pods.object, []).append(pods)
+        kinds: dict[tuple[str, str], list[KubeObject]] = defaultdict(list)
+        for each in read:
+            kinds[each.group, each.kind].append(each)
+        return tuple(
+            ControlledKind(
+                group,
+                name,
+                tuple(objects),
+                sum(len(read[each]) for each in objects),
+                sum(pods.engine is not None for each in objects for pods in read[each]),
+                kind_of(group, name),
+            )
+            for (group, name), objects in kinds.items()
+        )
+
+    @cached_property
     def unread(self) -> list[Unread]:
         """What could not be read, so that the rules about it say nothing."""
         found = [
-            Unread(each.here.of(each.kind), "a controller makes the objects from it: check those")
-            for each in self.objects
-            if each.kind in _COMPOSED_LATER
+            Unread(each.objects[0].here.of(each.name), each.note, in_part=True)
+            for each in self.controlled_kinds
+            if not each.is_understood
         ]
         for pods in self.serving:
             assert pods.engine is not None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from cdk8s_inference.findings import Path
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import PodClaim
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.engine import Engine, engine_kind
+from cdk8s_inference.topology.kinds import EVERYTHING, Addition, PodKind, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
+from cdk8s_inference.topology.pod_templates import (
+    FoundTemplate,
+    declared_templates,
+    found_templates,
+)
 from cdk8s_inference.topology.program import runs
 from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.sidecar import Sidecar
@@ -34,6 +41,8 @@ class Workload:
         kind: ``Deployment``, ``LeaderWorkerSet`` and so on.
         copies: How many copies of it run.
         size: Pods of a copy; 1 unless it is a gang.
+        facts: What is known of its controller, where that is one of another project's.
+        adds: What its controller gives to its pods beyond their templates.
     """
 
     object: KubeObject
@@ -41,6 +50,8 @@ class Workload:
     kind: str
     copies: SourceValue[int]
     size: SourceValue[int]
+    facts: PodKind | None = None
+    adds: frozenset[Addition] = frozenset()
 
     @property
     def name(self) -> str:
@@ -55,7 +66,13 @@ class Workload:
     @cached_property
     def is_counted(self) -> bool:
         """Whether it says itself how many copies run."""
-        return self.at["replicas"].present
+        whole = not self.is_controlled or self.at.path == self.object.at("spec").path
+        return whole and self.at["replicas"].present
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether a controller of another project makes its pods."""
+        return self.facts is not None or bool(self.adds)
 
     @cached_property
     def selector(self) -> SourceValue[Selector]:
@@ -64,13 +81,13 @@ class Workload:
 
     @cached_property
     def max_surge(self) -> SourceValue[int | str] | None:
-        """How many pods a rollout may add, as written."""
-        return self.object.amount(self._rolling["maxSurge"])
+        """How many pods a rollout may add, as written; None where it is not read."""
+        return None if self.is_controlled else self.object.amount(self._rolling["maxSurge"])
 
     @cached_property
     def max_unavailable(self) -> SourceValue[int | str] | None:
-        """How many pods a rollout may take away, as written."""
-        return self.object.amount(self._rolling["maxUnavailable"])
+        """How many pods a rollout may take away, as written; None where it is not read."""
+        return None if self.is_controlled else self.object.amount(self._rolling["maxUnavailable"])
 
     @property
     def _rolling(self) -> Cursor:
@@ -107,6 +124,28 @@ class Pods:
     def here(self) -> SourceValue[str]:
         """The workload's name, as a place for what is about all of it."""
         return self.object.here
+
+    def may_gain(self, *additions: Addition) -> bool:
+        """Whether a controller may add something to them, so that its absence says nothing."""
+        return not self.workload.adds.isdisjoint(additions)
+
+    def may_be_selected(self, owner: KubeObject, selector: Selector) -> bool:
+        """Whether an object's selector matches them with labels that a controller may add."""
+        if owner.namespace != self.object.namespace or not selector:
+            return False
+        wanted = selector.labels.items() - self.labels.items()
+        unmet = {key for key, _ in wanted}
+        unmet |= {each.key for each in selector.requirements if not each.holds(self.labels)}
+        return all(key not in self.labels and self.may_gain_label(key) for key in unmet)
+
+    def may_gain_label(self, key: str) -> bool:
+        """Whether a controller may give them a label."""
+        facts = self.workload.facts
+        if not self.may_gain("labels"):
+            return False
+        # Where labels are all that is added, which ones is known: names, and prefixes of such.
+        known = facts is not None and facts.adds == {"labels"}
+        return not known or (facts is not None and key.startswith(facts.labels))
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
@@ -177,6 +216,8 @@ class Pods:
     @cached_property
     def sidecar(self) -> Sidecar | None:
         """The pd-sidecar, if there is one."""
+        if self.may_gain("flags"):
+            return None
         for container in self.containers:
             if engine_kind(container) is None and runs(container, "sidecar"):
                 return Sidecar(container)
@@ -205,6 +246,8 @@ class Pods:
     @cached_property
     def picker_container(self) -> Container | None:
         """The endpoint picker's container, if there is one."""
+        if self.may_gain("flags"):
+            return None
         for container in self.staying:
             if engine_kind(container) is None and runs(container, "picker"):
                 return container
@@ -219,13 +262,18 @@ class Pods:
 def workloads(objects: list[KubeObject]) -> Iterator[tuple[Workload, list[Pods]]]:
     """The workloads among objects, and their pods."""
     for found in objects:
-        if found.kind in _POD_WORKLOADS:
+        facts = kind_of(found.group, found.kind)
+        if facts is not None:
+            yield from _controlled(found, declared_templates(found, facts), facts)
+        elif found.kind in _POD_WORKLOADS:
             yield _plain(found)
         elif found.kind == "LeaderWorkerSet":
             yield _gang(found, found.at("spec"))
         elif found.kind == "DisaggregatedSet":
             for role in found.at("spec", "roles").items():
                 yield _gang(found, role["spec"])
+        else:
+            yield from _controlled(found, found_templates(found), None)
 
 
 def _plain(found: KubeObject) -> tuple[Workload, list[Pods]]:
@@ -243,6 +291,29 @@ def _gang(found: KubeObject, spec: Cursor) -> tuple[Workload, list[Pods]]:
         return workload, [Pods(workload, "gang" if size.value > 1 else "pod", followers)]
     leader = Pods(workload, "leader", template["leaderTemplate"])
     return workload, [leader, *([Pods(workload, "follower", followers)] if size.value > 1 else ())]
+
+
+def _controlled(
+    found: KubeObject, templates: Iterable[FoundTemplate], facts: PodKind | None
+) -> Iterator[tuple[Workload, list[Pods]]]:
+    """Workloads of a kind that a controller of another project makes pods from."""
+    adds = EVERYTHING if facts is None else facts.adds
+    made: dict[Path, tuple[Workload, list[Pods]]] = {}
+    for template in templates:
+        declared = template.declared
+        others = declared.others if declared else 0
+        size = _count(found, template.size)
+        size = size.of(size.value + others) if template.size.present else size
+        # Leader and followers of one owner are one workload.
+        key = template.owner.path if others else template.at.path
+        if key not in made:
+            copies = _count(found, template.copies)
+            workload = Workload(found, template.owner, found.kind, copies, size, facts, adds)
+            made[key] = (workload, [])
+        workload, pods = made[key]
+        part: Part = declared.part if declared and size.value > 1 else "pod"
+        pods.append(Pods(workload, part, template.at))
+    yield from made.values()
 
 
 def _count(found: KubeObject, at: Cursor) -> SourceValue[int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.topology import KubeObject, SourceValue, Topology
+from cdk8s_inference.topology import KubeObject, Pods, SourceValue, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -49,6 +49,8 @@ def shape(topology: Topology) -> Iterator[Violation]:
 )
 def unknown_claim(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
+        if pods.may_gain("devices"):
+            continue
         names = [claim.name.value for claim in pods.claims]
         for container in pods.containers:
             for use in container.claims:
@@ -145,7 +147,7 @@ def too_few(topology: Topology) -> Iterator[Violation]:
         assert engine is not None
         tensor, stages, ranks = engine.tensor_parallel, engine.pipeline_parallel, engine.local_ranks
         counted = topology.devices(pods, engine.container)
-        if None in (tensor, stages, ranks) or counted is None:
+        if None in (tensor, stages, ranks) or counted is None or _is_spread(pods):
             continue
         assert tensor is not None
         assert stages is not None
@@ -159,6 +161,17 @@ def too_few(topology: Topology) -> Iterator[Violation]:
             yield Violation(
                 counted, f"{counted.value} devices, and the engine shards over {needed}", tensor
             )
+
+
+def _is_spread(pods: Pods) -> bool:
+    """Whether a controller may make one engine of several pods, whose number is not known."""
+    if not pods.may_gain("nodes", "devices"):
+        return False
+    assert pods.engine is not None
+    container = pods.engine.container
+    asks = container.flag("--nnodes", "--dist-init-addr", "--distributed-executor-backend")
+    by_ray = any("ray" in word.value for word in container.words)
+    return pods.may_gain("devices") or pods.workload.size.value > 1 or bool(asks) or by_ray
 
 
 @rule(
@@ -175,6 +188,8 @@ def no_device(topology: Topology) -> Iterator[Violation]:
         engine = pods.engine
         assert engine is not None
         container = engine.container
+        if pods.may_gain("devices"):
+            continue
         gets = container.claims or container.plugin_devices
         if (
             engine.kind
@@ -260,6 +275,8 @@ def memory(topology: Topology) -> Iterator[Violation]:
 )
 def unused(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
+        if pods.may_gain("devices", "containers"):
+            continue
         used = {use.name.value for each in pods.containers for use in each.claims}
         for claim in pods.claims:
             if claim.name.value not in used:

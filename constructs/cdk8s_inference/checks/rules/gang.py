@@ -67,7 +67,7 @@ def service_of_gang(topology: Topology) -> Iterator[Violation]:
 )
 def nodes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
-        count = pods.engine.nodes if pods.engine else None
+        count = pods.engine.nodes if pods.engine and not pods.may_gain("nodes") else None
         size = pods.workload.size
         if count is not None and count.value != size.value:
             yield Violation(
@@ -141,6 +141,8 @@ def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
     leaders = {pods.workload: pods for pods in topology.serving if pods.part == "leader"}
     for pods in topology.serving:
         leader = leaders.get(pods.workload)
+        if pods.may_gain("nodes", "flags"):
+            continue
         if pods.part == "follower" and leader is not None and leader.engine and pods.engine:
             yield leader.engine, pods.engine
 
@@ -184,7 +186,7 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
         assert engine is not None
         local = engine.container.flag("--data-parallel-size-local")
         ranks, of_pod = engine.data_parallel, engine.local_ranks
-        if local is None or ranks is None or of_pod is None:
+        if local is None or ranks is None or of_pod is None or pods.may_gain("nodes"):
             continue
         if of_pod.value and ranks.value != size.value * of_pod.value:
             yield Violation(
@@ -212,7 +214,7 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
 def place_in_gang(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         container = pods.engine.container if pods.engine else None
-        if container is None or pods.workload.size.value < 2:
+        if container is None or pods.workload.size.value < 2 or pods.may_gain("nodes"):
             continue
         for flag, needed in _OWN.items():
             given = container.flag(flag)
@@ -249,7 +251,8 @@ _NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
     example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.annotations", REMOVED),
 )
 def half_a_gang(topology: Topology) -> Iterator[Violation]:
-    loose = [gang for gang in topology.workloads if gang.size.value > 1 and not _is_one(gang)]
+    gangs = [each for each in topology.workloads if each.size.value > 1 and not each.is_controlled]
+    loose = [gang for gang in gangs if not _is_one(gang)]
     if sum(gang.copies.value for gang in loose) > 1:
         for gang in loose:
             yield Violation(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")

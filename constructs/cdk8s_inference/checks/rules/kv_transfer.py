@@ -20,6 +20,8 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pool, Engine, Engine]]:
     for pool in topology.disaggregated:
         for prefill in pool.prefill:
             for decode in pool.decode:
+                if prefill.may_gain("flags") or decode.may_gain("flags"):
+                    continue
                 if prefill.engine is not None and decode.engine is not None:
                     yield pool, prefill.engine, decode.engine
 
@@ -27,7 +29,7 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pool, Engine, Engine]]:
 def _disaggregated(topology: Topology) -> Iterator[tuple[Pods, Engine]]:
     for pool in topology.disaggregated:
         for pods in (*pool.prefill, *pool.decode):
-            if pods.engine is not None:
+            if pods.engine is not None and not pods.may_gain("flags"):
                 yield pods, pods.engine
 
 
@@ -42,8 +44,10 @@ def _disaggregated(topology: Topology) -> Iterator[tuple[Pods, Engine]]:
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.env", []),
 )
 def side_channel(topology: Topology) -> Iterator[Violation]:
-    for _, engine in _disaggregated(topology):
+    for pods, engine in _disaggregated(topology):
         if not any(name.startswith("Nixl") for name in engine.connectors):
+            continue
+        if pods.may_gain("environment"):
             continue
         container = engine.container
         name = "VLLM_NIXL_SIDE_CHANNEL_HOST"
@@ -70,7 +74,11 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
 )
 def no_transfer(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
-        members = [(pods, pods.engine) for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        members = [
+            (pods, pods.engine)
+            for pods in (*pool.prefill, *pool.decode)
+            if pods.engine and not pods.may_gain("flags")
+        ]
         handing = next((engine for _, engine in members if _hands_over(engine)), None)
         for pods, engine in members:
             if _silent(engine) and handing is not None:
@@ -104,7 +112,10 @@ def no_transfer(topology: Topology) -> Iterator[Violation]:
 )
 def no_transfer_at_all(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
-        engines = [pods.engine for pods in (*pool.prefill, *pool.decode) if pods.engine]
+        members = (*pool.prefill, *pool.decode)
+        if any(pods.may_gain("flags") for pods in members):
+            continue
+        engines = [pods.engine for pods in members if pods.engine]
         if engines and all(_silent(engine) for engine in engines):
             here = engines[0].container.here
             yield Violation(
@@ -573,6 +584,8 @@ def precise_prefix(topology: Topology) -> Iterator[Violation]:
             continue
         for pods in pool.running:
             assert pods.engine is not None
+            if pods.may_gain("flags"):
+                continue
             container, block = pods.engine.container, pods.engine.block_size
             if container.flag("--kv-events-config", "--kv-events-endpoint") is None:
                 yield Violation(

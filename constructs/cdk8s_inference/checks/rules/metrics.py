@@ -36,6 +36,8 @@ def engine_type(topology: Topology) -> Iterator[Violation]:
         for pods in pool.running:
             assert pods.engine is not None
             label = pods.label(key)
+            if label.value is None and pods.may_gain_label(key):
+                continue
             value = label.value or pods.labels.get(old) or "vllm"
             if pods.engine.kind not in (value, None):
                 yield Violation(
@@ -61,6 +63,8 @@ def sglang_metrics(topology: Topology) -> Iterator[Violation]:
         for pods in pool.running:
             engine = pods.engine
             assert engine is not None
+            if pods.may_gain("flags"):
+                continue
             if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
                 yield Violation(engine.container.here, "--enable-metrics is not given", pool.here)
 

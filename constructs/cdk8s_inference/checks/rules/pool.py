@@ -37,6 +37,8 @@ def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
 )
 def nobody_decodes(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
+        if _more_may_join(topology, pool):
+            continue
         if pool.members and not _alive(pool.of_role("decode"), topology):
             found = _roles(pool)
             at = pool.of_role("decode")[0].workload.copies if pool.of_role("decode") else found
@@ -54,12 +56,21 @@ def nobody_decodes(topology: Topology) -> Iterator[Violation]:
 )
 def nobody_prefills(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
+        if _more_may_join(topology, pool):
+            continue
         if pool.members and not _alive(pool.of_role("prefill"), topology):
             prefill = pool.of_role("prefill")
             at = prefill[0].workload.copies if prefill else _roles(pool)
             yield Violation(
                 at, f"no pod of {pool.object} prefills; {_summary(pool)}", pool.selector
             )
+
+
+def _more_may_join(topology: Topology, pool: Pool) -> bool:
+    """Whether a controller may give pods the labels that the pool or its roles ask for."""
+    if any(pods.may_gain_label("llm-d.ai/role") for pods in pool.members):
+        return True
+    return topology.may_select(pool.object, pool.selector.value)
 
 
 def _roles(pool: Pool) -> SourceValue[str | None]:
@@ -88,6 +99,8 @@ def _summary(pool: Pool) -> str:
 def decodes_without_sidecar(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         for pods in pool.of_role("decode"):
+            if pods.may_gain("containers", "flags"):
+                continue
             if pods.sidecar is None and pods.engine is not None:
                 yield Violation(
                     pods.role,
@@ -155,6 +168,8 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
         wanted = pool.selector.value
         if pool.members or not idle:
             continue
+        if topology.may_select(pool.object, wanted):
+            continue
         same = next((p for p in idle if wanted.matches(p.labels)), None)
         other = same or idle[0]
         where = f"pods of namespace {other.object.namespace!r}" if same else "no pods"
@@ -171,6 +186,8 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
     }
     for service in topology.services:
         key = (service.object.namespace, service.object.name)
+        if topology.may_select(service.object, service.selector.value):
+            continue
         if service.selector.value and not service.backends and key in routed and idle:
             yield Violation(
                 service.selector,
@@ -245,6 +262,8 @@ def in_no_pool(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         beside = [p for p in topology.pools if p.object.namespace == pods.object.namespace]
         alone = pods not in taken and pods.part != "follower"
+        if any(pods.may_be_selected(pool.object, pool.selector.value) for pool in beside):
+            continue
         if alone and pods.role.value is not None and any(pool.members for pool in beside):
             pool = next(pool for pool in beside if pool.members)
             yield Violation(
@@ -344,6 +363,8 @@ def engine_port(topology: Topology) -> Iterator[Violation]:
             engine = pods.engine
             if pods.sidecar is not None or engine is None or engine.port is None:
                 continue
+            if pods.may_gain("flags", "ports", "containers"):
+                continue
             others = {
                 port.value
                 for container in pods.staying
@@ -403,6 +424,8 @@ def whole_gang(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         if pods.part != "gang" or engine is None or pods not in members:
+            continue
+        if pods.may_gain("nodes"):
             continue
         if not engine.serves_by_itself:
             yield Violation(
@@ -488,6 +511,8 @@ def idle_followers(topology: Topology) -> Iterator[Violation]:
     led = {pods.workload for pods in members if pods.part == "leader"}
     for pods in topology.serving:
         alone = pods.part == "follower" and pods.workload in led and pods not in members
+        if pods.may_gain("labels"):
+            continue
         if alone and pods.engine is not None and pods.engine.serves_by_itself:
             yield Violation(
                 pods.engine.container.here,

@@ -28,6 +28,8 @@ _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 )
 def probe_port(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
+        if pods.may_gain("containers", "flags", "ports", "probes"):
+            continue
         for container in pods.staying:
             listening = _listening(topology, pods, container)
             for probe in container.probes:
@@ -107,7 +109,7 @@ def _not_asked(some: Iterable[Pods]) -> Iterator[Violation]:
     for pods in some:
         assert pods.engine is not None
         container = pods.engine.container
-        if not container.at["readinessProbe"].present:
+        if not container.at["readinessProbe"].present and not pods.may_gain("probes"):
             yield Violation(container.here, f"container {container.name!r} has no readinessProbe")
 
 
@@ -161,7 +163,7 @@ def killed(topology: Topology) -> Iterator[Violation]:
         container = pods.engine.container
         startup = container.at["startupProbe"]
         probe = startup if startup.present else container.at["livenessProbe"]
-        if not probe.present:
+        if not probe.present or pods.may_gain("probes"):
             continue
         delay = _seconds(probe["initialDelaySeconds"].value, 0)
         budget = delay + _seconds(probe["periodSeconds"].value, 10) * _seconds(

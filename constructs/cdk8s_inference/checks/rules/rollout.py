@@ -93,8 +93,12 @@ def _unread_targets(topology: Topology) -> Iterator[tuple[str, SourceValue[str],
     """What is scaled and was not read: its kind and name, and the workloads beside it that were."""
     for scaler in topology.autoscalers:
         target = scaler.target
-        beside = [each for each in topology.workloads if each.namespace == target.namespace]
-        if target.name.value and beside and not any(map(scaler.scales, beside)):
+        near = [each for each in topology.workloads if each.namespace == target.namespace]
+        beside = [each for each in near if not each.is_controlled]
+        name = target.name.value
+        # Controllers name what they make after their object.
+        made = any(each.is_controlled and name.startswith(each.name) for each in near)
+        if name and beside and not made and not any(map(scaler.scales, near)):
             yield target.kind, target.name, beside
 
 
@@ -148,6 +152,8 @@ def protects_nothing(topology: Topology) -> Iterator[Violation]:
     for budget in topology.budgets:
         namespace = budget.object.namespace
         beside = any(pods.object.namespace == namespace for pods in topology.pods)
+        if topology.may_select(budget.object, budget.selector.value):
+            continue
         if budget.selector.value and beside and not budget.pods:
             yield Violation(
                 budget.selector, f"{budget.selector.value} matches no pods that were read"

@@ -49,6 +49,8 @@ def selector(topology: Topology) -> Iterator[Violation]:
 )
 def volumes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
+        if pods.may_gain("volumes"):
+            continue
         claims = pods.workload.at["volumeClaimTemplates"]
         names = {item["name"].text for item in pods.at.at("spec", "volumes").items()}
         names |= {item.at("metadata", "name").text for item in claims.items()}
@@ -77,6 +79,8 @@ def shared_memory(topology: Topology) -> Iterator[Violation]:
         engine = pods.engine
         assert engine is not None
         if engine.tensor_parallel is None or engine.tensor_parallel.value == 1:
+            continue
+        if pods.may_gain("volumes"):
             continue
         memory = {
             volume["name"].text
@@ -135,6 +139,8 @@ def port_not_given(topology: Topology) -> Iterator[Violation]:
         assert engine is not None
         if engine.container.flag("--port", "--headless") or engine.reads_file:
             continue
+        if pods.may_gain("flags"):
+            continue
         declared = engine.port
         if declared is not None and engine.default_port not in (declared.value, None):
             yield Violation(
@@ -159,6 +165,8 @@ def port_not_given(topology: Topology) -> Iterator[Violation]:
 def shut_down(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
+        if pods.may_gain("flags"):
+            continue
         given = pods.engine.container.flag("--shutdown-timeout")
         at = pods.at.at("spec", "terminationGracePeriodSeconds")
         allowed = pods.object.number(at) or pods.object.value_at(at, 30)
