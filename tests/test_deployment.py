@@ -301,7 +301,7 @@ def test_a_document_says_all_that_is_wrong_with_it_and_where(tmp_path: Path) -> 
     ("content", "code", "says"),
     [
         (b"", "D001", "holds no document"),
-        (b"a: [", "D001", "not YAML"),
+        (b"a: [", "D001", "invalid YAML"),
         (b"\xff", "D001", "not UTF-8"),
         (b"a: 1\n---\nb: 1\n", "D012", "holds 2 documents"),
         (b"[]", "D006", "a list"),
@@ -413,7 +413,7 @@ def test_a_cut_name_that_another_engine_has_is_refused() -> None:
     long = "e" * 63
     cut = the(composed(document(standalone(long))), "Deployment")["metadata"]["name"]
     app = App()
-    with pytest.raises(InvalidInput, match=f"would have one name: Deployment {cut}"):
+    with pytest.raises(InvalidInput, match=f"have the same name: Deployment {cut}"):
         ModelDeployment.from_document(
             app, "it", document(standalone(long), standalone(cut.removeprefix("qwen-0-")))
         )

@@ -12,6 +12,7 @@ from cdk8s import ApiObject, Chart
 from constructs import Construct, IConstruct, IValidation
 
 from cdk8s_inference import names
+from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.model_deployment import (
     Engine,
     ModelCacheRef,
@@ -24,7 +25,7 @@ from cdk8s_inference.document.model_deployment import (
     Stage,
 )
 from cdk8s_inference.document.object_keys import ObjectKey, object_keys
-from cdk8s_inference.document.validation import Deployment, check, check_spec
+from cdk8s_inference.document.validation import check, check_spec
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.picker_config.engine_fit import incompatibilities

@@ -13,15 +13,15 @@ import pytest
 
 import cdk8s_inference
 from cdk8s_inference import InvalidInput, router_release
-from cdk8s_inference.checks.codes import CODES
 from cdk8s_inference.checks.registry import all_rules
+from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.findings import Example, Finding
 from cdk8s_inference.findings.rule import AnyRule
 from cdk8s_inference.picker_config.verdict import assess
 from cdk8s_inference.releases import ROUTER_NEWEST
 from tests.cli.console import run
 
-SHOWN = {code: each for code, each in CODES.items() if each.example}
+SHOWN = {code: each for code, each in all_rules().items() if each.example and code not in RULES}
 
 COMPANY = {
     # NGINX Gateway Fabric, the one known gateway that drops the header, does not fail close either.

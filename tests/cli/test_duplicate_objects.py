@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdk8s_inference.cli.duplicate_objects import across
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
+from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from tests.cli.console import named, save
@@ -17,7 +17,8 @@ def findings(
     platform = platform or Platform()
     loaded, _, problems = load(inputs([str(path) for path in paths]), platform, namespace)
     assert not [problem for problem in problems if problem.severity == "error"]
-    return across(loaded, platform)
+    run = RunSubject([(each.deployment, each.document) for each in loaded], platform)
+    return list(RUN_RULES.findings(run))
 
 
 def test_one_deployment_in_two_files(tmp_path: Path) -> None:
@@ -26,15 +27,16 @@ def test_one_deployment_in_two_files(tmp_path: Path) -> None:
     [finding] = findings(first, second)
     assert (finding.code, finding.severity) == ("D206", "warning")
     assert (finding.file, finding.line, finding.path) == (str(second), 5, "metadata.name")
-    assert f"ml-team/qwen is described at {first}:4 too" in finding.message
+    assert f"ml-team/qwen is also defined at {first}:4" in finding.message
 
 
 def test_one_deployment_three_times_in_one_file(tmp_path: Path) -> None:
     grown = edited(named("qwen"), "spec.replicas", 2)
     file = save(tmp_path / "a.yaml", named("qwen"), grown, grown)
     found = findings(file)
-    assert [finding.code for finding in found] == ["D206", "D206"]
-    assert all(f"described at {file}:4 too" in finding.message for finding in found)
+    # One file is applied to one cluster.
+    assert [(each.code, each.severity) for each in found] == [("D206", "error")] * 2
+    assert all(f"also defined at {file}:4" in finding.message for finding in found)
     assert len({finding.line for finding in found}) == 2
 
 
@@ -49,7 +51,7 @@ def test_two_names_that_make_one_object(tmp_path: Path) -> None:
     of_gang = edited(document(gang("0")), "metadata.name", "a")
     file = save(tmp_path / "a.yaml", of_gang, named("a-0"), named("b"))
     [finding] = findings(file)
-    assert f"ml-team/a-0 makes Service a-0-0, and so does ml-team/a at {file}:4" in finding.message
+    assert f"ml-team/a-0 and ml-team/a at {file}:4 both create Service a-0-0" in finding.message
     assert findings(file, platform=Platform(unified_mode="picker")) == []
 
 
@@ -59,4 +61,4 @@ def test_a_device_class_of_no_request(tmp_path: Path) -> None:
     [finding] = findings(file, platform=platform)
     assert (finding.code, finding.severity, finding.file) == ("D208", "warning", None)
     assert "'gpus'" in finding.message
-    assert finding.message.endswith("they have: gpu")
+    assert finding.message.endswith("the documents have: gpu")

@@ -123,7 +123,7 @@ def test_json_findings(tmp_path: Path) -> None:
         "file": str(file),
         "line": finding["line"],
         "message": "0: must be at least 1",
-        "fix": "stay within the limit",
+        "fix": "use a value within the limits",
     }
     good = save(tmp_path / "b.json", unified())
     assert found(synth(good, "-o", tmp_path / "out", "--format", "json")) == []

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.document.validation import Deployment, check
+from cdk8s_inference.document.deployment import Deployment
+from cdk8s_inference.document.validation import check
 from cdk8s_inference.findings import Finding, Path
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.source import Document, read

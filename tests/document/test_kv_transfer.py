@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cdk8s_inference import Platform, SidecarOptions, router_release
-from cdk8s_inference.document.kv_transfer import Handover, handover
+from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
+from cdk8s_inference.document.rules.kv_transfer import kv_transfer
 from cdk8s_inference.platform.sidecar_options import KVConnector
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
 from cdk8s_inference.servers.recognize import runtime
@@ -30,15 +31,15 @@ def agreed(
     decode: Json | list[str],
     release: RouterRelease = ROUTER_NEWEST,
     chosen: KVConnector | None = None,
-) -> tuple[Handover | None, list[str]]:
+) -> tuple[KvTransfer | None, list[str]]:
     """What engines with these arguments agree on, and the codes of what there is to know."""
     engines = [
         Cursor(said if isinstance(said, dict) else standalone(name, *said), ("engines", name))
         for name, said in (("prefill", prefill), ("decode", decode))
     ]
     stages: dict[Stage, list[Cursor]] = {"Prefill": engines[:1], "Decode": engines[1:]}
-    found, placed = handover(stages, release, SidecarOptions(connector=chosen))
-    return found, [finding.code for finding, _ in placed]
+    found, findings = kv_transfer(stages, release, SidecarOptions(connector=chosen))
+    return found, [finding.code for finding in findings]
 
 
 MULTI = transfer(
@@ -203,10 +204,10 @@ def test_the_sidecar_asks_one_bootstrap_port() -> None:
         for name, port in (("a", 9100), ("b", 9200))
     ]
     decode = [Cursor(standalone("c", *SGLANG_DECODE))]
-    found, placed = handover(
+    found, findings = kv_transfer(
         {"Prefill": prefill, "Decode": decode}, ROUTER_NEWEST, SidecarOptions()
     )
-    assert (found, [finding.code for finding, _ in placed]) == (None, ["W111"])
+    assert (found, [finding.code for finding in findings]) == (None, ["W111"])
 
 
 def test_an_sglang_engine_that_serves_alone_is_told_of() -> None:

@@ -271,14 +271,15 @@ def test_findings_as_text_and_as_data() -> None:
         "code": "D004",
         "severity": "error",
         "path": f"{CONTAINER}.comand",
-        "message": "unknown field, set to a list of 1",
+        "message": "field is not defined, set to a list of 1",
         "fix": "did you mean command? If not, remove it",
         "file": "model.yaml",
         "line": line,
     }
     assert json.loads(json.dumps(finding.as_dict())) == finding.as_dict()
     assert str(finding) == (
-        f"model.yaml:{line}: error[D004] {CONTAINER}.comand: unknown field, set to a list of 1\n"
+        f"model.yaml:{line}: error[D004] {CONTAINER}.comand: "
+        "field is not defined, set to a list of 1\n"
         "    fix: did you mean command? If not, remove it"
     )
     without_place = findings(edited(unified(), f"{CONTAINER}.comand", ["a"]))[0]
@@ -293,22 +294,42 @@ def test_findings_as_text_and_as_data() -> None:
     ("path", "value", "message", "fix"),
     [
         ("spec.replicas", "2", "must be an integer, is a string: '2'", "change its type"),
-        ("spec.replicas", 11, "11: must be at most 10", "stay within the limit"),
-        ("spec.replicas", 0, "0: must be at least 1", "stay within the limit"),
+        ("spec.replicas", 11, "11: must be at most 10", "use a value within the limits"),
+        ("spec.replicas", 0, "0: must be at least 1", "use a value within the limits"),
         (f"{CONTAINER}.image", 1, "must be a string, is an integer: 1", "quote it"),
         (f"{CONTAINER}.args", "a", "must be a list, is a string: 'a'", "change its type"),
-        (f"{ENGINE}.members", [], "must have at least 1 item(s), has 0", "stay within the limit"),
-        (f"{REPLICA}.serving.mode", "A", "is 'A', must be 'Unified' or 'PrefillDecode'", "choose"),
-        ("metadata.name", "a.b", "'a.b' is malformed", "starting with a letter"),
-        (f"{CONTAINER}.image", "a ", "'a ' is malformed", "white space"),
+        (
+            f"{ENGINE}.members",
+            [],
+            "must have at least 1 item(s), has 0",
+            "use a value within the limits",
+        ),
+        (
+            f"{REPLICA}.serving.mode",
+            "A",
+            "is 'A', must be 'Unified' or 'PrefillDecode'",
+            "use one of the allowed",
+        ),
+        ("metadata.name", "a.b", "'a.b' has an invalid format", "starting with a letter"),
+        (f"{CONTAINER}.image", "a ", "'a ' has an invalid format", "white space"),
         (f"{CONTAINER}.image", ABSENT, "required", "add image"),
         (f"{ENGINE}.surplus", "x" * 200, f"'{'x' * 76}...", "remove it"),
-        (f"{REPLICA}.containers", [], "unknown field, set to a list of 0", "remove it"),
-        (f"{REPLICA}.engine", [], "unknown field, set to a list of 0", "did you mean engines?"),
-        (f"{CONTAINER}.engines", [], "unknown field, set to a list of 0", "remove it"),
-        ("metadata.name", "\ud800", "'\\ud800': is not valid Unicode", "stay within the limit"),
-        ("kind", "List", "kind is 'List'", "this takes ModelDeployments of modelplane.ai/v1alpha1"),
-        ("kind", ABSENT, "kind is missing", "this takes ModelDeployments"),
+        (f"{REPLICA}.containers", [], "field is not defined, set to a list of 0", "remove it"),
+        (
+            f"{REPLICA}.engine",
+            [],
+            "field is not defined, set to a list of 0",
+            "did you mean engines?",
+        ),
+        (f"{CONTAINER}.engines", [], "field is not defined, set to a list of 0", "remove it"),
+        (
+            "metadata.name",
+            "\ud800",
+            "'\\ud800': is not valid Unicode",
+            "use a value within the limits",
+        ),
+        ("kind", "List", "kind is 'List', not 'ModelDeployment'", "set kind: ModelDeployment"),
+        ("kind", ABSENT, "kind is missing", "set kind: ModelDeployment"),
     ],
 )
 def test_findings_say_what_is_wrong_and_what_to_do(

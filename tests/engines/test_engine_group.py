@@ -150,7 +150,7 @@ def test_names_and_labels_that_it_is_given() -> None:
         (Engine.standalone("70b", image="i", devices=[GPU]), {}, "starting with a letter"),
         (standalone(), {"namespace": "ml_team"}, "namespace 'ml_team' must be"),
         (gang(), {"name": "a" * 50}, "has 50 characters, at most 49 fit"),
-        (Engine.standalone("a", image="i", devices=[]), {}, "no member carries a nodeSelector"),
+        (Engine.standalone("a", image="i", devices=[]), {}, "no member has a nodeSelector"),
     ],
 )
 def test_what_it_refuses_leaves_nothing(engine: Engine, fields: Json, says: str) -> None:

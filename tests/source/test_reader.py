@@ -175,7 +175,7 @@ def problems_of_keys(text: str) -> list[tuple[str, int | None, str]]:
 def test_a_key_that_stands_twice(text: str, path: str, line: int) -> None:
     [(found_path, found_line, message)] = problems_of_keys(text)
     assert (found_path, found_line) == (path, line)
-    assert message.startswith("the key stands twice, first on line ")
+    assert message.startswith("duplicate key, first on line ")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_key_that_is_no_string(text: str, path: str, shown: str) -> None:
 def test_a_key_that_is_merged_after_it_is_written() -> None:
     # YAML lets the written key win, kubectl the merged one.
     assert problems_of_keys("a: &a {b: 1}\nc:\n  b: 2\n  <<: *a") == [
-        ("c.b", 4, "the key stands before <<, which brings it as well")
+        ("c.b", 4, "the key is also set by the << that follows it")
     ]
 
 

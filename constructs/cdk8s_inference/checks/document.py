@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cdk8s_inference.checks.check import check_topology
 from cdk8s_inference.checks.rule import RULES
-from cdk8s_inference.document.validation import Deployment, check
+from cdk8s_inference.document.deployment import Deployment
+from cdk8s_inference.document.validation import check
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.source import Document

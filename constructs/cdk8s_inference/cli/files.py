@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings import Finding, Place, Violation
 from cdk8s_inference.source.reader import MAX_BYTES
+from cdk8s_inference.source.unreadable import D001
 
 STDIN = "-"
 
@@ -62,10 +63,11 @@ def inputs(arguments: Sequence[str]) -> list[Input]:
 def unreadable(source: Input, error: OSError) -> Finding:
     """Why an input cannot be read."""
     if isinstance(error, IsADirectoryError):
-        fix = f"give the files in it: {os.path.join(source.argument, '*')}"
+        fix = f"name the files in it: {os.path.join(source.argument, '*')}"
     elif isinstance(error, FileNotFoundError):
         fix = "name a file that exists"
     else:
         fix = "name a file that you may read"
     reason = error.strerror or str(error)
-    return Finding("D001", "error", "", f"cannot be read: {reason}", fix, source.name)
+    place = Place("", "", source.name)
+    return D001.finding(Violation(place, f"the file cannot be read: {reason}", fix=fix))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cdk8s_inference.checks.document import check_document
 from cdk8s_inference.cli.files import Input, unreadable
+from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.serving_stack import is_serving_stack
-from cdk8s_inference.document.validation import Deployment
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.source import Document, read

@@ -12,11 +12,11 @@ from typing import get_args
 import click
 
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
-from cdk8s_inference.cli.duplicate_objects import across
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
 from cdk8s_inference.cli.report import FORMATS, Format, plural, report
+from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.names import LABEL, SUBDOMAIN
@@ -213,7 +213,11 @@ def synth(
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
-    findings += across(loaded, platform)
+    run = RunSubject([(item.deployment, item.document) for item in loaded], platform)
+    findings += RUN_RULES.findings(run)
+    if errors(findings):
+        report(findings, format, "nothing written")
+        sys.exit(EXIT_INVALID_INPUT)
     try:
         parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
         texts, checked = compose(loaded, platform)

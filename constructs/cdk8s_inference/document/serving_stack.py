@@ -5,17 +5,17 @@ Fields, defaults and limits are those of Modelplane's API (v0.3.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from cdk8s_inference.document.model_deployment import Model, ObjectMeta
-from cdk8s_inference.document.rules.fields import Placed
-from cdk8s_inference.document.validation import foreign, structure
-from cdk8s_inference.findings import Finding, errors, field_path, type_name
+from cdk8s_inference.document.rules.serving_stack import SERVING_STACK_RULES
+from cdk8s_inference.document.structure import not_an_object, other_api, structure
+from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.kubernetes_types import ObjectName
-from cdk8s_inference.source import Cursor, Document
+from cdk8s_inference.source import Document
 
 API_VERSION = "infrastructure.modelplane.ai/v1alpha1"
 KIND = "ServingStack"
@@ -98,52 +98,16 @@ def is_serving_stack(document: Document) -> bool:
 
 def check_stack(document: Document) -> tuple[ServingStackDocument | None, list[Finding]]:
     """The document as types, None where it has errors, and all findings by the schema."""
+    root = document.root
     if not isinstance(document.data, Mapping):
-        message = f"the document is {type_name(document.data)}"
-        finding = Finding("D006", "error", "", message, f"write a {KIND} object")
-        return None, [*document.findings, document.locate(finding, ())]
-    root = Cursor(document.data)
-    placed = list(foreign(root, API_VERSION, KIND))
+        return None, [*document.findings, not_an_object(root, KIND)]
+    if other := list(other_api(root, API_VERSION, KIND)):
+        return None, [*document.findings, *other]
+    findings = list(document.findings)
     value: ServingStackDocument | None = None
-    if not placed:
-        try:
-            value = ServingStackDocument.model_validate(document.data, by_alias=True, by_name=False)
-        except ValidationError as problem:
-            placed = structure(problem, ServingStackDocument)
-        placed += [*_kubeconfig(root), *_repeated_listeners(root), *_unused(root)]
-    findings = [*document.findings, *(document.locate(*each) for each in placed)]
+    try:
+        value = ServingStackDocument.model_validate(document.data, by_alias=True, by_name=False)
+    except ValidationError as problem:
+        findings += structure(problem, ServingStackDocument, root)
+    findings += SERVING_STACK_RULES.findings(root)
     return (None if errors(findings) else value), findings
-
-
-def _kubeconfig(root: Cursor) -> Iterator[Placed]:
-    secrets = root.at("spec", "secrets")
-    types = [secret["type"].value for secret in secrets.items()]
-    if types and "Kubeconfig" not in types:
-        message = f"has no Kubeconfig among {', '.join(map(str, types))}"
-        fix = "add the secret with the cluster's kubeconfig, as Modelplane requires"
-        finding = Finding("S001", "error", field_path(secrets.path), message, fix)
-        yield finding, secrets.path
-
-
-def _repeated_listeners(root: Cursor) -> Iterator[Placed]:
-    seen: set[str] = set()
-    for listener in root.at("spec", "gateway", "listeners").items():
-        name = listener["name"]
-        if name.text is not None and name.text in seen:
-            message = f"two listeners are called {name.text!r}"
-            fix = "give each a name of its own"
-            yield Finding("S002", "error", field_path(name.path), message, fix), name.path
-        seen.add(name.text or "")
-
-
-def _unused(root: Cursor) -> Iterator[Placed]:
-    secrets = root.at("spec", "secrets")
-    if secrets.present:
-        finding = Finding(
-            "S003",
-            "note",
-            field_path(secrets.path),
-            "not used: what is composed goes to the cluster that it is applied to",
-            "nothing is to do; Crossplane's providers take credentials of their own",
-        )
-        yield finding, secrets.path

@@ -25,7 +25,8 @@ class Violation:
     """A place where a rule does not hold.
 
     Attributes:
-        at: The value to change; None where it has no place, as an option of the platform.
+        at: The value to change, or its place; None where it has none, as an option of the
+            platform.
         message: What is wrong, with the values that disagree.
         related: The other value of a contradiction, or several.
         cause: What violations of one cause have in common, such as a field of the pool that all
@@ -35,7 +36,7 @@ class Violation:
         severity: Its severity, where that is not the rule's.
     """
 
-    at: Placed | None
+    at: Placed | Place | None
     message: str
     related: Placed | Sequence[Placed] | None = None
     fix: str | None = None
@@ -91,7 +92,7 @@ class Rule(Generic[S]):
         severity = violation.severity or self.severity
         if severity is None:
             raise ValueError(f"{self.code} has no severity of its own, and its violation none")
-        place = violation.at.place if violation.at else Place("", "")
+        place = _place(violation.at) or Place("", "")
         return Finding(
             self.code,
             severity,
@@ -111,6 +112,10 @@ class Rule(Generic[S]):
     def findings(self, subject: S) -> Iterator[Finding]:
         """Its findings about a subject."""
         return map(self.finding, self.violations(subject))
+
+
+def _place(written: Placed | Place | None) -> Place | None:
+    return written if written is None or isinstance(written, Place) else written.place
 
 
 class RuleSet(Generic[S]):

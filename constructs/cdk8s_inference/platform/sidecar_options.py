@@ -22,7 +22,7 @@ class SidecarOptions:
             cuts every stream the moment it is asked to stop (seen run).
         connector: How prefill hands the KV cache to decode; None reads it from the engines' own
             flags. A choice that disagrees with them is refused.
-        encoder_connector: How encode pods hand over what they have encoded; None takes the first
+        encoder_connector: How encode pods transfer what they have encoded; None takes the first
             of the release. Of no effect without encode engines.
         ssrf_protection: Lets the sidecar call prefill pods of the pool alone. Otherwise whoever
             reaches a decode pod can name any address to it. It reads the pool and its pods, so

@@ -8,10 +8,11 @@ from dataclasses import replace
 from constructs import Construct
 
 from cdk8s_inference import labels, names
-from cdk8s_inference.document.kv_transfer import Handover, handover
+from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
-from cdk8s_inference.document.rules.shapes import pool_shape
+from cdk8s_inference.document.rules.kv_transfer import kv_transfer
+from cdk8s_inference.document.subject import POOL_RULES, PoolSubject
 from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import add_together
@@ -40,13 +41,13 @@ class DisaggRouting(Construct):
     """Endpoint picker, InferencePool and HTTPRoute over prefill and decode engines.
 
     It adds to the engines' serving pods the role that the picker filters by, the pool's label, and
-    what their way to hand over needs: for vLLM's NIXL the side channel where the user set none,
+    what their KV transfer needs: for vLLM's NIXL the side channel where the user set none,
     for an engine other than vLLM the label that tells whose metrics it has. To decode pods it
     adds the pd-sidecar.
 
     Attributes:
         path: The path prefix under which the gateway serves the engines.
-        handover: How prefill hands over to decode.
+        kv_transfer: How prefill transfers KV caches to decode.
         findings: What is worth knowing about the engines together.
         pool: The InferencePool; without a gateway the Service of the picker's own Envoy.
         picker: The endpoint picker.
@@ -103,18 +104,18 @@ class DisaggRouting(Construct):
             "Decode": _listed(decode),
         }
         _require_fit(name, stages)
-        agreed, known = _agreed(stages, platform)
+        transfer, known = _transfer(stages, platform)
         if config is None:
-            config = _default_config(stages, agreed)
+            config = _default_config(stages, transfer)
         if found := disaggregated_incompatibilities(
-            config, platform, decodes=agreed.connector.engine, encoders=bool(stages["Encode"])
+            config, platform, decodes=transfer.connector.engine, encoders=bool(stages["Encode"])
         ):
             raise InvalidInput(found)
         super().__init__(scope, id)
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)
-        self.handover = agreed
+        self.kv_transfer = transfer
         self.findings = known
         if not _checked:
             warn(known, stacklevel=3)
@@ -129,7 +130,7 @@ class DisaggRouting(Construct):
                         stage,
                         pool=name,
                         namespace=namespace,
-                        handover=agreed,
+                        kv_transfer=transfer,
                         account=account,
                         platform=platform,
                     ),
@@ -189,27 +190,27 @@ def _require_fit(name: str, stages: Mapping[Stage, Sequence[EngineGroup]]) -> No
                 )
 
 
-def _agreed(
+def _transfer(
     stages: Mapping[Stage, Sequence[EngineGroup]], platform: Platform
-) -> tuple[Handover, tuple[Finding, ...]]:
-    """How the engines hand over; refuses those that cannot."""
+) -> tuple[KvTransfer, tuple[Finding, ...]]:
+    """How the engines transfer KV caches; refuses those that cannot."""
     cursors: dict[Stage, list[Cursor]] = {
         stage: [engine_cursor(group.engine) for group in groups] for stage, groups in stages.items()
     }
     every = [cursor for each in cursors.values() for cursor in each]
     phases = [stage for stage, each in cursors.items() for _ in each]
-    agreed, placed = handover(cursors, platform.router, platform.sidecar)
-    findings = [finding for finding, _ in (*pool_shape(every, phases), *placed)]
-    if agreed is None or errors(findings):
+    transfer, about_transfer = kv_transfer(cursors, platform.router, platform.sidecar)
+    findings = [*POOL_RULES.findings(PoolSubject(every, phases)), *about_transfer]
+    if transfer is None or errors(findings):
         raise InvalidInput(findings)
-    return agreed, tuple(findings)
+    return transfer, tuple(findings)
 
 
 def _default_config(
-    stages: Mapping[Stage, Sequence[EngineGroup]], agreed: Handover
+    stages: Mapping[Stage, Sequence[EngineGroup]], transfer: KvTransfer
 ) -> DisaggregatedConfig:
     block = max(engine_block_size(group.engine).tokens for group in stages["Decode"])
-    if agreed.connector.engine == "sglang":
+    if transfer.connector.engine == "sglang":
         config = DisaggregatedConfig.always(block_tokens=block)
     else:
         config = DisaggregatedConfig.prefix_aware(block_tokens=block)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cdk8s_inference import labels
-from cdk8s_inference.document.kv_transfer import Handover
+from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Container, EnvVar, Stage
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
@@ -28,7 +28,7 @@ def role_addition(
     *,
     pool: str,
     namespace: str,
-    handover: Handover,
+    kv_transfer: KvTransfer,
     account: str | None,
     platform: Platform,
 ) -> PodAddition:
@@ -39,11 +39,11 @@ def role_addition(
         stage: What it does.
         pool: The name of the pool that it serves.
         namespace: The pool's namespace.
-        handover: How prefill hands over to decode.
+        kv_transfer: How prefill transfers KV caches to decode.
         account: The ServiceAccount by which sidecars read the pool; None where they need not.
         platform: The platform's choices.
     """
-    release, connector = platform.router, handover.connector
+    release, connector = platform.router, kv_transfer.connector
     container = group.engine.serving_member.container
     role = {release.role_label: stage.lower(), labels.SERVES: pool}
     if connector.engine != "vllm":
@@ -61,7 +61,7 @@ def role_addition(
         sidecar(
             engine_port=group.port,
             release=release,
-            handover=handover,
+            kv_transfer=kv_transfer,
             ranks=len(group.ports),
             guarded_pool=f"{namespace}/{pool}" if account else None,
             guarded_engine=_wants_key(container),

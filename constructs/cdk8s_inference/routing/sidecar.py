@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdk8s_inference.document.kv_transfer import Handover
+from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
 from cdk8s_inference.engines.pod import container_ports
 from cdk8s_inference.releases import RouterRelease
@@ -45,7 +45,7 @@ def sidecar(
     *,
     engine_port: int,
     release: RouterRelease,
-    handover: Handover,
+    kv_transfer: KvTransfer,
     ranks: int = 1,
     guarded_pool: str | None = None,
     wait_seconds: int | None = None,
@@ -59,7 +59,7 @@ def sidecar(
     Args:
         engine_port: Where the decode engine listens in the same pod, its first rank.
         release: The router release whose sidecar runs.
-        handover: How prefill hands over.
+        kv_transfer: How prefill transfers KV caches.
         ranks: The engine's data-parallel ranks, with contiguous ports.
         guarded_pool: ``namespace/name`` of the pool whose pods alone it may call; None lets it
             call any address.
@@ -67,7 +67,7 @@ def sidecar(
             only when the engine has ended, and needs no wait.
         guarded_engine: Whether the engine wants a key from whoever asks for its models.
     """
-    connector = handover.connector
+    connector = kv_transfer.connector
     flags: dict[str, FlagValue] = {
         "port": SERVING_PORT,
         release.sidecar.engine_port_flag: engine_port,
@@ -76,14 +76,14 @@ def sidecar(
         "secure-proxy": False,
     }
     environment: list[dict[str, Any]] = []
-    if handover.bootstrap_port is not None:
+    if kv_transfer.bootstrap_port is not None:
         if connector.bootstrap_port_flag is not None:
-            flags[connector.bootstrap_port_flag] = handover.bootstrap_port
+            flags[connector.bootstrap_port_flag] = kv_transfer.bootstrap_port
         if connector.bootstrap_port_env is not None:
-            port = {"name": connector.bootstrap_port_env, "value": str(handover.bootstrap_port)}
+            port = {"name": connector.bootstrap_port_env, "value": str(kv_transfer.bootstrap_port)}
             environment.append(port)
-    if handover.encoder_connector is not None:
-        flags["ec-connector"] = handover.encoder_connector
+    if kv_transfer.encoder_connector is not None:
+        flags["ec-connector"] = kv_transfer.encoder_connector
     if ranks > 1:
         flags["data-parallel-size"] = ranks
         # Without it a request that names its rank is answered by another one.

@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, field_path
+from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, Place, field_path
+from cdk8s_inference.findings.example import python, rewritten
+from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.source.document import Document, Node
 from cdk8s_inference.source.scalar import CORE_TAG, foreign_tag, scalar
-from cdk8s_inference.source.unreadable import Unreadable, malformed
+from cdk8s_inference.source.unreadable import D001, D002, FILE_RULES, Unreadable, malformed
 
 MAX_BYTES = 8 * 1024 * 1024
 """Bytes of one file. An API server takes no object over 3 MiB; a file may hold many."""
@@ -28,6 +30,40 @@ MAX_NODES = 200_000
 
 MAX_DEPTH = 64
 """Nesting of one document, aliases expanded. A ModelDeployment has 14 levels."""
+
+D003 = FILE_RULES.declare(
+    "D003",
+    "error",
+    "A mapping has a duplicate key, or a key that is not a string",
+    why="YAML readers disagree on which of two equal keys is used, and most do not report it.",
+    evidence="The YAML specification requires unique keys. JSON, which the API server stores, has "
+    "string keys only.",
+    fix="keep one of the two keys; quote a key that YAML reads as a number or a boolean",
+    example=rewritten("unified", "replicas: 1\n", "replicas: 1\n  replicas: 2\n"),
+)
+
+D012 = FILE_RULES.declare(
+    "D012",
+    "error",
+    "The file holds several documents, and one is expected",
+    why="A construct is composed from one document. Which of them is meant is not known.",
+    evidence="ModelDeployment.from_file and ServingStack.from_file take one document.",
+    fix="use a file with one document; cdk8s-inference synth accepts several",
+    example=python(
+        """\
+from pathlib import Path
+
+texts = [Path(name).read_text() for name in ("unified.yaml", "multi-node.yaml")]
+Path("all.yaml").write_text("---\\n".join(texts))
+ModelDeployment.from_file(App(), "all", "all.yaml")
+""",
+        """\
+app = App()
+for name in ("unified", "multi-node"):
+    ModelDeployment.from_file(app, name, f"{name}.yaml")
+""",
+    ),
+)
 
 
 def read(
@@ -42,10 +78,10 @@ def read(
     try:
         documents = list(_documents(content, file))
         if not documents and not may_be_empty:
-            raise Unreadable("D001", "holds no document", "write a ModelDeployment into it")
+            raise Unreadable(D001, "the file holds no document", "add a ModelDeployment to it")
         return documents, []
     except Unreadable as problem:
-        return [], [problem.finding.at(file, problem.line)]
+        return [], [problem.finding(file)]
 
 
 def single(path: str | os.PathLike[str]) -> Document:
@@ -60,13 +96,11 @@ def single(path: str | os.PathLike[str]) -> Document:
         documents, findings = read(stream.read(MAX_BYTES + 1), file)
     if len(documents) != 1 and not findings:
         findings = [
-            Finding(
-                "D012",
-                "error",
-                "",
-                f"holds {len(documents)} documents",
-                "give a file with one; cdk8s-inference synth takes many",
-                file,
+            D012.finding(
+                Violation(
+                    Place("", "", file),
+                    f"the file holds {len(documents)} documents, and one is expected",
+                )
             )
         ]
     if findings:
@@ -76,10 +110,10 @@ def single(path: str | os.PathLike[str]) -> Document:
 
 def _documents(content: bytes, file: str | None) -> Iterator[Document]:
     text = _text(content)
-    composer = _Composer(text)
+    composer = _Composer(text, file)
     try:
         for root in composer.roots():
-            findings = tuple(finding.at(file, finding.line) for finding in composer.taken())
+            findings = composer.take_findings()
             if root.value is not None:
                 yield Document(root.value, file, findings, root)
     except yaml.reader.ReaderError as error:
@@ -88,7 +122,7 @@ def _documents(content: bytes, file: str | None) -> Iterator[Document]:
         raise malformed(
             f"character U+{error.character:04X} is not allowed",
             before.count(b"\n") + 1,
-            "give a text file; escape the character in a quoted string",
+            "use a text file; escape the character in a quoted string",
         ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -99,21 +133,19 @@ def _documents(content: bytes, file: str | None) -> Iterator[Document]:
 def _text(content: bytes) -> str:
     """The content as a text that a YAML parser takes."""
     if len(content) > MAX_BYTES:
-        raise Unreadable(
-            "D002", f"larger than {MAX_BYTES} bytes", "split the file; give the parts one by one"
-        )
+        raise Unreadable(D002, f"the file is larger than {MAX_BYTES} bytes", "split the file")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(
-            "D001",
-            f"not UTF-8 text: byte 0x{content[error.start]:02x} at offset {error.start}",
-            "give a YAML or JSON file, encoded as UTF-8",
+            D001,
+            f"the file is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}",
+            "use a YAML or JSON file, encoded as UTF-8",
             content[: error.start].count(b"\n") + 1,
         ) from None
     if directive := _TAG_DIRECTIVE.search(text):
         line = text.count("\n", 0, directive.end()) + 1
-        raise malformed("a %TAG directive", line, "remove it: no tags are read that need one")
+        raise malformed("%TAG directives are not supported", line, "remove the directive")
     return _json_as_yaml(text)
 
 
@@ -146,9 +178,10 @@ def _yaml_spelling(match: re.Match[str]) -> str:
 
 
 class _Composer:
-    """Composes the documents of a text, and notes what is wrong with their keys."""
+    """Composes the documents of a text, and collects what is wrong with their keys."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: str | None) -> None:
+        self._file = file
         self._events: Iterator[Any] = yaml.parse(text, yaml.CSafeLoader)
         self._anchors: dict[str, Any] = {}  # An event stands for its node until that is whole.
         self._findings: list[Finding] = []
@@ -162,10 +195,10 @@ class _Composer:
                 self._anchors.clear()
                 yield self._node(next(self._events), 0)
 
-    def taken(self) -> list[Finding]:
-        """The findings since this was asked last."""
-        taken, self._findings = self._findings, []
-        return taken
+    def take_findings(self) -> tuple[Finding, ...]:
+        """The findings since the last call."""
+        found, self._findings = self._findings, []
+        return tuple(found)
 
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
@@ -201,9 +234,9 @@ class _Composer:
     def _target(self, anchor: str, line: int) -> Node:
         node = self._anchors.get(anchor)
         if node is None:
-            raise malformed(f"no anchor &{anchor:.60} stands before its alias", line)
+            raise malformed(f"alias *{anchor:.60} has no anchor before it", line)
         if not isinstance(node, Node):
-            raise Unreadable("D002", "an alias contains itself", "write the value out", line)
+            raise Unreadable(D002, "an alias contains itself", "write the value out", line)
         return node
 
     def _grow(self, size: int, depth: int, line: int) -> None:
@@ -211,9 +244,9 @@ class _Composer:
         if depth > MAX_DEPTH or self._size > MAX_NODES:
             limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} keys and values"
             raise Unreadable(
-                "D002",
-                f"more than {limit}, aliases written out",
-                "a ModelDeployment is far smaller: look for generated or foreign content",
+                D002,
+                f"the file has more than {limit}, with aliases expanded",
+                "a ModelDeployment is much smaller: look for generated content",
                 line,
             )
 
@@ -238,11 +271,11 @@ class _Composer:
                     merged.setdefault(field_name, child)
                     if field_name in entries:
                         # Readers disagree on which of the two counts.
-                        reason = "the key stands before <<, which brings it as well"
-                        self._bad_key((field_name,), key.line, reason, "put << first")
+                        reason = "the key is also set by the << that follows it"
+                        self._bad_key((field_name,), key.line, reason, "write << before the key")
             elif name in entries:
-                reason = f"the key stands twice, first on line {entries[name].line}"
-                self._bad_key((name,), key.line, reason, "keep one of them")
+                reason = f"duplicate key, first on line {entries[name].line}"
+                self._bad_key((name,), key.line, reason, "keep one of the two")
             else:
                 entries[name] = node.under(key.line)
         return {**merged, **entries}
@@ -255,12 +288,13 @@ class _Composer:
 
     def _bad_key(self, path: Path, line: int, message: str, fix: str) -> None:
         where = field_path((*self._path, *path))
-        self._findings.append(Finding("D003", "error", where, message, fix, None, line))
+        place = Place("", where, self._file, line)
+        self._findings.append(D003.finding(Violation(place, message, fix=fix)))
 
 
 def _merged(node: Node) -> Iterator[tuple[PathPart, Node]]:
     """The entries that ``<<`` takes from an object or a list of them; the first of a key wins."""
     for source in node.children.values() if isinstance(node.value, list) else (node,):
         if not isinstance(source.value, dict):
-            raise malformed("<< merges objects alone", source.line, "write the fields out")
+            raise malformed("<< merges objects only", source.line, "write the fields out")
         yield from source.children.items()

@@ -29,8 +29,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def foreign_tag(tag: str, line: int) -> Unreadable:
-    """A tag that is not read."""
-    return malformed(f"tag {tag:.60} is not read here", line, "write the value without its tag")
+    """A tag that is not supported."""
+    return malformed(f"tag {tag:.60} is not supported", line, "write the value without its tag")
 
 
 def scalar(event: yaml.ScalarEvent, line: int) -> Any:
@@ -40,7 +40,7 @@ def scalar(event: yaml.ScalarEvent, line: int) -> Any:
         return text
     value = _resolved(text)
     if isinstance(value, float) and not math.isfinite(value):
-        raise malformed(f"{text} is no number that JSON has", line, "quote it")
+        raise malformed(f"{text} is not a JSON number", line, "quote it")
     if event.tag is None:
         return value
     name = event.tag.removeprefix(CORE_TAG)
@@ -49,7 +49,7 @@ def scalar(event: yaml.ScalarEvent, line: int) -> Any:
     if name == "float" and type(value) is int:
         return float(value)
     if type(value) is not _SCALAR_TYPES[name]:
-        raise malformed(f"{text!r:.60} is no {name}", line)
+        raise malformed(f"{text!r:.60} is not a valid {name}", line)
     return value
 
 

@@ -35,13 +35,14 @@ SERVICES_ALONE = GatewayProvider("acme", "Acme Gateway", pools=False)
 
 EXPECTED: dict[str, dict[tuple[FailureMode, bool], list[str]]] = {
     "envoy-ai-gateway": {("FailOpen", True): ["G103"], ("FailOpen", False): ["G103"]},
-    "istio": {},
+    "istio": {("FailOpen", True): ["W301"], ("FailOpen", False): ["W301"]},
     "agentgateway": {("FailOpen", True): ["G103"], ("FailOpen", False): ["G103"]},
-    "gke": {},
+    "gke": {("FailOpen", True): ["W301"], ("FailOpen", False): ["W301"]},
     "nginx-gateway-fabric": {
         ("FailClose", True): ["G102", "G103"],
         ("FailClose", False): ["G103"],
-        ("FailOpen", True): ["G102"],
+        ("FailOpen", True): ["G102", "W301"],
+        ("FailOpen", False): ["W301"],
     },
     "standalone": {("FailOpen", True): ["G103"], ("FailOpen", False): ["G103"]},
 }
@@ -110,7 +111,7 @@ def test_prefill_decode_is_refused_and_leaves_the_engines_alone(
 def test_a_picker_of_a_unified_deployment_too() -> None:
     chart = Chart(App(), "chart")
     platform = Platform(gateway=Gateway(provider=SERVICES_ALONE), unified_mode="picker")
-    with pytest.raises(InvalidInput, match="asks no endpoint picker"):
+    with pytest.raises(InvalidInput, match="calls no endpoint picker"):
         UnifiedRouting(
             chart, "r", engines=[engine(chart, "e", 80)], name="a", namespace="n", platform=platform
         )
@@ -126,7 +127,7 @@ OPEN = Platform(picker=PickerOptions(failure_mode="FailOpen"))
 
 def test_a_failure_mode_that_is_not_honored_is_a_warning() -> None:
     chart = Chart(App(), "chart")
-    with pytest.warns(InferenceWarning, match=r"G103.*does FailClose whatever") as caught:
+    with pytest.warns(InferenceWarning, match=r"G103.*always does FailClose") as caught:
         disagg(chart, OPEN)
     assert caught[0].filename == __file__
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdk8s_inference.checks.codes import documents, engines, gateways, itself, pickers, stacks
+from cdk8s_inference.checks.codes import itself, pickers, stacks
 from cdk8s_inference.findings.rule import AnyRule
 
 CODES: Mapping[str, AnyRule] = {
-    code.code: code
-    for family in (itself, documents, engines, pickers, stacks, gateways)
-    for code in family.CODES
+    code.code: code for family in (itself, pickers, stacks) for code in family.CODES
 }
 """Every such code."""

@@ -15,38 +15,6 @@ def _stack(path: str, value: Any) -> Example:
 
 CODES: tuple[AnyRule, ...] = (
     Rule(
-        "S001",
-        "No credential is a kubeconfig",
-        severity="error",
-        why="Modelplane's API refuses the document: from the kubeconfig it takes the "
-        "cluster's address.",
-        evidence="A CEL rule of Modelplane's ServingStack, v0.3.1.",
-        fix="add the Secret with the cluster's kubeconfig; a cloud's identity goes beside it",
-        example=_stack("spec.secrets[0].type", "GoogleApplicationCredentials"),
-    ),
-    Rule(
-        "S002",
-        "Two listeners have one name",
-        severity="error",
-        why="The API server refuses the Gateway: a route's sectionName would mean both.",
-        evidence="Gateway API: a Gateway's listeners are keyed by name.",
-        fix="give each a name of its own",
-        example=_stack(
-            "spec.gateway.listeners[1]", {"name": "http", "port": 8080, "protocol": "HTTP"}
-        ),
-    ),
-    Rule(
-        "S003",
-        "A field is not used",
-        severity="note",
-        why="Nothing goes wrong, but no credential is taken: what is composed goes to the "
-        "cluster that you apply it to.",
-        evidence="Modelplane reaches clusters by spec.secrets, and requires them.",
-        fix="nothing is to do; Crossplane's providers take credentials of their own",
-        # Every ServingStack document has the field, so nothing mends it.
-        example=None,
-    ),
-    Rule(
         "S101",
         "A component is not known, or not in the stack",
         severity="error",

@@ -177,7 +177,7 @@ def test_a_configuration_of_ones_own() -> None:
 
 
 def test_a_configuration_for_other_pods_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"W112.*would send users to prefill pods"):
+    with pytest.raises(InvalidInput, match=r"W112.*these are prefill and decode pods"):
         composed(vllm(), config=UnifiedConfig.prefix_aware())
 
 
@@ -241,7 +241,7 @@ def test_engines_made_by_hand_are_judged_as_well() -> None:
         by_hand([NIXL], [MOONCAKE])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert by_hand([NIXL], [NIXL]).handover.connector.name == "nixlv2"
+        assert by_hand([NIXL], [NIXL]).kv_transfer.connector.name == "nixlv2"
 
 
 def test_a_deployment_is_warned_of_once() -> None:

@@ -1,0 +1,240 @@
+"""Whether a document has the fields, types and limits of its API, as pydantic finds it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from cdk8s_inference.document.examples import (
+    CONTAINER,
+    ENGINE,
+    REFUSED,
+    SCHEMA,
+    unified,
+)
+from cdk8s_inference.document.model_deployment import (
+    EnginesUnderSpecDocument,
+    Model,
+    fields_at,
+)
+from cdk8s_inference.findings import Finding, Path, shown, type_name
+from cdk8s_inference.findings.example import REMOVED, rewritten
+from cdk8s_inference.findings.rule import AnyRule, RuleSet, Violation
+from cdk8s_inference.kubernetes_types import PATTERNS
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.source.reader import D003
+from cdk8s_inference.source.unreadable import D002
+
+STRUCTURE_RULES: RuleSet[Any] = RuleSet()
+"""The rules about a document's structure, which the functions here apply."""
+
+_QUOTED = "'--default-chat-template-kwargs={\"enable_thinking\": false}'"
+
+D004 = STRUCTURE_RULES.declare(
+    "D004",
+    "error",
+    "A field is not defined",
+    why="The API server drops fields that a CRD's schema does not define, and the setting keeps "
+    "its default.",
+    evidence=f"{SCHEMA} Kubernetes prunes unknown fields of custom resources.",
+    fix="correct the field's name, or remove the field",
+    example=rewritten("unified", "copies: 2", "copy: 2"),
+)
+
+D005 = STRUCTURE_RULES.declare(
+    "D005",
+    "error",
+    "A required field is missing",
+    why=f"{REFUSED} It accepts a pod template without spec, and Modelplane then fails to "
+    "reconcile it.",
+    evidence=SCHEMA,
+    fix="add the field",
+    example=unified(f"{CONTAINER}.image", REMOVED),
+)
+
+D006 = STRUCTURE_RULES.declare(
+    "D006",
+    "error",
+    "A value has the wrong type",
+    why=REFUSED,
+    evidence=f"{SCHEMA} YAML reads an unquoted text with ': ' as an object, digits as a number "
+    "and yes as a boolean.",
+    fix="change the type; quote a text that YAML reads as another type",
+    example=rewritten("unified", _QUOTED, _QUOTED.strip("'")),
+)
+
+D007 = STRUCTURE_RULES.declare(
+    "D007",
+    "error",
+    "A value is outside its limits",
+    why=REFUSED,
+    evidence=SCHEMA,
+    fix="use a value within the limits",
+    example=unified(f"{ENGINE}.copies", 100),
+)
+
+D008 = STRUCTURE_RULES.declare(
+    "D008",
+    "error",
+    "A value is not one of the allowed values",
+    why=REFUSED,
+    evidence=SCHEMA,
+    fix="use one of the allowed values",
+    example=unified("spec.template.spec.serving.mode", "Aggregated"),
+)
+
+D009 = STRUCTURE_RULES.declare(
+    "D009",
+    "error",
+    "A value has an invalid format",
+    why="Modelplane checks only the length of names. It accepts the document, and the API server "
+    "rejects the objects that are created from it.",
+    evidence="Kubernetes: names of Services and LeaderWorkerSets consist of lower case letters, "
+    "digits and '-', and start with a letter.",
+    fix="write the value in the format of its field",
+    example=unified("metadata.name", "8b-qwen"),
+)
+
+D010 = STRUCTURE_RULES.declare(
+    "D010",
+    "error",
+    "The document has another apiVersion or kind",
+    why="The same fields can have another meaning in another API.",
+    evidence="apiVersion and kind identify the schema of a Kubernetes object.",
+    fix="use modelplane.ai/v1alpha1 and ModelDeployment, or "
+    "infrastructure.modelplane.ai/v1alpha1 and ServingStack",
+    example=unified("apiVersion", "modelplane.ai/v1"),
+)
+
+_MOST_FINDINGS = 1000
+"""Wrong fields that are listed: nobody reads more, and each costs two kilobytes."""
+
+
+def not_an_object(root: Cursor, kind: str) -> Finding:
+    """The finding about a document that is not a mapping."""
+    message = f"the document is {type_name(root.value)}, not an object"
+    return D006.finding(Violation(root, message, fix=f"write a {kind} object"))
+
+
+def other_api(root: Cursor, api_version: str, kind: str) -> Iterator[Finding]:
+    """A document of another API gets one finding, not one for each of its fields."""
+    for key, expected in (("apiVersion", api_version), ("kind", kind)):
+        found = root[key]
+        if found.value != expected:
+            message = (
+                f"{key} is {shown(found.value)}, not {expected!r}"
+                if found.present
+                else f"{key} is missing; {expected!r} is expected"
+            )
+            yield D010.finding(Violation(found, message, fix=f"set {key}: {expected}"))
+
+
+def structure(problem: ValidationError, model: type[Model], root: Cursor) -> list[Finding]:
+    """A finding for each place where a document does not match its model, within bounds."""
+    (kind,) = get_args(model.model_fields["kind"].annotation)
+    found = problem.errors(include_url=False)
+    findings = [structural(error, model, root) for error in found[:_MOST_FINDINGS]]
+    if (more := len(found) - _MOST_FINDINGS) > 0:
+        message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
+        fix = f"check that this is a {kind}; correct the listed fields first"
+        findings.append(D002.finding(Violation(root, message, fix=fix)))
+    return findings
+
+
+_TYPES = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+
+
+def structural(error: ErrorDetails, model: type[Model], root: Cursor) -> Finding:
+    """A finding for one of pydantic's errors, in the words of the document."""
+    path: Path = tuple(error["loc"])
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if path[-1:] == ("[key]",):  # pydantic's mark for the key of a free-form mapping
+        path, kind = path[:-1], "invalid_key"
+    at = root.at(*path)
+
+    def finding(rule: AnyRule, message: str, fix: str | None = None) -> Finding:
+        return rule.finding(Violation(at, message, fix=fix))
+
+    if kind == "invalid_key":
+        return finding(D003, f"key {shown(value)} is not a string", "quote the key")
+    if kind == "missing":
+        return finding(D005, f"required field {path[-1]} is missing", f"add {path[-1]}")
+    if kind == "extra_forbidden":
+        return unknown_field(Cursor(value, path, root.document), model)
+    if kind in _TYPES:
+        fix = "quote it" if kind == "string_type" and _is_scalar(value) else "change its type"
+        return finding(D006, f"must be {_TYPES[kind]}, is {type_name(value)}: {shown(value)}", fix)
+    if kind == "literal_error":
+        expected = context.get("expected", "")
+        return finding(D008, f"is {shown(value)}, must be {expected}")
+    if kind == "string_pattern_mismatch":
+        return finding(D009, f"{shown(value)} has an invalid format", PATTERNS[context["pattern"]])
+    return finding(D007, f"{shown(value)}: {_limit(kind, context)}")
+
+
+def unknown_field(field: Cursor, model: type[Model]) -> Finding:
+    """The finding about a field that a model does not have."""
+    known = fields_at(model, field.path[:-1])
+    close = difflib.get_close_matches(str(field.path[-1]), known, n=1)
+    fix = f"did you mean {close[0]}? If not, remove it" if close else "remove it"
+    message = f"field is not defined, set to {shown(field.value)}"
+    return D004.finding(Violation(field, message, fix=fix))
+
+
+def fields_after_142(spec: Cursor) -> Iterator[Finding]:
+    """Fields that the shape of pull request #142 did not have yet."""
+    for engine in spec["engines"].items():
+        for member in engine["members"].items():
+            for container in member.at("template", "spec", "containers").items():
+                for variable in container["env"].items():
+                    for key, field in variable["valueFrom"].fields():
+                        if key == "fieldRef":
+                            yield unknown_field(field, EnginesUnderSpecDocument)
+
+
+def metadata_limits(metadata: Cursor) -> Iterator[Finding]:
+    """How many labels and annotations there may be, and how long a value.
+
+    The shape of pull request #142 had no such limits for a member's pods.
+    """
+    for key, longest in (("labels", 63), ("annotations", 8192)):
+        entries = list(metadata[key].fields())
+        if len(entries) > 32:
+            message = f"{len(entries)} {key}, at most 32 are allowed"
+            yield D007.finding(Violation(metadata[key], message, fix=f"remove {key}"))
+        for _, entry in entries:
+            if entry.text is not None and len(entry.text) > longest:
+                message = (
+                    f"the value has {len(entry.text)} characters, at most {longest} are allowed"
+                )
+                yield D007.finding(Violation(entry, message, fix="shorten the value"))
+
+
+def _limit(kind: str, context: Mapping[str, Any]) -> str:
+    bounds = {
+        "greater_than_equal": "must be at least {ge}",
+        "less_than_equal": "must be at most {le}",
+        "string_too_short": "must have at least {min_length} character(s)",
+        "string_too_long": "must have at most {max_length} characters",
+        "too_short": "must have at least {min_length} item(s), has {actual_length}",
+        "string_unicode": "is not valid Unicode",
+        "too_long": "must have at most {max_length} item(s), has {actual_length}",
+    }
+    return bounds.get(kind, kind.replace("_", " ")).format(**context)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (bool, int, float))
