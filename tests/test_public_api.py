@@ -90,10 +90,11 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_examples_in_docstrings_hold() -> None:
     from cdk8s_inference.findings import finding
     from cdk8s_inference.picker_config import block_size as block
-    from cdk8s_inference.releases import router
+    from cdk8s_inference.releases import release
     from cdk8s_inference.servers import command_line
+    from cdk8s_inference.source import placeholder
 
-    for module in (finding, command_line, router, import_module(block.__module__)):
+    for module in (finding, command_line, placeholder, release, import_module(block.__module__)):
         result = doctest.testmod(module)
         assert result.attempted > 0
         assert result.failed == 0

@@ -90,6 +90,15 @@ def test_a_configuration_is_judged_by_the_nearest_release() -> None:
     assert set(told(check(documents)).values()) == {"note"}
 
 
+def test_a_connector_that_is_filled_in_later_is_not_judged() -> None:
+    objects = examples.base("disaggregated")
+    decode = next(each for each in objects if each["metadata"]["name"] == "decode")
+    arguments = decode["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    arguments[2] = "--kv-connector=${CONNECTOR}"
+    documents, _ = read(yaml.safe_dump_all(objects).encode(), "it.yaml")
+    assert "T205" not in told(check(documents))
+
+
 def test_one_note_for_each_image() -> None:
     objects = examples.base("disaggregated")
     decode = next(each for each in objects if each["metadata"]["name"] == "decode")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import KubeObject, Picker, SourceValue, Topology
 
 _FAILING = frozenset(
@@ -24,7 +25,7 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
 
     for picker in topology.pickers:
         config = picker.config
-        if config is None or "$(" in config.value:
+        if config is None or has_placeholder(config.value):
             continue
         pools = [pool for pool in topology.pools if pool.picker is picker]
         flag = picker.release.picker.experimental_flag

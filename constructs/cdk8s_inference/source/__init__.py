@@ -2,6 +2,7 @@
 
 from cdk8s_inference.source.cursor import Cursor
 from cdk8s_inference.source.document import Document
+from cdk8s_inference.source.placeholder import has_placeholder
 from cdk8s_inference.source.reader import read, single
 
-__all__ = ["Cursor", "Document", "read", "single"]
+__all__ = ["Cursor", "Document", "has_placeholder", "read", "single"]

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Topology
-
-_UNREAD = ("{{", "${")
-"""A template fills these in before the API server reads the expression."""
 
 
 @rule(
@@ -31,7 +29,7 @@ _UNREAD = ("{{", "${")
 )
 def does_not_compile(topology: Topology) -> Iterator[Violation]:
     for selector in topology.device_selectors:
-        if any(mark in selector.value for mark in _UNREAD):
+        if has_placeholder(selector.value):
             continue
         # The parser is imported where there is something to parse.
         from cdk8s_inference.cel import selector_problem

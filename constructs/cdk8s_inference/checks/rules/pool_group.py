@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Picker, Pool, Topology
 
 _ARGS = "spec.template.spec.containers[0].args"
@@ -70,7 +71,7 @@ def _picked(topology: Topology) -> Iterator[tuple[Pool, Picker]]:
         picker = pool.picker
         if picker is None or "endpoint-selector" in picker.flags:
             continue
-        if not any(mark in picker.flag("pool-group").value for mark in ("$", "{{")):
+        if not has_placeholder(picker.flag("pool-group").value):
             yield pool, picker
 
 

@@ -10,6 +10,7 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.releases import ROUTER
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
 
 _ARGS = "spec.template.spec.initContainers[0].args"
@@ -131,7 +132,9 @@ def unknown_flag(topology: Topology) -> Iterator[Violation]:
 def unknown_connector(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         sidecar = pods.sidecar
-        if sidecar is None or sidecar.release.has_connector(sidecar.connector.value):
+        if sidecar is None or has_placeholder(sidecar.connector.value):
+            continue
+        if sidecar.release.has_connector(sidecar.connector.value):
             continue
         known = ", ".join(each.name for each in sidecar.release.sidecar.connectors)
         yield Violation(
