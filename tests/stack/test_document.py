@@ -71,7 +71,7 @@ def test_everything() -> None:
             "S104",
             "spec.versions.envoyGateway",
             10,
-            "ai_gateway v0.7.0 needs envoy_gateway 1.8 to 1.8, not v1.9.0",
+            "ai_gateway v0.7.0 requires envoy_gateway 1.8 to 1.8, not v1.9.0",
         ),
         (
             "  versions:\n    leaderWorkerSet: v0.9.1\n",
@@ -85,21 +85,21 @@ def test_everything() -> None:
             "S108",
             "spec.nvidiaDriverRoot",
             9,
-            "'run' is no absolute path",
+            "'run' is not an absolute path",
         ),
         (
             "  gateway:\n    className: Envoy\n",
             "S107",
             "spec.gateway.className",
             10,
-            "malformed",
+            "not a valid name",
         ),
         (
             "  gateway:\n    listeners:\n      - {name: Web, port: 80, protocol: HTTP}\n",
             "S106",
             "spec.gateway.listeners[0].name",
             11,
-            "'Web' is malformed",
+            "'Web' is not a valid name",
         ),
     ],
 )

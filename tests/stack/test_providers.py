@@ -35,7 +35,8 @@ from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, STACK_MODELPLANE, ST
 from cdk8s_inference.stack.catalog import catalog
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
-from cdk8s_inference.stack.rules import violations
+from cdk8s_inference.stack.rules import STACK_RULES
+from cdk8s_inference.stack.subject import StackSubject
 from tests.document import builders
 from tests.kit.server import Server
 from tests.kit.synth import synthesized, the, validated
@@ -57,7 +58,7 @@ def props(provider: GatewayProvider, **changes: Any) -> StackProps:
 def found(provider: GatewayProvider, **changes: Any) -> list[tuple[str, str, str]]:
     return [
         (finding.code, finding.path, finding.message)
-        for finding, _ in violations(props(provider, **changes))
+        for finding in STACK_RULES.findings(StackSubject(props(provider, **changes)))
     ]
 
 
@@ -174,12 +175,12 @@ def test_gke_has_its_driver_elsewhere() -> None:
 
 
 MISMATCHES: dict[str, tuple[GatewayProvider, str, str]] = {
-    "another's": (ENVOY_AI_GATEWAY, "istio", "GatewayClass 'istio' is Istio's"),
-    "GKE's": (NGINX_GATEWAY_FABRIC, "gke-l7-rilb", "is GKE Gateway's"),
-    "Envoy's": (AGENTGATEWAY, "envoy", "is Envoy AI Gateway's"),
-    "one that istiod does not make": (ISTIO, "models", "is none of its classes"),
-    "one that GKE does not have": (GKE, "models", "is none of its classes"),
-    "none at all": (GatewayProvider("acme", "Acme"), "", "has no usual GatewayClass"),
+    "another's": (ENVOY_AI_GATEWAY, "istio", "GatewayClass 'istio' belongs to Istio"),
+    "GKE's": (NGINX_GATEWAY_FABRIC, "gke-l7-rilb", "belongs to GKE Gateway"),
+    "Envoy's": (AGENTGATEWAY, "envoy", "belongs to Envoy AI Gateway"),
+    "one that istiod does not make": (ISTIO, "models", "is not one of its classes"),
+    "one that GKE does not have": (GKE, "models", "is not one of its classes"),
+    "none at all": (GatewayProvider("acme", "Acme"), "", "has no default GatewayClass"),
 }
 
 
@@ -225,7 +226,7 @@ def test_what_a_controller_needs_is_not_left_out() -> None:
 def test_releases_that_do_not_fit_are_refused() -> None:
     newer = replace(STACK_NEWEST, gateway_api="v1.6.1")
     messages = [message for _, _, message in found(ISTIO, versions=newer)]
-    assert any("istio 1.30.3 needs gateway_api 1.5.1 to 1.5" in message for message in messages)
+    assert any("istio 1.30.3 requires gateway_api 1.5.1 to 1.5" in message for message in messages)
     # Envoy Gateway, which is not installed, does not matter.
     assert found(AGENTGATEWAY, versions=newer) == []
 

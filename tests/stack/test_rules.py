@@ -8,18 +8,21 @@ from typing import Any
 import pytest
 
 from cdk8s_inference import Component, DraDriver, HelmChart, Issuer, Listener
+from cdk8s_inference.findings import Finding
 from cdk8s_inference.releases.stack import STACK_NEWEST
 from cdk8s_inference.stack.props import StackProps
-from cdk8s_inference.stack.rules import violations
+from cdk8s_inference.stack.rules import STACK_RULES
+from cdk8s_inference.stack.subject import StackSubject
 
 CHART = HelmChart("https://charts.example.com", "keda", "2.18.0")
 
 
+def findings(props: StackProps) -> list[Finding]:
+    return list(STACK_RULES.findings(StackSubject(props)))
+
+
 def found(**changes: Any) -> list[tuple[str, str, str]]:
-    return [
-        (finding.code, finding.path, finding.message)
-        for finding, _ in violations(StackProps(**changes))
-    ]
+    return [(each.code, each.path, each.message) for each in findings(StackProps(**changes))]
 
 
 def pinned(**versions: str) -> Any:
@@ -67,18 +70,18 @@ def test_nothing_is_wrong_with(changes: dict[str, Any]) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
-    "unknown component": ({"without": ["istio"]}, "S101", "without.istio", "no component"),
+    "unknown component": ({"without": ["istio"]}, "S101", "without.istio", "'istio' is unknown"),
     "namespace of CRDs": (
         {"namespaces": {"gateway-api": "edge"}},
         "S101",
         "namespaces[gateway-api]",
-        "no component that this takes",
+        "component 'gateway-api' has no Helm chart",
     ),
     "values of what is left out": (
         {"without": ["lws"], "values": {"lws": {"replicaCount": 2}}},
         "S101",
         "values.lws",
-        "not in the stack",
+        "not installed",
     ),
     "left out and present": (
         {"without": ["lws"], "present": ["lws"]},
@@ -90,19 +93,19 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"without": ["inference-extension"]},
         "S103",
         "without[inference-extension]",
-        "ai-gateway does not work without inference-extension",
+        "ai-gateway requires inference-extension",
     ),
     "no Gateway API": (
         {"without": ["gateway-api"]},
         "S103",
         "without[gateway-api]",
-        "the gateway does not work without gateway-api",
+        "the gateway requires gateway-api",
     ),
     "no label for the driver's nodes": (
         {"without": ["node-feature-discovery"]},
         "S103",
         "without[node-feature-discovery]",
-        "dra-driver-nvidia-gpu does not work",
+        "dra-driver-nvidia-gpu requires node-feature-discovery",
     ),
     "an issuer without cert-manager": (
         {
@@ -112,19 +115,19 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         },
         "S103",
         "issuer",
-        "needs cert-manager",
+        "requires cert-manager",
     ),
     "mismatched pair": (
         {"versions": pinned(envoy_gateway="v1.9.0", gateway_api="v1.6.1")},
         "S104",
         "versions.envoy_gateway",
-        "ai_gateway v1.1.0 needs envoy_gateway 1.8.1 to 1.8, not v1.9.0",
+        "ai_gateway v1.1.0 requires envoy_gateway 1.8.1 to 1.8, not v1.9.0",
     ),
     "Gateway API of another Envoy Gateway": (
         {"versions": pinned(gateway_api="v1.6.1")},
         "S104",
         "versions.gateway_api",
-        "envoy_gateway v1.8.3 needs gateway_api 1.5.1 to 1.5, not v1.6.1",
+        "envoy_gateway v1.8.3 requires gateway_api 1.5.1 to 1.5, not v1.6.1",
     ),
     "unknown release": (
         {"versions": pinned(envoy_gateway="v1.8.9")},
@@ -136,13 +139,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"versions": pinned(prometheus="newest")},
         "S104",
         "versions.prometheus",
-        "'newest' is no release",
+        "'newest' is not a release",
     ),
     "old Kubernetes": (
         {"kubernetes": "1.33"},
         "S104",
         "kubernetes",
-        "nvidia_dra_driver 0.4.1 needs kubernetes 1.34 or newer, not 1.33",
+        "nvidia_dra_driver 0.4.1 requires kubernetes 1.34 or newer, not 1.33",
     ),
     "new Kubernetes": (
         {"kubernetes": "v1.36.0"},
@@ -154,31 +157,31 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"extra": [Component("lws", "lws", CHART)]},
         "S105",
         "extra[0].name",
-        "there already",
+        "two components are named",
     ),
     "a name twice": (
         {"extra": [Component("keda", "keda", CHART), Component("keda", "keda", CHART)]},
         "S105",
         "extra[1].name",
-        "there already",
+        "two components are named",
     ),
     "a long name": (
         {"extra": [Component("k" * 54, "keda", CHART)]},
         "S105",
         "extra[0].name",
-        "cannot name a Helm release",
+        "not a valid name of a Helm release",
     ),
     "a chart without a namespace": (
         {"extra": [Component("keda", chart=CHART)]},
         "S105",
         "extra[0].namespace",
-        "needs a namespace",
+        "has a chart, but no namespace",
     ),
     "after nothing": (
         {"extra": [Component("keda", "keda", CHART, after=("prometheus",))]},
         "S105",
         "extra[0].after",
-        "comes after prometheus, which is no component",
+        "after 'prometheus', which is not a component",
     ),
     "a circle": (
         {
@@ -191,80 +194,90 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "extra",
         "wait for each other",
     ),
-    "no listener": ({"listeners": []}, "S106", "listeners", "there is none"),
+    "no listener": ({"listeners": []}, "S106", "listeners", "has no listener"),
     "a listener's name": (
         {"listeners": [Listener("HTTP", 80)]},
         "S106",
         "listeners[0].name",
-        "'HTTP' is malformed",
+        "'HTTP' is not a valid name",
     ),
     "a listener's name twice": (
         {"listeners": [Listener.http(), Listener.http(port=8080)]},
         "S106",
         "listeners[1].name",
-        "two listeners are called 'http'",
+        "two listeners are named 'http'",
     ),
-    "a port": ({"listeners": [Listener.http(port=0)]}, "S106", "listeners[0].port", "0 is no port"),
+    "a port": (
+        {"listeners": [Listener.http(port=0)]},
+        "S106",
+        "listeners[0].port",
+        "0 is not a valid port",
+    ),
     "a port twice": (
         {"listeners": [Listener.http(), Listener("other", 80)]},
         "S106",
         "listeners[1].port",
-        "two listeners take port 80",
+        "two listeners use port 80",
     ),
     "a host": (
         {"listeners": [Listener.http(hostname="Models")]},
         "S106",
         "listeners[0].hostname",
-        "'Models' is no host name",
+        "'Models' is not a valid hostname",
     ),
     "a host for TCP": (
         {"listeners": [Listener("tcp", 9000, "TCP", "a.example.com")]},
         "S106",
         "listeners[0].hostname",
-        "TCP has no host",
+        "TCP does not support hostname",
     ),
     "HTTPS without a certificate": (
         {"listeners": [Listener("https", 443, "HTTPS")]},
         "S106",
         "listeners[0].certificate",
-        "needs a certificate",
+        "requires a certificate",
     ),
     "HTTP with a certificate": (
         {"listeners": [Listener("http", 80, certificate="tls")]},
         "S106",
         "listeners[0].certificate",
-        "HTTP has no certificate",
+        "HTTP does not support certificate",
     ),
     "a certificate's name": (
         {"listeners": [Listener.https("TLS")]},
         "S106",
         "listeners[0].certificate",
-        "'TLS' is no Secret's name",
+        "'TLS' is not a valid name of a Secret",
     ),
     "an issuer without a host": (
         {"issuer": Issuer("ca"), "listeners": [Listener.https("tls")]},
         "S106",
         "listeners[0].hostname",
-        "listener https has none",
+        "listener https has no hostname",
     ),
     "a namespace": (
         {"namespaces": {"lws": "LWS"}},
         "S107",
         "namespaces.lws",
-        "'LWS' is no namespace's name",
+        "'LWS' is not a valid name of a namespace",
     ),
     "a namespace for models": (
         {"model_namespaces": ["ml-team", "ML"]},
         "S107",
         "model_namespaces[1]",
-        "'ML' is no namespace's name",
+        "'ML' is not a valid name of a namespace",
     ),
-    "a class": ({"gateway_class": "Envoy"}, "S107", "gateway_class", "'Envoy' is malformed"),
+    "a class": (
+        {"gateway_class": "Envoy"},
+        "S107",
+        "gateway_class",
+        "'Envoy' is not a valid name of a GatewayClass",
+    ),
     "a relative path": (
         {"devices": DraDriver("run/nvidia")},
         "S108",
         "devices.driver_root",
-        "no absolute path",
+        "not an absolute path",
     ),
 }
 
@@ -273,7 +286,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
 def test_refused(changes: dict[str, Any], code: str, path: str, says: str) -> None:
     hits = [entry for entry in found(**changes) if entry[:2] == (code, path)]
     assert any(says in message for _, _, message in hits), found(**changes)
-    assert all(finding.fix for finding, _ in violations(StackProps(**changes)))
+    assert all(finding.fix for finding in findings(StackProps(**changes)))
 
 
 def test_all_at_once() -> None:
@@ -292,8 +305,7 @@ def test_all_at_once() -> None:
 
 
 def test_a_refusal_names_the_nearest_known_sets_first() -> None:
-    findings = [f for f, _ in violations(StackProps(versions=pinned(gateway_api="v1.6.1")))]
-    fix = findings[0].fix
+    fix = findings(StackProps(versions=pinned(gateway_api="v1.6.1")))[0].fix
     assert fix.index("STACK_2026_08") < fix.index("STACK_MODELPLANE")
     assert "envoy_gateway v1.8.3" in fix
     assert "allow_untested" in fix
@@ -301,5 +313,5 @@ def test_a_refusal_names_the_nearest_known_sets_first() -> None:
 
 def test_an_untested_combination_is_a_warning_when_the_code_says_so() -> None:
     props = StackProps(versions=pinned(gateway_api="v1.6.1"), allow_untested=True)
-    severities = {finding.severity for finding, _ in violations(props)}
+    severities = {finding.severity for finding in findings(props)}
     assert severities == {"warning"}

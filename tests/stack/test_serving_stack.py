@@ -164,7 +164,7 @@ def test_two_default_gateways_are_refused_and_nothing_is_left_behind() -> None:
         ServingStack(Chart(app, "other"), "two", **SMALL)
     (finding,) = raised.value.findings
     assert finding.code == "S109"
-    assert "stack one of this app composes" in finding.message
+    assert "stack one of this app also composes" in finding.message
     assert "Gateway modelplane-system/inference-gateway" in finding.message
     assert [node.node.id for node in app.node.children] == ["one", "other"]
 

@@ -9,6 +9,7 @@ from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.causes import Reported, one_per_cause
 from cdk8s_inference.checks.config import config_findings
 from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.rules.waivers import WAIVER_RULES, AppliedWaiver
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
 from cdk8s_inference.findings import Finding, Rule
 from cdk8s_inference.source import Document
@@ -41,12 +42,15 @@ def check_topology(
     today: date | None = None,
 ) -> list[Finding]:
     """As :func:`check`, for a topology that was read already; default by all rules."""
-    own, malformed = waivers_of(topology.objects)
+    today = today or date.today()
+    waivers = [*waivers, *waivers_of(topology.objects)]
     found = list(_all(topology, RULES.values() if rules is None else rules))
     # Before findings are merged: what is waived must neither hide what is not, nor be hidden in it.
-    judged, about_waivers = waived(found, [*waivers, *own], today or date.today())
+    judged, used = waived(found, waivers, today)
     after = {code: rule.after for code, rule in RULES.items()}
-    findings = [*one_per_cause(judged, after), *about_waivers, *malformed]
+    findings = one_per_cause(judged, after)
+    for waiver, is_used in zip(waivers, used, strict=True):
+        findings += WAIVER_RULES.findings(AppliedWaiver(waiver, is_used, today))
     findings.sort(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
     )
@@ -64,19 +68,3 @@ def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Report
             )
     for finding, owner in config_findings(topology):
         yield Reported(finding, (owner,))
-    for unread in topology.unread:
-        place = unread.what.place
-        message = unread.message
-        yield Reported(
-            Finding(
-                "T001",
-                "note",
-                place.path,
-                message,
-                "look at it yourself",
-                place.file,
-                place.line,
-                place.object,
-            ),
-            (unread.what.object,),
-        )

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.codes import CODES
-from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.rule import TOPOLOGY_RULES
+from cdk8s_inference.checks.rules.no_objects import INPUT_RULES
+from cdk8s_inference.checks.rules.waivers import WAIVER_RULES
 from cdk8s_inference.document.rules import DOCUMENT_RULES
-from cdk8s_inference.findings.rule import AnyRule
+from cdk8s_inference.findings.rule import AnyRule, RuleSet
 from cdk8s_inference.picker_config.engine_fit import ENGINE_FIT_RULES
+from cdk8s_inference.stack.rules import STACK_OBJECT_RULES, STACK_RULES
+
+RULE_SETS: tuple[RuleSet[Any], ...] = (
+    TOPOLOGY_RULES,
+    WAIVER_RULES,
+    INPUT_RULES,
+    *DOCUMENT_RULES,
+    ENGINE_FIT_RULES,
+    STACK_RULES,
+    STACK_OBJECT_RULES,
+)
+"""The rules by what they are about."""
 
 
 @cache
 def all_rules() -> Mapping[str, AnyRule]:
     """Every rule by its code, in order."""
-    found: dict[str, AnyRule] = {**RULES, **CODES}
-    for rules_of_subject in (*DOCUMENT_RULES, ENGINE_FIT_RULES):
-        found |= rules_of_subject.rules
+    found: dict[str, AnyRule] = {**CODES}
+    for rule_set in RULE_SETS:
+        found |= rule_set.rules
     return dict(sorted(found.items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -81,7 +81,9 @@ def _read(paths: Sequence[str]) -> _Read:
             _sort(document, found)
         if not documents and not problems:
             empty.add(source.argument)
-    found.findings += [_nothing(path) for path, each in files.items() if empty.issuperset(each)]
+    found.findings += _without_objects(
+        path for path, each in files.items() if empty.issuperset(each)
+    )
     return found
 
 
@@ -125,9 +127,13 @@ def _judged(found: _Read) -> Iterator[Finding]:
         yield from check_manifests(found.manifests)
 
 
-def _nothing(path: str) -> Finding:
-    name = Input(path).name
-    return Finding("T005", "warning", "", "holds no objects", "give the manifests to check", name)
+def _without_objects(paths: Iterable[str]) -> list[Finding]:
+    found = list(paths)
+    if not found:
+        return []
+    from cdk8s_inference.checks.rules.no_objects import no_objects
+
+    return [no_objects(Input(path).name) for path in found]
 
 
 def _written(findings: Sequence[Finding], format: str, found: _Read) -> str:

@@ -273,7 +273,7 @@ def number(version: str) -> tuple[int, ...]:
 def _malformed(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
     for part, version in chosen.items():
         if not number(version):
-            yield Misfit(part, f"{version!r} is no release", "write one, such as v1.8.3")
+            yield Misfit(part, f"{version!r} is not a release", "use a release such as v1.8.3")
 
 
 def _unknown(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
@@ -284,7 +284,7 @@ def _unknown(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
             yield Misfit(
                 part,
                 f"{part} {version} is not known; known are {releases}",
-                f"take {nearest(part, version)}",
+                f"use {nearest(part, version)}",
             )
 
 
@@ -303,7 +303,7 @@ def apart(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
             if theirs is not None and number(theirs) and theirs not in span:
                 yield Misfit(
                     part,
-                    f"{fit.part} {mine} needs {part} {span}, not {theirs} ({fit.source})",
+                    f"{fit.part} {mine} requires {part} {span}, not {theirs} ({fit.source})",
                     _closest_sets(chosen),
                     fit.part,
                 )

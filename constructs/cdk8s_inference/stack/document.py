@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdk8s_inference.document.serving_stack import ServingStackDocument, check_stack
-from cdk8s_inference.findings import Finding, Path, errors, field_path
+from cdk8s_inference.findings import Finding, Path, errors
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_MODELPLANE
 from cdk8s_inference.source import Document
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DraDriver
 from cdk8s_inference.stack.props import StackProps
-from cdk8s_inference.stack.rules import violations
+from cdk8s_inference.stack.rules import STACK_RULES
+from cdk8s_inference.stack.subject import StackSubject
 
 
 def read_stack(
@@ -29,10 +30,8 @@ def read_stack(
     if value is None:
         return None, findings
     props = _props(value, gateway or Gateway(), allow_untested)
-    for finding, argument in violations(props):
-        path = _path(argument)
-        placed = replace(finding, path=field_path(path), fix=_fix(finding))
-        findings.append(document.locate(placed, path))
+    written = StackSubject(props, lambda argument: document.root.at(*_path(argument)))
+    findings += STACK_RULES.findings(written)
     findings.sort(key=lambda finding: (finding.line or 0, finding.path, finding.code))
     return (None if errors(findings) else props), findings
 
@@ -69,10 +68,6 @@ def _path(argument: Path) -> Path:
     if first == "devices":
         return ("spec", "nvidiaDriverRoot")
     return ("spec",)
-
-
-def _fix(finding: Finding) -> str:
-    return finding.fix.replace("; or set allow_untested", "; or give --allow-untested")
 
 
 _VERSION_FIELDS = {

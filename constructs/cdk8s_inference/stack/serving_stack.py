@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,10 +20,12 @@ from cdk8s_inference.stack.component import Component, Manifest
 from cdk8s_inference.stack.delivery import Delivered, Delivery, Flux
 from cdk8s_inference.stack.document import read_stack
 from cdk8s_inference.stack.listener import Listener
+from cdk8s_inference.stack.object_key import ObjectKey
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import ComponentName, StackProps
-from cdk8s_inference.stack.rules import violations
+from cdk8s_inference.stack.rules import STACK_OBJECT_RULES, STACK_RULES
+from cdk8s_inference.stack.subject import StackObjects, StackSubject
 
 
 class ServingStack(Chart):
@@ -109,7 +110,7 @@ class ServingStack(Chart):
             allow_untested=allow_untested,
         )
         if _checked is None:
-            _checked = [finding for finding, _ in violations(props)]
+            _checked = list(STACK_RULES.findings(StackSubject(props)))
             if errors(_checked):
                 raise InvalidInput(_checked)
             warn(_checked, stacklevel=3)
@@ -117,8 +118,8 @@ class ServingStack(Chart):
         delivered = (delivery or Flux()).deliver(plan(props))
         foundation = _unclaimed(scope.node.root, delivered)
         super().__init__(scope, id, disable_resource_name_hashes=True)
-        taken = _objects_of_app.setdefault(self.node.root, {})
-        taken.update((_key(manifest), self.node.path) for manifest in _in_order(delivered))
+        owners = _objects_of_app.setdefault(self.node.root, {})
+        owners.update((ObjectKey.of(item), self.node.path) for item in _in_order(delivered))
         # kubectl looks up the kinds of all it is given before it applies any of it, so CRDs need
         # a file of their own. cdk8s numbers the files of charts that depend on each other.
         self.foundation = Chart(self, "foundation", disable_resource_name_hashes=True)
@@ -200,72 +201,33 @@ class ServingStack(Chart):
         return cls(scope, id, delivery=delivery, _checked=findings, **vars(props))
 
 
-_Key = tuple[str, str, str, str]
-"""API group, kind, namespace and name."""
-
-_objects_of_app: WeakKeyDictionary[IConstruct, dict[_Key, str]] = WeakKeyDictionary()
+_objects_of_app: WeakKeyDictionary[IConstruct, dict[ObjectKey, str]] = WeakKeyDictionary()
+"""The path of the stack that composes an object, by app."""
 
 
 def _unclaimed(app: IConstruct, delivered: Delivered) -> list[Manifest]:
     """The foundation without the namespaces that another stack of the app composes.
 
     Raises:
-        InvalidInput: Two objects are one: of two that are applied, the later one stays.
+        InvalidInput: An object is composed twice.
     """
-    taken = _objects_of_app.get(app, {})
-    counts = Counter(map(_key, _in_order(delivered)))
-    findings = [
-        Finding(
-            "S109",
-            "error",
-            "",
-            f"{_shown(key)} is composed twice",
-            "remove one, or rename it",
-        )
-        for key, count in counts.items()
-        if count > 1
-    ]
-    clashes = [key for key in counts if key in taken]
-    refused = [key for key in clashes if key[1] != "Namespace"]
-    if refused:
-        # The gateway's are the last, and what a person knows by name.
-        some = ", ".join(map(_shown, refused[:-4:-1]))
-        more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
-        findings.append(
-            Finding(
-                "S109",
-                "error",
-                "",
-                f"stack {taken[refused[-1]]} of this app composes {some}{more} already",
-                "give each cluster its App; a second gateway for one cluster needs another name "
-                "and class, and the components in present",
-            )
-        )
-    if findings:
+    keys = [ObjectKey.of(manifest) for manifest in _in_order(delivered)]
+    objects = StackObjects(keys, _objects_of_app.get(app, {}))
+    if findings := list(STACK_OBJECT_RULES.findings(objects)):
         raise InvalidInput(findings)
-    return [manifest for manifest in delivered.foundation if _key(manifest) not in clashes]
+    shared = objects.shared
+    return [each for each in delivered.foundation if ObjectKey.of(each) not in shared]
 
 
 def _in_order(delivered: Delivered) -> list[Manifest]:
     return [*delivered.foundation, *delivered.components, *delivered.gateway]
 
 
-def _key(manifest: Manifest) -> _Key:
-    group = manifest["apiVersion"].rpartition("/")[0]
-    metadata = manifest["metadata"]
-    return group, manifest["kind"], metadata.get("namespace", ""), metadata["name"]
-
-
-def _shown(key: _Key) -> str:
-    _, kind, namespace, name = key
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
-
-
 def _emit(chart: Chart, manifests: Sequence[Manifest]) -> None:
     for item in manifests:
         manifest(
             chart,
-            ":".join(_key(item)),
+            ":".join(ObjectKey.of(item)),
             api_version=item["apiVersion"],
             kind=item["kind"],
             metadata=ApiObjectMetadata(name=item["metadata"]["name"]),

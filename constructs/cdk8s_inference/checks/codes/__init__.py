@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdk8s_inference.checks.codes import itself, pickers, stacks
+from cdk8s_inference.checks.codes import pickers
 from cdk8s_inference.findings.rule import AnyRule
 
-CODES: Mapping[str, AnyRule] = {
-    code.code: code for family in (itself, pickers, stacks) for code in family.CODES
-}
+CODES: Mapping[str, AnyRule] = {code.code: code for code in pickers.CODES}
 """Every such code."""

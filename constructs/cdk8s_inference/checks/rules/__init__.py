@@ -10,6 +10,7 @@ from cdk8s_inference.checks.rules import (
     installed,
     kv_transfer,
     metrics,
+    no_objects,
     picker,
     picker_access,
     picker_config_file,
@@ -19,6 +20,8 @@ from cdk8s_inference.checks.rules import (
     rollout,
     security,
     sidecar,
+    unread,
+    waivers,
     workload,
 )
 
@@ -32,6 +35,7 @@ __all__ = [
     "installed",
     "kv_transfer",
     "metrics",
+    "no_objects",
     "picker",
     "picker_access",
     "picker_config_file",
@@ -41,5 +45,7 @@ __all__ = [
     "rollout",
     "security",
     "sidecar",
+    "unread",
+    "waivers",
     "workload",
 ]

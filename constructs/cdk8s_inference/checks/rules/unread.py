@@ -1,0 +1,31 @@
+"""What a check could not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.findings.rule import Violation
+from cdk8s_inference.topology import Topology
+
+
+@rule(
+    "T001",
+    "note",
+    "A value or an object was not read",
+    why="The rules about it report nothing, whether it is right or wrong.",
+    evidence="The value of a variable is known only in the pod. Objects that a controller creates "
+    "are not in the manifests.",
+    fix="write the value itself, or check it by hand; check the objects that the controller "
+    "creates",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        "spec.template.spec.containers[0].args[2]",
+        "--tensor-parallel-size=$(GPUS)",
+    ),
+)
+def unread(topology: Topology) -> Iterator[Violation]:
+    for each in topology.unread:
+        yield Violation(each.what, each.message)
