@@ -13,7 +13,6 @@ from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.rules.kv_transfer import kv_transfer
 from cdk8s_inference.platform.sidecar_options import KVConnector
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
-from cdk8s_inference.servers.recognize import runtime
 from cdk8s_inference.source import Cursor
 from tests.document.builders import NIXL, Json, document, findings, gang, standalone
 
@@ -215,37 +214,6 @@ def test_an_sglang_engine_that_serves_alone_is_told_of() -> None:
     alone = standalone("prefill")
     alone["members"][0]["template"]["spec"]["containers"][0].update(container)
     assert "W109" in agreed(alone, [*SGLANG_DECODE])[1]
-
-
-@pytest.mark.parametrize(
-    ("command", "args", "image", "expected"),
-    [
-        ([], [], "vllm/vllm-openai:v0.23.0", "vllm"),
-        ([], [], "lmsysorg/sglang:v0.5", "sglang"),
-        ([], [], "nvcr.io/nvidia/tensorrt-llm/release:1.0", "trtllm"),
-        ([], [], "registry/engine:1", None),
-        (["/usr/bin/trtllm-serve"], [], "registry/vllm:1", "trtllm"),
-        (["sh", "-c", "python3 -m sglang.launch_server --port 8000"], [], "i", "sglang"),
-        (["vllm", "serve"], ["--disaggregation-mode=decode"], "i", "sglang"),
-        (["sglang", "x"], [NIXL], "i", "vllm"),
-        (["serve"], ["--model", "/models/sglang"], "i", None),
-        # Programs that run in an engine's image, with its flags, and serve otherwise.
-        (["python3", "-m", "sglang_router.launch_router"], [], "lmsysorg/sglang:v0.5", None),
-        (["python3"], ["-m", "dynamo.frontend"], "ai-dynamo/vllm-runtime:1", None),
-        (["sh", "-c", "python3 -m dynamo.vllm --disaggregation-mode decode"], [], "vllm", None),
-        (["python3", "-m", "vllm.entrypoints.openai.api_server"], [], "i", "vllm"),
-        (
-            ["serve"],
-            ["--served-model-name", "vllm", "--model=sglang"],
-            "lmsysorg/sglang:1",
-            "sglang",
-        ),
-    ],
-)
-def test_what_a_container_runs(
-    command: list[str], args: list[str], image: str, expected: str | None
-) -> None:
-    assert runtime(command, args, image) == expected
 
 
 def test_a_document_is_judged_with_the_platforms_choices() -> None:

@@ -44,7 +44,14 @@ class Given:
 
 
 @dataclass(frozen=True)
-class _Word:
+class Word:
+    """A word of what is run.
+
+    Attributes:
+        text: The word.
+        place: The element it stands in.
+    """
+
     text: str
     place: Path
 
@@ -75,17 +82,21 @@ def given(
         args: Its arguments.
         expand: Fills variables in where a shell's ``eval`` takes words from their values.
     """
+    return [flag for run in commands(command, args, expand) for flag in flags_of(run)]
+
+
+def flags_of(run: Sequence[Word]) -> list[Given]:
+    """The flags of one command, in order."""
     found = []
-    for run in _commands(command or (), args or (), expand):
-        for position, word in enumerate(run):
-            if not word.text.startswith("-"):
-                continue
-            name, equals, value = word.text.partition("=")
-            if equals:
-                found.append(Given(name, value, True, word.place))
-            else:
-                following = run[position + 1].text if position + 1 < len(run) else None
-                found.append(Given(name, following, False, word.place))
+    for position, word in enumerate(run):
+        if not word.text.startswith("-"):
+            continue
+        name, equals, value = word.text.partition("=")
+        if equals:
+            found.append(Given(name, value, True, word.place))
+        else:
+            following = run[position + 1].text if position + 1 < len(run) else None
+            found.append(Given(name, following, False, word.place))
     return found
 
 
@@ -98,7 +109,7 @@ def placed_words(
 
     Arguments are those of :func:`given`.
     """
-    found = _commands(command or (), args or (), expand)
+    found = commands(command, args, expand)
     return [(word.text, word.place) for each in found for word in each]
 
 
@@ -112,37 +123,42 @@ def last_use(
 
 def words(command: Sequence[str] | None, args: Sequence[str] | None) -> list[str]:
     """Everything that is run, as words; of a ``sh -c`` script each of its own."""
-    return [word.text for found in _commands(command or (), args or ()) for word in found]
+    return [word.text for found in commands(command, args) for word in found]
 
 
-def _commands(
-    command: Sequence[str], args: Sequence[str], expand: Callable[[str], str] = str
-) -> list[list[_Word]]:
-    """What is run, as words: the whole of it, or each command of a shell's script."""
+def commands(
+    command: Sequence[str] | None,
+    args: Sequence[str] | None,
+    expand: Callable[[str], str] = str,
+) -> list[list[Word]]:
+    """What is run, as words: the whole of it, or each command of a shell's script.
+
+    A script's own arguments are one more command, the last, if the script passes them on.
+    """
     elements = [
-        *(_Word(text, ("command", index)) for index, text in enumerate(command)),
-        *(_Word(text, ("args", index)) for index, text in enumerate(args)),
+        *(Word(text, ("command", index)) for index, text in enumerate(command or ())),
+        *(Word(text, ("args", index)) for index, text in enumerate(args or ())),
     ]
     index = _script_index([element.text for element in elements])
     if index is None:
         return [elements]
     script = elements[index]
-    commands = [
-        [_Word(text, script.place) for text in words]
+    found = [
+        [Word(text, script.place) for text in words]
         for words in _evaluated(_script_commands(script.text), expand)
         if ("ray", "start") not in pairwise(_file_name(text) for text in words)
     ]
     # Before a script is its shell alone. After it are $0 and its arguments, if it passes them on.
-    return [*commands, elements[index + 2 :]] if _PASSED_ON.search(script.text) else commands
+    return [*found, elements[index + 2 :]] if PASSED_ON.search(script.text) else found
 
 
-def _evaluated(commands: list[list[str]], expand: Callable[[str], str]) -> Iterator[list[str]]:
+def _evaluated(found: list[list[str]], expand: Callable[[str], str]) -> Iterator[list[str]]:
     """Commands as they run: what ``eval`` is given is a script once more, variables filled in.
 
     KServe starts its engines so, with flags from an environment variable. An ``eval`` within an
     ``eval`` is left as it stands, since a variable may name itself.
     """
-    for words in commands:
+    for words in found:
         if words[:1] == ["eval"]:
             yield from _script_commands(expand(" ".join(words[1:])))
         else:
@@ -164,7 +180,8 @@ def _script_index(elements: Sequence[str]) -> int | None:
     return index if has_script and index < len(elements) else None
 
 
-_PASSED_ON = re.compile(r"\$\{?[@*1-9]")
+PASSED_ON = re.compile(r"\$\{?[@*1-9]")
+"""What stands in a script for its own arguments."""
 
 
 def _file_name(path: str) -> str:
@@ -192,7 +209,7 @@ def _script_commands(script: str) -> list[list[str]]:
     Not by :mod:`shlex`, which takes a ``#`` within a word for a comment, gives up at an open
     quote, and needs time that grows with the square of a word's length.
     """
-    commands: list[list[str]] = [[]]
+    found: list[list[str]] = [[]]
     word: list[str] = []
     for piece in chain(_PIECE.finditer(script), [None]):
         kind = piece.lastgroup if piece else "end"
@@ -201,8 +218,8 @@ def _script_commands(script: str) -> list[list[str]]:
             word.append(re.sub(r'\\([$`"\\])', r"\1", text) if kind == "double" else text)
         elif kind != "continued":
             if word:
-                commands[-1].append("".join(word))
+                found[-1].append("".join(word))
                 word = []
             if kind == "end":
-                commands.append([])
-    return commands
+                found.append([])
+    return found

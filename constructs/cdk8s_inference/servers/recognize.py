@@ -1,12 +1,188 @@
-"""Which inference engine a container runs, told by its flags, its command, its image."""
+"""Which server a container runs, told by the program that it starts, its flags, or its image.
+
+An image alone says what runs only where no program is named: in an engine's image people also run
+benchmarks, ``sleep infinity``, or Ray.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from cdk8s_inference.servers.command_line import uses, words
+from cdk8s_inference.servers.command_line import PASSED_ON, Given, Word, commands, flags_of
+from cdk8s_inference.servers.registry import SERVERS
+from cdk8s_inference.servers.server import Program, Server
+
+_OTHER_PACKAGES = frozenset({"dynamo", "sglang_router"})
+"""Python packages of which programs run in an engine's image, with its flags, and serve otherwise.
+
+SGLang's router and Dynamo's frontend are no engines, and Dynamo's workers take no requests over
+HTTP: they register with the frontend, which reaches them over a transport of its own.
+"""
+
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh"})
+_OTHER_PROGRAMS = frozenset(
+    {
+        *("sleep", "tail", "cat", "curl", "wget", "echo", "ls", "true", "false", "ray", "git"),
+        *(
+            "pip",
+            "pip3",
+            "hf",
+            "huggingface-cli",
+            "modelscope",
+            "aws",
+            "gsutil",
+            "gcloud",
+            "rclone",
+        ),
+        *(
+            "nvidia-smi",
+            "rocm-smi",
+            "nginx",
+            "envoy",
+            "redis-server",
+            "etcd",
+            "jupyter",
+            "guidellm",
+        ),
+        *("aiperf", "genai-perf", "lm_eval", "trtllm-bench", "trtllm-build", "tritonserver"),
+        *("python", "python3", "mooncake_client", "mooncake_http_metadata_server"),
+    }
+)
+"""Programs that are known to be none, for a container without a command: its arguments may go to
+an entrypoint that runs them."""
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """What runs in a container.
+
+    Attributes:
+        server: Which server.
+        by: What tells: the program, a flag that only it has, or the image.
+        given: The flags that it is given. What a script gives to other programs is not among them.
+    """
+
+    server: Server
+    by: Literal["program", "flag", "image"]
+    given: tuple[Given, ...]
+
+
+def recognize(
+    command: Sequence[str],
+    args: Sequence[str],
+    image: str,
+    expand: Callable[[str], str] = str,
+) -> Recognized | None:
+    """The server that a container runs; None where it runs something else, or nothing says so.
+
+    Args:
+        command: The container's command.
+        args: Its arguments.
+        image: Its image, with or without registry and tag.
+        expand: Fills variables in where a shell's ``eval`` takes words from their values.
+
+    >>> recognize(["python3", "-m", "sglang.launch_server"], ["--port=8000"], "llm:1").server.title
+    'SGLang'
+    >>> recognize(["vllm", "bench", "serve"], [], "vllm/vllm-openai:v0.23.0") is None
+    True
+    """
+    runs = commands(command, args, expand)
+    texts = [[word.text for word in run] for run in runs]
+    if any(_runs_module(words, _OTHER_PACKAGES) for words in texts):
+        return None
+    found = [
+        (match, run[position + 1 :])
+        for run, words in zip(runs, texts, strict=True)
+        for position, match in _programs(words)
+    ]
+    for server, following in found:
+        if server is not None:
+            return Recognized(server, "program", tuple(flags_of(_with_passed(following, runs))))
+    if found:
+        return None
+    given = tuple(flag for run in runs for flag in flags_of(run))
+    names = {flag.name.partition(".")[0].replace("_", "-") for flag in given}
+    for server in SERVERS:
+        if not names.isdisjoint(server.telling_flags):
+            return Recognized(server, "flag", given)
+    if _names_a_program(command, args):
+        return None
+    held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
+    return next((Recognized(server, "image", given) for server in held), None)
+
+
+def _with_passed(run: Sequence[Word], runs: Sequence[Sequence[Word]]) -> list[Word]:
+    """A command, with the arguments of its script where it takes these."""
+    if len(runs) > 1 and any(PASSED_ON.search(word.text) for word in run):
+        return [*run, *runs[-1]]
+    return list(run)
+
+
+def engine_of(command: Sequence[str], args: Sequence[str], image: str) -> Server | None:
+    """The engine that a container runs; None for another server too. See :func:`recognize`."""
+    found = recognize(command, args, image)
+    return found.server if found is not None and found.server.is_engine else None
+
+
+_SPECIFIC_FIRST = tuple(
+    sorted(SERVERS, key=lambda server: -max((len(part) for part in server.images), default=0))
+)
+"""The name of a simulator's or a cache's image may hold the name of an engine."""
+
+
+def _programs(words: Sequence[str]) -> Iterator[tuple[int, Server | None]]:
+    """The servers that one command starts, and where; None for a program that does not serve."""
+    before = ""
+    for position, word in enumerate(words):
+        name, following = word.rpartition("/")[2], words[position + 1 :]
+        # After a flag is its value: a model may well be named for an engine.
+        is_value = before.startswith("-") and before != "--"
+        for server in SERVERS:
+            for program in server.programs:
+                if name == program.name and not (is_value and not _is_followed(program, following)):
+                    yield position, _serving(server, program, following)
+        if before == "-m":
+            for server in SERVERS:
+                for module in server.modules:
+                    if word == module.name:
+                        yield position, _serving(server, module, following)
+        before = word
+
+
+def _is_followed(program: Program, following: Sequence[str]) -> bool:
+    return bool(following) and following[0] in program.subcommands
+
+
+def _serving(server: Server, program: Program, following: Sequence[str]) -> Server | None:
+    if not program.subcommands:
+        return server
+    # Without a word of its own, it may be named by a variable.
+    named = next((word for word in following if not word.startswith("-")), None)
+    known = named is None or named in program.subcommands or "$" in named
+    return server if known else None
+
+
+def _names_a_program(command: Sequence[str], args: Sequence[str]) -> bool:
+    """Whether something else is run than the image's own program.
+
+    Arguments alone go to the image's program, unless they are a shell's, or another program's.
+    """
+    if command:
+        return True
+    first = args[0].rpartition("/")[2] if args else ""
+    return first in _SHELLS or first in _OTHER_PROGRAMS or _PYTHON.fullmatch(first) is not None
+
+
+def _runs_module(words: Sequence[str], packages: Iterable[str]) -> bool:
+    pairs = itertools.pairwise(words)
+    return any(option == "-m" and name.partition(".")[0] in packages for option, name in pairs)
+
 
 Runtime = Literal["vllm", "sglang", "trtllm"]
 
@@ -15,54 +191,9 @@ KV_CONNECTOR = tuple(f"{flag}.kv_connector" for flag in KV_TRANSFER_CONFIG)
 DISAGGREGATION_MODE = "--disaggregation-mode"
 TRANSFER_BACKEND = "--disaggregation-transfer-backend"
 
-_FLAGS: dict[Runtime, tuple[str, ...]] = {
-    "vllm": (*KV_TRANSFER_CONFIG, *KV_CONNECTOR),
-    "sglang": (DISAGGREGATION_MODE, TRANSFER_BACKEND),
-}
-_PROGRAMS: dict[str, Runtime] = {
-    "vllm": "vllm",
-    "vllm.entrypoints.openai.api_server": "vllm",
-    "sglang": "sglang",
-    "sglang.launch_server": "sglang",
-    "trtllm-serve": "trtllm",
-    "trtllm-llmapi-launch": "trtllm",
-}
-_OTHER_PACKAGES = frozenset({"dynamo", "sglang_router"})
-"""Python packages of which programs run in an engine's image, with its flags, and serve otherwise.
-
-SGLang's router and Dynamo's frontend are no engines, and Dynamo's workers take no requests over
-HTTP: they register with the frontend, which reaches them over a transport of its own.
-"""
-
-_IMAGES: dict[str, Runtime] = {
-    "sglang": "sglang",
-    "tensorrt-llm": "trtllm",
-    "tensorrtllm": "trtllm",
-    "trtllm": "trtllm",
-    "vllm": "vllm",
-}
-
 
 def runtime(command: Sequence[str], args: Sequence[str], image: str) -> Runtime | None:
-    """The engine that a container runs; None where nothing says so.
-
-    >>> runtime(["python3", "-m", "sglang.launch_server"], ["--port=8000"], "registry/llm:1")
-    'sglang'
-    """
-    said = words(command, args)
-    if any(
-        option == "-m" and module.partition(".")[0] in _OTHER_PACKAGES
-        for option, module in pairwise(said)
-    ):
-        return None
-    for name, flags in _FLAGS.items():
-        if uses(command, args, *flags):
-            return name
-    before = ""
-    for word in said:
-        found = _PROGRAMS.get(word.rpartition("/")[2])
-        # After a flag is its value: a model may well be named for an engine.
-        if found and not before.startswith("--"):
-            return found
-        before = word
-    return next((name for part, name in _IMAGES.items() if part in image), None)
+    """The engine that a container runs; None where nothing says so."""
+    server = engine_of(command, args, image)
+    names: tuple[Runtime, ...] = ("vllm", "sglang", "trtllm")
+    return next((name for name in names if server is not None and server.name == name), None)

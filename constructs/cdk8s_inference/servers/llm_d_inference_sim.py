@@ -1,0 +1,71 @@
+"""llm-d-inference-sim: behaves as vLLM without a model. Read and seen run, v0.10.2."""
+
+from __future__ import annotations
+
+from cdk8s_inference.servers import vllm
+from cdk8s_inference.servers.flags import Grammar
+from cdk8s_inference.servers.invocation import Invocation
+from cdk8s_inference.servers.server import (
+    FlagNames,
+    Metrics,
+    Program,
+    Server,
+    endpoint_socket,
+    http_socket,
+)
+from cdk8s_inference.servers.socket import Socket
+
+
+def sockets(invocation: Invocation) -> list[Socket]:
+    """Where the simulator listens: one port for each rank."""
+    found = [http_socket(invocation, SERVER.host, SERVER.port or 0, by_rank=1)]
+    # It connects to --zmq-endpoint, as a subscriber is expected to bind.
+    replay = endpoint_socket(invocation.text("--kv-events-replay-endpoint"))
+    if replay is not None:
+        found.append(
+            Socket(
+                "KV event replay",
+                replay[0],
+                replay[1],
+                given_by="--kv-events-replay-endpoint",
+                is_default=False,
+            )
+        )
+    return found
+
+
+SERVER = Server(
+    name="llm-d-inference-sim",
+    title="llm-d-inference-sim",
+    programs=(Program("llm-d-inference-sim"),),
+    images=("llm-d-inference-sim",),
+    grammar=Grammar(prefixes=False),
+    names=FlagNames(
+        port="--port",
+        model="--model",
+        served_model="--served-model-name",
+        config_file="--config",
+        tensor_parallel="--tensor-parallel-size",
+        data_parallel="--data-parallel-size",
+        block_size="--block-size",
+        kv_transfer="--kv-transfer-config",
+        kv_events="--zmq-endpoint",
+        certificate="--ssl-certfile",
+        certificate_key="--ssl-keyfile",
+        max_length="--max-model-len",
+    ),
+    host="0.0.0.0",
+    port=8000,
+    block_tokens=16,
+    http_paths=("/health", "/ready", "/v1/models", "/metrics", "/version"),
+    metrics=Metrics(
+        prefix="vllm:",
+        waiting="vllm:num_requests_waiting",
+        running="vllm:num_requests_running",
+        cache_usage="vllm:kv_cache_usage_perc",
+    ),
+    connectors=vllm.CONNECTORS,
+    sockets_of=sockets,
+    engine_label="vllm",
+    behaves_as="vllm",
+)
