@@ -58,6 +58,8 @@ SLEEP = ["sleep", "infinity"]
         (["/start"], ["--kv_transfer_config.kv_connector", "NixlConnector"], "i", "vllm"),
         # A program before a flag: what vLLM makes of another server's flag is vLLM's.
         (["vllm", "serve"], ["--disaggregation-mode=decode"], "i", "vllm"),
+        # A variable names no program.
+        (["bash", "-c", "HF_HOME=/m exec $SERVER --port 8000"], [], VLLM_IMAGE, "vllm"),
         # Another program in an engine's image.
         (SLEEP, [], VLLM_IMAGE, None),
         ([], SLEEP, VLLM_IMAGE, None),

@@ -55,6 +55,8 @@ _OTHER_PROGRAMS = frozenset(
 """Programs that are known to be none, for a container without a command: its arguments may go to
 an entrypoint that runs them."""
 
+_STARTERS = frozenset({"exec", "eval", "env", "nohup", "time"})
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 
 
@@ -111,7 +113,7 @@ def recognize(
     for server in SERVERS:
         if not names.isdisjoint(server.telling_flags):
             return Recognized(server, "flag", given)
-    if _names_a_program(command, args):
+    if _names_a_program(command, args) and not any(map(_is_unread_program, texts)):
         return None
     held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
     return next((Recognized(server, "image", given) for server in held), None)
@@ -177,6 +179,12 @@ def _names_a_program(command: Sequence[str], args: Sequence[str]) -> bool:
         return True
     first = args[0].rpartition("/")[2] if args else ""
     return first in _SHELLS or first in _OTHER_PROGRAMS or _PYTHON.fullmatch(first) is not None
+
+
+def _is_unread_program(words: Sequence[str]) -> bool:
+    """Whether a command starts what only a variable names, as ``exec $SERVER`` does."""
+    started = (word for word in words if word not in _STARTERS and not _ASSIGNMENT.match(word))
+    return "$" in next(started, "")
 
 
 def _runs_module(words: Sequence[str], packages: Iterable[str]) -> bool:
