@@ -179,3 +179,54 @@ def test_a_release_that_is_added_is_known_everywhere(monkeypatch: pytest.MonkeyP
     }
     findings = picker_findings("disaggregated", f"{EPP}:v0.11.0", "--newer-flag")
     assert "router v0.11.0 takes no flag --newer-flag" in message(findings, "T406")
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "reads"),
+    [
+        ("v0.5.1", "InferenceModel", True),
+        ("v0.5.1", "InferenceObjective", False),
+        ("v1.0.1", "InferenceObjective", True),
+        ("v1.0.1", "InferenceModel", False),
+        ("v1.2.1", "InferenceModelRewrite", False),
+        ("v1.3.0", "InferenceObjective", False),
+        ("v1.3.1", "InferenceModelRewrite", True),
+    ],
+)
+def test_objects_that_a_release_passes_over(tag: str, kind: str, reads: bool) -> None:
+    objects = examples.base("inference-extension")
+    for each in objects:
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "qwen-epp"):
+            each["spec"]["template"]["spec"]["containers"][0]["image"] = f"{GAIE_EPP}:{tag}"
+    objects.append(
+        {
+            "apiVersion": "inference.networking.x-k8s.io/v1alpha2",
+            "kind": kind,
+            "metadata": {"name": "chat", "namespace": "llm"},
+            "spec": {"poolRef": {"name": "qwen"}},
+        }
+    )
+    documents, _ = read(yaml.safe_dump_all(objects).encode(), "it.yaml")
+    assert ("T423" in told(check(documents))) != reads
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ({"value": "qwen"}, set()),
+        ({"value": "other"}, {"T405"}),
+        ({"valueFrom": {"configMapKeyRef": {"name": "c", "key": "pool"}}}, set()),
+    ],
+)
+def test_flags_that_are_read_from_the_environment(
+    variable: dict[str, object], expected: set[str]
+) -> None:
+    objects = examples.base("inference-extension")
+    for each in objects:
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "qwen-epp"):
+            container = each["spec"]["template"]["spec"]["containers"][0]
+            container["image"] = f"{GAIE_EPP}:v0.5.1"
+            container["args"] = ["-poolNamespace", "llm", "-configFile", "/config/picker.yaml"]
+            container["env"] = [{"name": "POOL_NAME", **variable}]
+    documents, _ = read(yaml.safe_dump_all(objects).encode(), "it.yaml")
+    assert {"T405"} & told(check(documents)).keys() == expected

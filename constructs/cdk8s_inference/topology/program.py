@@ -162,8 +162,8 @@ class ReleasedProgram(Generic[R]):
                 return self.flags[name]
         known = self.release.flags(self.program).get(names[0])
         variable = known and known.variable and self.container.environment.get(known.variable)
-        if variable and variable.value is not None:
-            return variable.of(variable.value)
+        if variable:  # One that is taken from elsewhere is left for the kubelet to fill in.
+            return variable.of(variable.value or f"$({known and known.variable})")
         default = known and (known.effective or known.default)
         if known is None and self.program == "picker":
             default = self.release.picker.always.get(names[0])

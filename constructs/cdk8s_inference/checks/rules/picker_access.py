@@ -168,7 +168,9 @@ def no_account(topology: Topology) -> Iterator[Violation]:
     why="They are accepted, and change nothing: requests keep the default priority, and "
     "models their names.",
     evidence="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
-    "where that is installed, and of no other; v0.8.0 knows the old group alone.",
+    "where that is installed, and of no other; v0.8.0 knows the old group alone. The Inference "
+    "Extension's picker reads InferenceModels before v1.0, objectives from v1.0 on (v1.3.0 none), "
+    "and rewrites from v1.3.1 on, as its sources say.",
     fix="write them for the group that the picker's release reads",
     example=manifests(
         "disaggregated",
@@ -186,7 +188,7 @@ spec: {priority: 1, poolRef: {name: qwen}}
     ),
 )
 def passed_over(topology: Topology) -> Iterator[Violation]:
-    kinds = ("InferenceObjective", "InferenceModelRewrite")
+    kinds = ("InferenceObjective", "InferenceModelRewrite", "InferenceModel")
     new = [each for each in topology.of_kind(*kinds) if each.group == "llm-d.ai"]
     new += [
         crd
@@ -199,11 +201,13 @@ def passed_over(topology: Topology) -> Iterator[Violation]:
             picker for picker in topology.pickers if picker.object.namespace == each.namespace
         ]
         reads_new = [picker for picker in pickers if _reads(picker, "llm-d.ai")]
-        if each.group == "llm-d.ai" and pickers and not reads_new:
+        resource = f"{each.kind.lower()}s"
+        if pickers and not any(_reads(picker, each.group, resource) for picker in pickers):
             yield Violation(
                 each.here,
-                f"{pickers[0].object} does not read group llm-d.ai",
+                f"{pickers[0].release.title} reads no {resource} of group {each.group}",
                 pickers[0].container.image,
+                severity=pickers[0].assumed_severity,
             )
         elif each.group == _LEGACY and new and (reads_new or not pickers):
             yield Violation(
@@ -214,5 +218,8 @@ def passed_over(topology: Topology) -> Iterator[Violation]:
 _LEGACY = "inference.networking.x-k8s.io"
 
 
-def _reads(picker: Picker, group: str) -> bool:
-    return any(permission.api_group == group for permission in picker.watches)
+def _reads(picker: Picker, group: str, resource: str = "") -> bool:
+    return any(
+        permission.api_group == group and (not resource or resource in permission.resources)
+        for permission in picker.watches
+    )
