@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 from cdk8s_inference.releases import PickerRelease, ReleaseMatch, picker_release
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.releases.release import Program
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology.chart_release import yaml_in
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.program import ReleasedProgram
 
@@ -124,3 +126,32 @@ class Picker(ReleasedProgram[PickerRelease]):
         name, key = self.config_volume
         found = self.config_maps.get(name.value)
         return None if found is None else found.text(found.at("data", key))
+
+    @cached_property
+    def asks_for_prefill(self) -> SourceValue[str] | None:
+        """The plugin of its configuration that has prefill done apart; None without one.
+
+        That is a filter of prefill pods, or a profile handler with a prefill decider. A handler
+        that decides about encoding alone is none.
+        """
+        config = self.config
+        if config is None or not any(word in config.value for word in _PREFILL_WORDS):
+            return None
+        known = self.release.plugins()
+        for plugin in yaml_in(Cursor(config.value, config.path))["plugins"].items():
+            kind = plugin["type"].text or ""
+            found = known.get(kind)
+            stages = found.stages if found is not None else None
+            paths = stages.prefill_decider if stages is not None else ()
+            parameters = plugin["parameters"]
+            if (
+                kind == "prefill-filter"
+                or (stages is not None and stages.default_prefill_decider is not None)
+                or any(parameters.at(*path.split(".")).present for path in paths)
+            ):
+                return config.of(kind)
+        return None
+
+
+_PREFILL_WORDS = ("prefill-filter", "profile-handler")
+"""What a configuration that disaggregates has in it: most have none, and need not be parsed."""

@@ -144,19 +144,30 @@ class Pool:
 
     @cached_property
     def disaggregates(self) -> SourceValue[str] | None:
-        """What says that prefill and decode are meant to be apart; None where nothing does."""
-        for pods in self.members:
-            able = (pods in self.of_role("prefill"), pods in self.of_role("decode"))
-            if pods.role.value is not None and able != (True, True):
+        """What shows that prefill and decode are meant to be apart; None where nothing does.
+
+        The role ``decode`` alone shows nothing: llm-d's guides that do not disaggregate give it
+        to their model servers too.
+        """
+        decode = self.of_role("decode")
+        for pods in self.of_role("prefill"):
+            if pods.role.value is not None and pods not in decode:
                 return pods.role.of(f"label {pods.role.value!r}")
-            if pods.sidecar is not None:
-                return pods.sidecar.container.here.of("the pd-sidecar")
-            mode = pods.engine.mode if pods.engine else None
+        for pods in self.running:
+            assert pods.engine is not None
+            mode, transfer = pods.engine.mode, pods.engine.transfer
             if mode is not None and mode.value in ("prefill", "decode"):
                 return mode.of(f"--disaggregation-mode {mode.value}")
-        config = self.picker.config if self.picker else None
-        if config is not None and "prefill-filter" in config.value:
-            return config.of("the picker's prefill-filter")
+            if transfer is not None and transfer.role == "kv_producer":
+                return transfer.connector.of("kv_role kv_producer")
+        asked = self.picker.asks_for_prefill if self.picker else None
+        if asked is not None:
+            return asked.of(f"the picker's {asked.value}")
+        if any(pods.role.value == "encode" for pods in self.members):
+            return None  # A sidecar may be there for encoding alone.
+        for pods in self.members:
+            if pods.sidecar is not None:
+                return pods.sidecar.container.here.of("the pd-sidecar")
         return None
 
 
