@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 from cdk8s_inference.checks import rules as rules
@@ -10,10 +11,11 @@ from cdk8s_inference.checks.causes import Reported, one_per_cause
 from cdk8s_inference.checks.config import config_findings
 from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.checks.rules.waivers import WAIVER_RULES, AppliedWaiver
+from cdk8s_inference.checks.settled import crosses_alternatives, placeholder_of
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
-from cdk8s_inference.findings import Finding, Rule
-from cdk8s_inference.source import Document
-from cdk8s_inference.topology import SourceValue, Topology, read_topology
+from cdk8s_inference.findings import Finding, Rule, Violation
+from cdk8s_inference.source import Document, placeholder_in
+from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
 
 _ORDER = ("error", "warning", "note")
 
@@ -58,13 +60,26 @@ def check_topology(
 
 
 def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Reported]:
+    placeholders: dict[tuple[KubeObject, str], SourceValue[object]] = {}
     for rule in rules:
         for violation in rule.violations(topology):
+            finding = rule.finding(violation)
+            unknown = None if finding.severity == "note" else placeholder_of(violation)
+            if unknown is not None:
+                placeholders.setdefault((unknown[0].object, unknown[1]), unknown[0])
+                continue
             values = (violation.at, *violation.related_values, violation.cause)
+            if finding.severity == "error" and crosses_alternatives(violation, topology):
+                finding = replace(finding, severity="warning")
             yield Reported(
-                rule.finding(violation),
+                finding,
                 tuple(each.object for each in values if isinstance(each, SourceValue)),
                 violation.cause.place if violation.cause else None,
             )
     for finding, owner in config_findings(topology):
-        yield Reported(finding, (owner,))
+        if placeholder_in(finding.message) is None:
+            yield Reported(finding, (owner,))
+    for (owner, placeholder), value in placeholders.items():
+        message = f"{placeholder} is replaced before the object is applied: what depends on it was"
+        unread = Violation(value, f"{message} not checked")
+        yield Reported(RULES["T001"].finding(unread), (owner,))

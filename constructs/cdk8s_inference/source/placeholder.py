@@ -6,6 +6,13 @@ import re
 
 _PLACEHOLDER = re.compile(r"\$[({]|\$[A-Za-z_]|\{\{")
 
+_BEFORE_APPLY = re.compile(
+    r"\$\{[^{}\n]+\}"  # envsubst, Flux's postBuild.substitute
+    r"|\{\{[^{}\n]*\}\}"  # Helm, Jinja
+    r"|(?<!\$)\$[A-Z_][A-Z0-9_]*\b"  # envsubst
+    r"|<[A-Z][A-Z0-9_ -]*>|<[yY]our?[ _-][^<>\n]*>|<[a-z0-9]+(?:[_-][a-z0-9]+)+>"  # a person
+)
+
 
 def has_placeholder(text: str) -> bool:
     """Whether a template, envsubst or the kubelet still has to fill a text in.
@@ -14,3 +21,21 @@ def has_placeholder(text: str) -> bool:
     [True, True, True, False, False]
     """
     return _PLACEHOLDER.search(text) is not None
+
+
+def placeholder_in(text: str) -> str | None:
+    """The first text in a text that is replaced before the object is applied; None without one.
+
+    ``$(NAME)`` is none: the kubelet replaces it afterwards.
+
+    >>> placeholder_in("registry/${IMAGE}:v1"), placeholder_in("<MODEL_NAME>")
+    ('${IMAGE}', '<MODEL_NAME>')
+    >>> placeholder_in("$(POD_IP)")
+    """
+    found = _BEFORE_APPLY.search(text)
+    return found[0] if found else None
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a whole text is replaced before the object is applied."""
+    return _BEFORE_APPLY.fullmatch(text.strip()) is not None

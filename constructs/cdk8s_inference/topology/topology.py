@@ -156,6 +156,32 @@ class Topology:
         )
 
     @cached_property
+    def duplicates(self) -> list[tuple[KubeObject, KubeObject]]:
+        """Objects of one group, kind, namespace and name: the first of them, and each other one.
+
+        A file for each of two environments may hold the same object; that does no harm.
+        """
+        found: dict[tuple[str, str, str, str], list[KubeObject]] = defaultdict(list)
+        for each in self.objects:
+            if each.name and each.kind:
+                found[each.group, each.kind, each.namespace, each.name].append(each)
+        return [
+            (first, other)
+            for first, *others in found.values()
+            for other in others
+            if other.root.value != first.root.value or other.document.file == first.document.file
+        ]
+
+    @cached_property
+    def alternative_files(self) -> frozenset[frozenset[str | None]]:
+        """Pairs of files that differ about one object: nobody applies both as they are."""
+        pairs = (
+            frozenset((first.document.file, other.document.file))
+            for first, other in self.duplicates
+        )
+        return frozenset(pair for pair in pairs if len(pair) > 1)
+
+    @cached_property
     def chart_releases(self) -> tuple[ChartRelease, ...]:
         """The Helm charts that tools in the cluster install."""
         return tuple(chart_releases(self.objects))

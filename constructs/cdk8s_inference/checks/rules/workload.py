@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import breaks, manifests
-from cdk8s_inference.topology import KubeObject, Topology
+from cdk8s_inference.topology import Topology
 from cdk8s_inference.topology.kube_object import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -103,25 +102,25 @@ def shared_memory(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T611",
     "error",
-    "Two objects have one name",
-    why="The one that is applied later stays, without a word.",
-    evidence="kubectl apply.",
-    fix="rename one of them, or keep one",
+    "Two objects have the same name",
+    why="The one that is applied last replaces the other.",
+    evidence="kubectl apply. In two files of a folder, the objects may be alternatives that are "
+    "never applied together: that is a warning.",
+    fix="rename one of them, or remove it",
     example=manifests(
         "disaggregated",
         added="apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: qwen-epp, namespace: llm}\n",
     ),
 )
 def one_name(topology: Topology) -> Iterator[Violation]:
-    found: dict[tuple[str, str, str, str], list[KubeObject]] = defaultdict(list)
-    for each in topology.objects:
-        if each.name and each.kind:
-            found[each.group, each.kind, each.namespace, each.name].append(each)
-    for first, *others in found.values():
-        for other in others:
-            # A file of two environments may hold an object twice; the same one does no harm.
-            if other.root.value != first.root.value or other.document.file == first.document.file:
-                yield Violation(other.here, f"{other} is written twice", first.here)
+    for first, other in topology.duplicates:
+        together = first.document.file == other.document.file
+        yield Violation(
+            other.here,
+            f"{other} is defined twice" + ("" if together else ", in two files"),
+            first.here,
+            severity=None if together else "warning",
+        )
 
 
 @rule(
