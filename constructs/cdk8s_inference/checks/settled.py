@@ -49,8 +49,14 @@ def _values(violation: Violation) -> Iterator[SourceValue[object]]:
 
 
 def _written(value: SourceValue[object]) -> str | None:
-    """The placeholder that is written at a value's place, alone or in a list or mapping."""
-    below = _at(value.object, value.path)
+    """The placeholder that is written at a value's place, alone or in a list or mapping.
+
+    What is about a whole object depends on all of it, unless it makes pods, of whose many fields
+    most have nothing to do with it.
+    """
+    owner = value.object
+    whole = value.path == owner.here.path and not owner.at("spec", "template").present
+    below = owner.at("spec").value if whole else _at(owner, value.path)
     for text in _texts(below):
         if is_placeholder(text):
             return text.strip()

@@ -64,12 +64,15 @@ class Pool:
         members: The pods that its selector matches, in its namespace.
         picker: Its endpoint picker, where that was read.
         service: The Service of its picker, where that was read.
+        others_may_be_members: Whether its selector may match further pods, once placeholders in
+            labels are replaced.
     """
 
     object: KubeObject
     members: tuple[Pods, ...]
     picker: Picker | None
     service: Service | None
+    others_may_be_members: bool = False
 
     @property
     def here(self) -> SourceValue[str]:

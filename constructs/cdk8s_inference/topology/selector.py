@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdk8s_inference.source import Cursor
+from cdk8s_inference.source import Cursor, is_placeholder
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
 
 
@@ -64,6 +64,18 @@ class Selector:
     def __str__(self) -> str:
         labels = [str(dict(self.labels))] if self.labels or not self.requirements else []
         return " and ".join((*labels, *map(str, self.requirements)))
+
+    def may_match(self, labels: Mapping[str, str]) -> bool:
+        """Whether it selects what has these labels once their placeholders are replaced."""
+        filled = {
+            key: self.labels.get(key, value) if is_placeholder(value) else value
+            for key, value in labels.items()
+        }
+        wanted = {
+            key: filled.get(key, value) if is_placeholder(value) else value
+            for key, value in self.labels.items()
+        }
+        return Selector(wanted, self.requirements, self.selects_all).matches(filled)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether it selects what has these labels."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.source import Document
+from cdk8s_inference.source import Document, is_placeholder
 from cdk8s_inference.topology.access import (
     BINDING_KINDS,
     ROLE_KINDS,
@@ -380,4 +380,13 @@ def _pool(
     named = [each for each in free if each.pool_name.value == found.name]
     beside = [each for each in near if each in free]
     candidates = behind or own or named or (beside if len(beside) == 1 else [])
-    return Pool(found, members, candidates[0] if candidates else None, service)
+    picker = candidates[0] if candidates else None
+    selector = pool_selector(found).value
+    unsure = any(
+        each not in members and selector.may_match(each.labels)
+        for each in pods
+        if each.object.namespace == found.namespace
+        or is_placeholder(each.object.namespace)
+        or is_placeholder(found.namespace)
+    )
+    return Pool(found, members, picker, service, unsure)

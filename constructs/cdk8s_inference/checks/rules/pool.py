@@ -67,8 +67,10 @@ def nobody_prefills(topology: Topology) -> Iterator[Violation]:
 
 
 def _more_may_join(topology: Topology, pool: Pool) -> bool:
-    """Whether a controller may give pods the labels that the pool or its roles ask for."""
-    if any(pods.may_gain_label("llm-d.ai/role") for pods in pool.members):
+    """Whether a controller, or a placeholder, may give pods the labels that are asked for."""
+    if pool.others_may_be_members or any(
+        pods.may_gain_label("llm-d.ai/role") for pods in pool.members
+    ):
         return True
     return topology.may_select(pool.object, pool.selector.value)
 
