@@ -230,3 +230,17 @@ def test_flags_that_are_read_from_the_environment(
             container["env"] = [{"name": "POOL_NAME", **variable}]
     documents, _ = read(yaml.safe_dump_all(objects).encode(), "it.yaml")
     assert {"T405"} & told(check(documents)).keys() == expected
+
+
+def test_flags_in_another_releases_spelling_are_read_all_the_same() -> None:
+    """KServe's older presets give -poolName to a scheduler that is built on an older picker."""
+    objects = examples.base("disaggregated")
+    for each in objects:
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "qwen-epp"):
+            container = each["spec"]["template"]["spec"]["containers"][0]
+            container["image"] = "ghcr.io/llm-d/llm-d-inference-scheduler:v0.2.0"
+            container["args"][:2] = ["--poolName", "qwen", "--poolNamespace", "llm"]
+    documents, _ = read(yaml.safe_dump_all(objects).encode(), "it.yaml")
+    findings = check(documents)
+    assert "does not take --poolName, --poolNamespace" in message(findings, "T412")
+    assert set(told(findings).values()) == {"note"}

@@ -73,7 +73,7 @@ class Product(Generic[R]):
             default=oldest,
         )
         if tag == nearest.version:
-            return ReleaseMatch(nearest, f"{name!r} is no image that its project releases")
+            return ReleaseMatch(nearest, f"{name!r} is not an image of its project")
         if version > _known(newest):
             return ReleaseMatch(newest, f"{tag} is newer than {newest.title}, the newest known")
         if version < _known(oldest):

@@ -104,7 +104,8 @@ class ReleasedProgram(Generic[R]):
     @cached_property
     def uses(self) -> dict[str, FlagUse]:
         """The flags that it is given, by the names that they have in every release."""
-        known = {flag.written: flag for flag in self.release.flags(self.program).values()}
+        known = self.release.flags(self.program)
+        names = {flag.written: name for name, flag in known.items()}
         found = {}
         for flag in self.container.flags:
             given = flag.value
@@ -112,9 +113,9 @@ class ReleasedProgram(Generic[R]):
             if _VERBOSITY.fullmatch(given.name):
                 found["v"] = FlagUse(given.name, flag.of(written[1:]))
                 continue
-            kind = known[written].kind if written in known else "bool"
-            lone = given.value is None or not (given.joined or kind != "bool")
-            name = known[written].name if written in known else _NAMES.get(written, written)
+            name = names.get(written) or _NAMES.get(written, written)
+            takes = given.joined or (name in known and known[name].kind != "bool")
+            lone = not takes or given.value is None
             found[name] = FlagUse(
                 given.name, flag.of("true" if lone or given.value is None else given.value)
             )
