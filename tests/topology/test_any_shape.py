@@ -117,6 +117,22 @@ metadata: {name: it, namespace: llm}
 spec:
   image: {repository: nvcr.io/nim/meta/llama-3.1-8b-instruct, tag: 1.3.3}
 ---
+apiVersion: serving.kserve.io/v1alpha2
+kind: LLMInferenceService
+metadata: {name: it, namespace: llm}
+spec:
+  model: {uri: "hf://Qwen/Qwen3-32B", name: qwen}
+  baseRefs: [{name: it}]
+  parallelism: {tensor: 2}
+  router: {scheduler: {config: {inline: {kind: EndpointPickerConfig}}, pool: {spec: {}}}}
+  template: {containers: [{name: main, args: [--block-size=64], env: [{name: HOME}]}]}
+  prefill: {template: {containers: [{name: main, volumeMounts: [{mountPath: /tmp}]}]}}
+---
+apiVersion: serving.kserve.io/v1alpha2
+kind: LLMInferenceServiceConfig
+metadata: {name: it, namespace: llm}
+spec: {replicas: 2, labels: {team: ml}, template: {containers: [{name: main}]}}
+---
 apiVersion: example.com/v1
 kind: Serving
 metadata: {name: it, namespace: llm}

@@ -73,7 +73,7 @@ def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Report
                 finding = replace(finding, severity="warning")
             yield Reported(
                 finding,
-                tuple(each.object for each in values if isinstance(each, SourceValue)),
+                tuple(each.object.written for each in values if isinstance(each, SourceValue)),
                 violation.cause.place if violation.cause else None,
             )
     for finding, owner in config_findings(topology):

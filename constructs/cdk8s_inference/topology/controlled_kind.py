@@ -19,6 +19,7 @@ class ControlledKind:
         templates: How many pod templates are in them.
         engines: How many of those run an engine.
         facts: What is known of its controller; None where nothing is.
+        adds: What its pods may have beyond the templates that were read.
     """
 
     group: str
@@ -27,13 +28,14 @@ class ControlledKind:
     templates: int
     engines: int
     facts: PodKind | None
+    adds: frozenset[Addition]
 
     @property
     def is_understood(self) -> bool:
         """Whether there is nothing to note: rules ask all of it, or it serves no models."""
         if self.facts is None:
             return False
-        plain = self.facts.adds <= {"labels"} and self.templates > 0
+        plain = self.adds <= {"labels"} and self.templates > 0
         return plain or (not self.engines and not self.facts.serves)
 
     @property
@@ -43,7 +45,7 @@ class ControlledKind:
         read += f"{_plural(self.templates, 'pod template')}, {_plural(self.engines, 'engine')}"
         if self.facts is None:
             return f"{read}; its controller is not known, so rules say nothing of what it adds"
-        added = "" if self.facts.adds == EVERYTHING else _listed(self.facts.adds)
+        added = "" if self.adds == EVERYTHING else _listed(self.adds)
         return (
             f"{read}; its controller makes {self.facts.makes}, "
             f"and rules say nothing of what it adds{added}"

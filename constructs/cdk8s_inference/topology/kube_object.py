@@ -66,6 +66,11 @@ class KubeObject:
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
 
+    @property
+    def written(self) -> KubeObject:
+        """The object that a person wrote: itself, or what a controller makes it of."""
+        return self
+
     def at(self, *keys: PathPart) -> Cursor:
         """A place in it."""
         return self.root.at(*keys)

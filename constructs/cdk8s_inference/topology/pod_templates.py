@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cdk8s_inference.findings import Path
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.composed_cursor import composed_list, composed_mapping
-from cdk8s_inference.topology.kinds import PodKind, Templates
+from cdk8s_inference.topology.kinds import Addition, PodKind, Templates
 from cdk8s_inference.topology.kube_object import KubeObject
 
 _NOWHERE = Cursor(None)
@@ -24,6 +24,7 @@ class FoundTemplate:
         copies: The number of copies.
         size: The number of pods in a copy; on None where a copy is one pod.
         declared: How its kind declares it; None for a kind that is not known.
+        adds: What its pods may have beyond it, where that is less than of its kind.
     """
 
     owner: Cursor
@@ -31,6 +32,7 @@ class FoundTemplate:
     copies: Cursor
     size: Cursor
     declared: Templates | None = None
+    adds: frozenset[Addition] | None = None
 
 
 def declared_templates(found: KubeObject, kind: PodKind) -> Iterator[FoundTemplate]:

@@ -28,8 +28,9 @@ from cdk8s_inference.topology.claim import (
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.controlled_kind import ControlledKind
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
-from cdk8s_inference.topology.kinds import kind_of
+from cdk8s_inference.topology.kinds import Addition, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
+from cdk8s_inference.topology.llm_inference_service import composed_services
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service, pool_selector, service_selector
 from cdk8s_inference.topology.reference import Reference
@@ -60,6 +61,7 @@ class Topology:
         roles: The Roles and ClusterRoles.
         bindings: The RoleBindings and ClusterRoleBindings.
         device_selectors: The CEL expressions by which claims and DeviceClasses select devices.
+        made: Pools and Services that a controller makes of what was read.
     """
 
     objects: tuple[KubeObject, ...]
@@ -77,6 +79,7 @@ class Topology:
     roles: tuple[AccessRole, ...]
     bindings: tuple[AccessBinding, ...]
     device_selectors: tuple[SourceValue[str], ...]
+    made: tuple[KubeObject, ...] = ()
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
@@ -85,7 +88,8 @@ class Topology:
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], KubeObject]:
         # Of objects that have all three in common the first counts.
-        return {(each.kind, each.namespace, each.name): each for each in reversed(self.objects)}
+        found = (*self.objects, *self.made)
+        return {(each.kind, each.namespace, each.name): each for each in reversed(found)}
 
     def find(self, kind: str, namespace: str, name: str) -> KubeObject | None:
         """The object of a name, if it was read."""
@@ -242,6 +246,7 @@ class Topology:
                 sum(len(read[each]) for each in objects),
                 sum(pods.engine is not None for each in objects for pods in read[each]),
                 kind_of(group, name),
+                frozenset(add for each in objects for add in _added(each, read[each])),
             )
             for (group, name), objects in kinds.items()
         )
@@ -279,7 +284,12 @@ def read_topology(documents: Iterable[Document]) -> Topology:
     of: dict[str, list[KubeObject]] = defaultdict(list)
     for found in objects:
         of[found.kind].append(found)
-    made = list(workloads(list(objects)))
+    composed = composed_services(objects)
+    also = tuple(found for each in composed.values() for found in each.made)
+    for found in also:
+        of[found.kind].append(found)
+    templates = {found: each.templates for found, each in composed.items()}
+    made = list(workloads(objects, templates))
     pods = tuple(each for _, templates in made for each in templates)
     services = tuple(
         Service(found, _selected(pods, found, service_selector(found).value))
@@ -330,7 +340,16 @@ def read_topology(documents: Iterable[Document]) -> Topology:
             *(each for claim in claims for found in claim.choices for each in found.selectors),
             *(each for found in of["DeviceClass"] for each in device_class_selectors(found)),
         ),
+        made=also,
     )
+
+
+def _added(found: KubeObject, pods: list[Pods]) -> frozenset[Addition]:
+    """What a controller adds to the pods of an object."""
+    facts = kind_of(found.group, found.kind)
+    if not pods and facts is not None:
+        return facts.adds
+    return frozenset(add for each in pods for add in each.workload.adds)
 
 
 def _selected(pods: Iterable[Pods], owner: KubeObject, selector: Selector) -> tuple[Pods, ...]:

@@ -259,11 +259,20 @@ class Pods:
         return frozenset(port.value for each in self.staying for port in each.ports)
 
 
-def workloads(objects: list[KubeObject]) -> Iterator[tuple[Workload, list[Pods]]]:
-    """The workloads among objects, and their pods."""
+def workloads(
+    objects: Iterable[KubeObject], composed: Mapping[KubeObject, Iterable[FoundTemplate]]
+) -> Iterator[tuple[Workload, list[Pods]]]:
+    """The workloads among objects, and their pods.
+
+    Args:
+        objects: The objects.
+        composed: The templates of those from which a controller composes them.
+    """
     for found in objects:
         facts = kind_of(found.group, found.kind)
-        if facts is not None:
+        if found in composed:
+            yield from _controlled(found, composed[found], facts)
+        elif facts is not None:
             yield from _controlled(found, declared_templates(found, facts), facts)
         elif found.kind in _POD_WORKLOADS:
             yield _plain(found)
@@ -297,7 +306,7 @@ def _controlled(
     found: KubeObject, templates: Iterable[FoundTemplate], facts: PodKind | None
 ) -> Iterator[tuple[Workload, list[Pods]]]:
     """Workloads of a kind that a controller of another project makes pods from."""
-    adds = EVERYTHING if facts is None else facts.adds
+    usual = EVERYTHING if facts is None else facts.adds
     made: dict[Path, tuple[Workload, list[Pods]]] = {}
     for template in templates:
         declared = template.declared
@@ -308,6 +317,7 @@ def _controlled(
         key = template.owner.path if others else template.at.path
         if key not in made:
             copies = _count(found, template.copies)
+            adds = usual if template.adds is None else template.adds
             workload = Workload(found, template.owner, found.kind, copies, size, facts, adds)
             made[key] = (workload, [])
         workload, pods = made[key]

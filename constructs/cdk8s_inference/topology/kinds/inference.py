@@ -248,7 +248,12 @@ INFERENCE_KINDS: tuple[PodKind, ...] = (
     PodKind(
         _KSERVE,
         "LLMInferenceService",
-        (),
+        (
+            Templates("spec", "template", "pod spec"),
+            Templates("spec", "worker", "pod spec"),
+            Templates("spec.prefill", "template", "pod spec"),
+            Templates("spec.prefill", "worker", "pod spec"),
+        ),
         "engines, an InferencePool with its picker, and an HTTPRoute, of its templates",
         EVERYTHING,
         ("app.kubernetes.io/", "kserve.io/", "llm-d.ai/"),
