@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import jsii
 from cdk8s import ApiObject, Chart
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct, IValidation
 
 from cdk8s_inference import names
+from cdk8s_inference.app_state import AppState, ObjectOwners
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.model_deployment import (
     Engine,
@@ -30,6 +30,7 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.picker_config.engine_fit import incompatibilities
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.source import Document, single
 
@@ -67,7 +68,7 @@ class ModelReplica(Construct):
         object_labels: Mapping[str, str] | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
-        _checked: bool = False,
+        warnings: bool = True,
     ) -> None:
         """Composes the replica.
 
@@ -82,6 +83,7 @@ class ModelReplica(Construct):
             object_labels: Further labels of every object.
             picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices.
+            warnings: Whether to raise warnings about the engines and the gateway together.
 
         Raises:
             ValueError: The engines do not fit the serving mode, or share a name.
@@ -110,36 +112,21 @@ class ModelReplica(Construct):
             engine.name: engine.stage for engine in engines if engine.stage
         }
         self.routing = self._route(
-            namespace=namespace,
-            part_of=part_of,
-            object_labels=object_labels,
-            config=picker_config,
-            platform=platform,
-            checked=_checked,
+            ReplicaContext(
+                name,
+                namespace,
+                platform or Platform(),
+                part_of,
+                object_labels,
+                picker_config,
+                warnings,
+            )
         )
 
-    def _route(
-        self,
-        *,
-        namespace: str,
-        part_of: str | None,
-        object_labels: Mapping[str, str] | None,
-        config: PickerConfig | None,
-        platform: Platform | None,
-        checked: bool,
-    ) -> UnifiedRouting | DisaggRouting:
+    def _route(self, context: ReplicaContext) -> UnifiedRouting | DisaggRouting:
         if self.serving_mode == "Unified":
             return UnifiedRouting(
-                self,
-                "routing",
-                engines=list(self.engines.values()),
-                name=self.name,
-                namespace=namespace,
-                config=config,
-                part_of=part_of,
-                object_labels=object_labels,
-                platform=platform,
-                _checked=checked,
+                self, "routing", engines=list(self.engines.values()), **context.arguments
             )
         # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
         from cdk8s_inference.routing.disagg import DisaggRouting
@@ -151,13 +138,7 @@ class ModelReplica(Construct):
             prefill=[group for group in groups if group.engine.stage == "Prefill"],
             decode=[group for group in groups if group.engine.stage == "Decode"],
             encode=[group for group in groups if group.engine.stage == "Encode"],
-            name=self.name,
-            namespace=namespace,
-            config=config,
-            part_of=part_of,
-            object_labels=object_labels,
-            platform=platform,
-            _checked=checked,
+            **context.arguments,
         )
 
 
@@ -184,7 +165,7 @@ class ModelDeployment(Chart):
         labels: Mapping[str, str] | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
-        _checked: Sequence[Finding] | None = None,
+        validated: Sequence[Finding] | None = None,
     ) -> None:
         """Composes a deployment from typed values; see also :meth:`from_file`.
 
@@ -199,6 +180,8 @@ class ModelDeployment(Chart):
             picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices; the default suits a cluster with a gateway
                 ``modelplane-system/inference-gateway`` and NVIDIA's DRA driver.
+            validated: The findings of a validation that was done already, and whose warnings
+                were raised; None (default) validates.
 
         Raises:
             InvalidInput: The deployment breaks a rule; says all that it breaks.
@@ -206,12 +189,12 @@ class ModelDeployment(Chart):
             ValueError: Another deployment of the app composes an object of the same name.
         """
         platform = platform or Platform()
-        if _checked is None:
+        if validated is None:
             spec = _spec(engines, serving_mode, replicas, model_cache, labels)
-            _checked = check_spec(name, namespace, spec, platform)
-            if errors(_checked):
-                raise InvalidInput(_checked)
-            warn(_checked, stacklevel=3)
+            validated = check_spec(name, namespace, spec, platform)
+            if errors(validated):
+                raise InvalidInput(validated)
+            warn(validated, stacklevel=3)
         if picker_config is not None and (
             unfit := incompatibilities(picker_config, engines, serving_mode, platform)
         ):
@@ -219,10 +202,10 @@ class ModelDeployment(Chart):
         keys = object_keys(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
-        _names_of_app.setdefault(scope.node.root, {}).update(claims)
-        self.findings = tuple(_checked)
+        AppState.of(self).owners.update(claims)
+        self.findings = tuple(validated)
         self._waivers: list[Waiver] = []
-        self.node.add_validation(_Checked(self))
+        self.node.add_validation(_Validation(self))
         stack = platform.gateway.stack
         if stack is not None and stack.node.root is self.node.root:
             self.node.add_dependency(stack)
@@ -239,19 +222,15 @@ class ModelDeployment(Chart):
                 object_labels=labels,
                 picker_config=picker_config,
                 platform=platform,
-                _checked=True,
+                warnings=False,
             )
             for index in range(replicas)
         ]
 
     def to_json(self) -> list[Any]:
         """The objects as they are now. Only ``synth`` refuses errors: :meth:`check` tells them."""
-        global _rendering
-        before, _rendering = _rendering, True
-        try:
+        with AppState.of(self).render():
             objects: list[Any] = super().to_json()
-        finally:
-            _rendering = before
         return objects
 
     def check(self) -> list[Finding]:
@@ -388,19 +367,14 @@ class ModelDeployment(Chart):
             labels=template.metadata.labels if template.metadata else None,
             picker_config=picker_config,
             platform=platform,
-            _checked=findings,
+            validated=findings,
         )
         composed._waivers += waivers
         return composed
 
 
-_rendering = False
-"""Whether a chart is being rendered, for which cdk8s validates its whole app, every time: with n
-charts it would check n * n. ``synth`` has validated all of them before it renders the first."""
-
-
 @jsii.implements(IValidation)
-class _Checked:
+class _Validation:
     """Has a deployment checked when its app is synthesized."""
 
     def __init__(self, deployment: ModelDeployment) -> None:
@@ -408,27 +382,21 @@ class _Checked:
 
     def validate(self) -> list[str]:
         """The errors, for cdk8s to refuse the app with."""
-        if _rendering:
+        if AppState.of(self._deployment).rendering:
             return []
         findings = self._deployment.check()
         warn(findings, stacklevel=2)
         return [str(finding) for finding in errors(findings)]
 
 
-_Owners = dict[tuple[str, str, str], str]
-"""The chart's path by namespace, kind and name of an object."""
-
-_names_of_app: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
-
-
-def _claims(scope: Construct, id: str, namespace: str, keys: Iterable[ObjectKey]) -> _Owners:
+def _claims(scope: Construct, id: str, namespace: str, keys: Iterable[ObjectKey]) -> ObjectOwners:
     """The names that a chart takes; refuses one that its app has in the namespace already.
 
     ``kubectl apply`` would let the last one win, without a word.
     """
-    owners = _names_of_app.get(scope.node.root, {})
+    owners = AppState.of(scope).owners
     path = f"{scope.node.path}/{id}".lstrip("/")
-    claims: _Owners = {}
+    claims: ObjectOwners = {}
     for kind, name in keys:
         key = (namespace, kind, name)
         if owner := owners.get(key):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from constructs import Construct
 
-from cdk8s_inference import labels, names
+from cdk8s_inference import names
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
@@ -29,6 +29,7 @@ from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.role import role_addition
 from cdk8s_inference.routing.route import route_path
 from cdk8s_inference.routing.sidecar_account import sidecar_account
@@ -68,7 +69,7 @@ class DisaggRouting(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
-        _checked: bool = False,
+        warnings: bool = True,
     ) -> None:
         """Routes to the engines.
 
@@ -85,6 +86,7 @@ class DisaggRouting(Construct):
             object_labels: Further labels of the objects.
             platform: The platform's choices: the gateway, the router release, how picker and
                 sidecar are run.
+            warnings: Whether to raise warnings; errors are always raised.
 
         Raises:
             InvalidInput: The engines cannot work together, or with the picker's configuration, or
@@ -94,10 +96,12 @@ class DisaggRouting(Construct):
                 cannot take what routing adds; a Service cannot carry ``name``, or no
                 cluster has ``namespace``.
         """
-        names.require(name, gang=False)
-        names.require_namespace(namespace)
         platform = platform or Platform()
-        require_provider(platform, disaggregated=True, warn=not _checked)
+        context = ReplicaContext(
+            name, namespace, platform, part_of, object_labels, config, warnings
+        )
+        context.require_names()
+        require_provider(platform, disaggregated=True, warn=warnings)
         stages: dict[Stage, list[EngineGroup]] = {
             "Encode": _listed(encode),
             "Prefill": _listed(prefill),
@@ -117,9 +121,8 @@ class DisaggRouting(Construct):
         self.path = route_path(namespace, name, platform.gateway)
         self.kv_transfer = transfer
         self.findings = known
-        if not _checked:
+        if warnings:
             warn(known, stacklevel=3)
-        own_labels = labels.of_routing(name, part_of, object_labels)
         account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
         add_together(
             [
@@ -128,11 +131,9 @@ class DisaggRouting(Construct):
                     role_addition(
                         group,
                         stage,
-                        pool=name,
-                        namespace=namespace,
+                        context,
                         kv_transfer=transfer,
                         account=account,
-                        platform=platform,
                     ),
                 )
                 for stage, groups in stages.items()
@@ -140,26 +141,17 @@ class DisaggRouting(Construct):
             ]
         )
         if account is not None:
-            sidecar_account(
-                self, name=account, namespace=namespace, labels=own_labels, release=platform.router
-            )
+            sidecar_account(self, context.metadata(account), platform.router)
         self.pool, self.picker = picked_pool(
             self,
-            name=name,
-            namespace=namespace,
+            context,
             ports=rank_ports(SERVING_PORT, len(stages["Decode"][0].ports)),
             config=config,
-            part_of=part_of,
-            object_labels=object_labels,
-            platform=platform,
         )
         self.route = gateway_route(
             self,
             "route",
-            name=name,
-            namespace=namespace,
-            labels=own_labels,
-            platform=platform,
+            context,
             backend="InferencePool",
         )
 

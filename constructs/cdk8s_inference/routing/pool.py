@@ -12,9 +12,9 @@ from cdk8s_inference.gateways.provider import FailureMode
 from cdk8s_inference.imports import inferencepool as api
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.picker_config import PickerConfig
-from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints
+from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import SERVICE_PORT
 
 _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
@@ -24,37 +24,28 @@ _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailu
 
 
 def picked_pool(
-    scope: Construct,
-    *,
-    name: str,
-    namespace: str,
-    ports: Sequence[int],
-    config: PickerConfig,
-    part_of: str | None,
-    object_labels: Mapping[str, str] | None,
-    platform: Platform,
+    scope: Construct, context: ReplicaContext, *, ports: Sequence[int], config: PickerConfig
 ) -> tuple[ApiObject, EndpointPicker]:
-    """What leads to the pods that serve ``name``, and its picker, as children of ``scope``.
+    """What leads to the pods of a replica, and its picker, as children of ``scope``.
 
     That is an InferencePool for the gateway; without one the Service of the picker's own Envoy.
     """
+    platform, name = context.platform, context.name
     has_gateway = platform.gateway.provider.gateway_api
     selected = {labels.SERVES: name}
     picker = EndpointPicker(
         scope,
         "picker",
         name=names.picker(name),
-        namespace=namespace,
+        namespace=context.namespace,
         pool=name if has_gateway else Endpoints(selected, ports),
         config=config,
         instance=name,
-        part_of=part_of,
-        object_labels=object_labels,
+        part_of=context.part_of,
+        object_labels=context.object_labels,
         platform=platform,
     )
-    metadata = ApiObjectMetadata(
-        name=name, namespace=namespace, labels=labels.of_routing(name, part_of, object_labels)
-    )
+    metadata = context.metadata()
     if not has_gateway:
         return _service(scope, metadata, picker), picker
     endpoint_picker = api.InferencePoolSpecEndpointPickerRef(

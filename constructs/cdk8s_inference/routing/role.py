@@ -11,7 +11,7 @@ from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Container, EnvVar, Stage
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
-from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
 from cdk8s_inference.servers.command_line import uses
 
@@ -25,24 +25,21 @@ _SIDE_CHANNEL_PORT = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557")
 def role_addition(
     group: EngineGroup,
     stage: Stage,
+    context: ReplicaContext,
     *,
-    pool: str,
-    namespace: str,
     kv_transfer: KvTransfer,
     account: str | None,
-    platform: Platform,
 ) -> PodAddition:
     """The labels and variables of a role, and for decode the sidecar.
 
     Args:
         group: The engine.
         stage: What it does.
-        pool: The name of the pool that it serves.
-        namespace: The pool's namespace.
+        context: The replica, whose name the pool has.
         kv_transfer: How prefill transfers KV caches to decode.
         account: The ServiceAccount by which sidecars read the pool; None where they need not.
-        platform: The platform's choices.
     """
+    platform, pool = context.platform, context.name
     release, connector = platform.router, kv_transfer.connector
     container = group.engine.serving_member.container
     role = {release.role_label: stage.lower(), labels.SERVES: pool}
@@ -63,7 +60,7 @@ def role_addition(
             release=release,
             kv_transfer=kv_transfer,
             ranks=len(group.ports),
-            guarded_pool=f"{namespace}/{pool}" if account else None,
+            guarded_pool=f"{context.namespace}/{pool}" if account else None,
             guarded_engine=_wants_key(container),
             wait_seconds=None if native else wait_seconds,
         )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference.gateways.policies import GATEWAY_GROUP, INFERENCE_GROUP, Backend
 from cdk8s_inference.imports import httproute as api
 from cdk8s_inference.platform import Gateway
+from cdk8s_inference.routing.replica_context import ReplicaContext
 
 SERVICE_PORT = 80
 
@@ -22,17 +20,15 @@ def route_path(namespace: str, name: str, gateway: Gateway) -> str:
 def http_route(
     scope: Construct,
     id: str,
+    context: ReplicaContext,
     *,
-    name: str,
-    namespace: str,
-    labels: Mapping[str, str],
-    gateway: Gateway,
     backend: Backend,
 ) -> api.HttpRoute:
-    """A route from the replica's path prefix to the Service or InferencePool of its name."""
+    """A route from the replica's path prefix to its Service or InferencePool."""
+    gateway = context.platform.gateway
     path = api.HttpRouteSpecRulesMatchesPath(
         type=api.HttpRouteSpecRulesMatchesPathType.PATH_PREFIX,
-        value=route_path(namespace, name, gateway),
+        value=route_path(context.namespace, context.name, gateway),
     )
     rewrite = api.HttpRouteSpecRulesFiltersUrlRewrite(
         path=api.HttpRouteSpecRulesFiltersUrlRewritePath(
@@ -47,7 +43,7 @@ def http_route(
                 type=api.HttpRouteSpecRulesFiltersType.URL_REWRITE, url_rewrite=rewrite
             )
         ],
-        backend_refs=[_backend_ref(name, backend)],
+        backend_refs=[_backend_ref(context.name, backend)],
         timeouts=_timeouts(gateway),
     )
     parent = api.HttpRouteSpecParentRefs(
@@ -60,7 +56,7 @@ def http_route(
     return api.HttpRoute(
         scope,
         id,
-        metadata=ApiObjectMetadata(name=name, namespace=namespace, labels=labels),
+        metadata=context.metadata(),
         spec=api.HttpRouteSpec(parent_refs=[parent], rules=[rule]),
     )
 

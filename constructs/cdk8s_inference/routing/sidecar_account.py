@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
@@ -13,17 +11,10 @@ from cdk8s_inference.releases import RouterRelease
 _RBAC = "rbac.authorization.k8s.io"
 
 
-def sidecar_account(
-    scope: Construct,
-    *,
-    name: str,
-    namespace: str,
-    labels: Mapping[str, str],
-    release: RouterRelease,
-) -> None:
+def sidecar_account(scope: Construct, metadata: ApiObjectMetadata, release: RouterRelease) -> None:
     """A ServiceAccount for decode pods, its Role and their binding, as children of ``scope``."""
-    metadata = ApiObjectMetadata(name=name, namespace=namespace, labels=labels)
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+    name = metadata.name
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": metadata.namespace}
     rules = [permission.rule() for permission in release.sidecar.ssrf_protection]
     for kind, api_version, body in (
         # The token is mounted where it is needed, in the sidecar.

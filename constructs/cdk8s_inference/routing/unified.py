@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cdk8s import ApiObject, ApiObjectMetadata
+from cdk8s import ApiObject
 from constructs import Construct
 
-from cdk8s_inference import labels, names
+from cdk8s_inference import labels
 from cdk8s_inference.document.kv_transfer import engine_runtime
 from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
@@ -19,6 +19,7 @@ from cdk8s_inference.picker_config.engine_fit import unified_incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.provider import require_provider
+from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import SERVICE_PORT, route_path
 from cdk8s_inference.servers.recognize import Runtime
 
@@ -54,7 +55,7 @@ class UnifiedRouting(Construct):
         part_of: str | None = None,
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
-        _checked: bool = False,
+        warnings: bool = True,
     ) -> None:
         """Routes to the engines.
 
@@ -67,6 +68,7 @@ class UnifiedRouting(Construct):
             part_of: Value of ``app.kubernetes.io/part-of``.
             object_labels: Further labels of the objects.
             platform: The platform's choices: the gateway, and what fronts the engines.
+            warnings: Whether to raise warnings; errors are always raised.
 
         Raises:
             InvalidInput: The picker's configuration is none for these engines, or the provider's
@@ -74,11 +76,13 @@ class UnifiedRouting(Construct):
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
-        names.require(name, gang=False)
-        names.require_namespace(namespace)
         platform = platform or Platform()
+        context = ReplicaContext(
+            name, namespace, platform, part_of, object_labels, config, warnings
+        )
+        context.require_names()
         if platform.unified_mode == "picker":
-            require_provider(platform, disaggregated=False, warn=not _checked)
+            require_provider(platform, disaggregated=False, warn=warnings)
         listening = {engine.name: engine.ports for engine in engines}
         if len(set(listening.values())) != 1:
             found = {
@@ -109,7 +113,6 @@ class UnifiedRouting(Construct):
         self.path = route_path(namespace, name, platform.gateway)
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
-        own_labels = labels.of_routing(name, part_of, object_labels)
         if platform.unified_mode == "service":
             backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": ports[0]}
             self.backend = manifest(
@@ -117,7 +120,7 @@ class UnifiedRouting(Construct):
                 "service",
                 api_version="v1",
                 kind="Service",
-                metadata=ApiObjectMetadata(name=name, namespace=namespace, labels=own_labels),
+                metadata=context.metadata(),
                 body={"spec": {"selector": {labels.SERVES: name}, "ports": [backend_port]}},
             )
         else:
@@ -129,21 +132,14 @@ class UnifiedRouting(Construct):
 
             self.backend, self.picker = picked_pool(
                 self,
-                name=name,
-                namespace=namespace,
+                context,
                 ports=ports,
                 config=config or UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
-                part_of=part_of,
-                object_labels=object_labels,
-                platform=platform,
             )
         self.route = gateway_route(
             self,
             "route",
-            name=name,
-            namespace=namespace,
-            labels=own_labels,
-            platform=platform,
+            context,
             backend="Service" if platform.unified_mode == "service" else "InferencePool",
         )
 

@@ -64,7 +64,7 @@ class ServingStack(Chart):
         model_namespaces: Collection[str] = (),
         kubernetes: str | None = None,
         allow_untested: bool = False,
-        _checked: Sequence[Finding] | None = None,
+        validated: Sequence[Finding] | None = None,
     ) -> None:
         """Composes the stack; see also :meth:`from_file`.
 
@@ -87,6 +87,8 @@ class ServingStack(Chart):
             kubernetes: The cluster's release, such as ``1.34``: the versions must suit it.
             allow_untested: Composes a combination of releases that is not known to work, with a
                 warning. A release whose CRDs are not known gets those of the nearest that is.
+            validated: The findings of a validation that was done already, and whose warnings
+                were raised; None (default) validates.
 
         Raises:
             InvalidInput: The stack breaks a rule; says all that it breaks.
@@ -109,12 +111,12 @@ class ServingStack(Chart):
             kubernetes=kubernetes,
             allow_untested=allow_untested,
         )
-        if _checked is None:
-            _checked = list(STACK_RULES.findings(StackSubject(props)))
-            if errors(_checked):
-                raise InvalidInput(_checked)
-            warn(_checked, stacklevel=3)
-        self.findings = tuple(_checked)
+        if validated is None:
+            validated = list(STACK_RULES.findings(StackSubject(props)))
+            if errors(validated):
+                raise InvalidInput(validated)
+            warn(validated, stacklevel=3)
+        self.findings = tuple(validated)
         delivered = (delivery or Flux()).deliver(plan(props))
         foundation = _unclaimed(scope.node.root, delivered)
         super().__init__(scope, id, disable_resource_name_hashes=True)
@@ -198,7 +200,7 @@ class ServingStack(Chart):
         delivery: Delivery | None = None,
     ) -> ServingStack:
         """Composes what :func:`cdk8s_inference.stack.document.read_stack` returned."""
-        return cls(scope, id, delivery=delivery, _checked=findings, **vars(props))
+        return cls(scope, id, delivery=delivery, validated=findings, **vars(props))
 
 
 _objects_of_app: WeakKeyDictionary[IConstruct, dict[ObjectKey, str]] = WeakKeyDictionary()
