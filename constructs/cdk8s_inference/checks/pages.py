@@ -1,4 +1,4 @@
-"""The rules as pages, and an index of every code."""
+"""A page for each rule, and an index of all rules."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
     "T0": "The check itself",
     "T1": "Pools, roles and ports",
     "T2": "The pd-sidecar",
-    "T3": "The contract between prefill and decode",
+    "T3": "KV transfer between prefill and decode",
     "T4": "The endpoint picker",
     ("T50", "T51"): "Routes and gateways",
-    ("T52", "T53"): "What serving stands on",
+    ("T52", "T53"): "Installed components and permissions",
     "T6": "Workloads",
     "T7": "Devices",
-    "T8": "Rollouts, disruptions and scaling",
+    "T8": "Rollouts, disruption budgets and scaling",
     "T9": "Security",
     "P1": "Picker configurations that do not start",
-    "P2": "Picker configurations that refuse every request",
+    "P2": "Picker configurations that reject every request",
     "P3": "Picker configurations that never disaggregate",
-    "P4": "Picker configurations that send users elsewhere",
-    "P5": "Picker configurations that work otherwise than they look",
-    "W1": "Engines that cannot hand over",
-    "W2": "Engines and pools that do not fit",
+    "P4": "Picker configurations that send users to prefill pods",
+    "P5": "Picker configurations with an unexpected effect",
+    "W1": "KV transfer of engines",
+    "W2": "Engines and pools that are incompatible",
     "W3": "Pools",
     "G1": "Gateways",
     "D0": "Files and documents",
     "D1": "ModelDeployments that cannot be composed",
-    "D2": "ModelDeployments that work otherwise than they look",
+    "D2": "ModelDeployments with an unexpected effect",
     "S0": "ServingStack documents",
     "S1": "Serving stacks",
 }
@@ -37,16 +37,19 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
 _HEAD = """\
 # Rules
 
-What `cdk8s-inference check` finds in manifests and documents, and what synthesis refuses.
-`cdk8s-inference explain CODE` says the same in a terminal. An error will not work; a warning works
-worse than it looks; a note is to know. Each code has a page, with an example that is run as a test;
-the files that an example names are in `constructs/cdk8s_inference/findings/examples`.
+The rules of `cdk8s-inference check` and `cdk8s-inference synth`. `cdk8s-inference explain CODE`
+shows a rule in a terminal.
 
-This page is written by `make docs`.
+- **error**: it does not work. `synth` writes nothing.
+- **warning**: it works, but worse than expected.
+- **note**: for information.
 
-A code without a severity has one by case. A picker that never disaggregates, or whose prefill pods
-answer users, is an error where prefill and decode pods of its pool are read with it, and a warning
-where its configuration is judged alone.
+A rule without a severity depends on the case. For example, an endpoint picker that never
+disaggregates is an error if the prefill and decode pods of its pool are checked with it, and a
+warning if only its configuration is checked.
+
+Each example is run as a test. The files that examples name are in
+`constructs/cdk8s_inference/findings/examples`. `make docs` generates these pages.
 """
 
 
@@ -61,7 +64,9 @@ def _index() -> str:
     for family, title in _FAMILIES.items():
         rows = [_row(rule) for code, rule in all_rules().items() if code.startswith(family)]
         if rows:
-            parts.append(f"## {title}\n\n| Code | Severity | What |\n| --- | --- | --- |\n")
+            parts.append(
+                f"## {title}\n\n| Code | Severity | What it detects |\n| --- | --- | --- |\n"
+            )
             parts[-1] += "\n".join(rows) + "\n"
     return "\n".join(parts)
 

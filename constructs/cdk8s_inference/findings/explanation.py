@@ -1,4 +1,4 @@
-"""The words about a rule, for a terminal and as a page."""
+"""The explanation of a rule, for a terminal and as a page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from cdk8s_inference.findings.rule import AnyRule
 
 
 def as_text(rule: AnyRule) -> str:
-    """The words for a terminal."""
+    """The explanation for a terminal."""
     severity = f" ({rule.severity})" if rule.severity else ""
     parts = [f"{rule.code}{severity}: {rule.title}", f"Why it matters: {rule.why}"]
     if rule.example:
-        parts.append("Broken (-) and fixed (+):\n\n" + _indented(rule.example.difference()))
+        parts.append("Example (- broken, + fixed):\n\n" + _indented(rule.example.difference()))
     parts.append(f"How to fix: {rule.fix}.")
     parts.append(f"Evidence: {rule.evidence}")
     return "\n\n".join(parts) + "\n"
 
 
 def as_markdown(rule: AnyRule) -> str:
-    """The words as a page."""
+    """The explanation as a page, in Markdown."""
     severity = f"\n\nSeverity: {rule.severity}." if rule.severity else ""
     parts = [
         f"# {rule.code}: {rule.title}",

@@ -23,7 +23,7 @@ Policy = Literal["DestinationRule", "GCPBackendPolicy", "HealthCheckPolicy", "Pr
 
 @dataclass(frozen=True)
 class Caveat:
-    """What does not work as one would expect, or was not verified.
+    """A known limitation, or something that was not verified.
 
     Attributes:
         text: What.
@@ -68,21 +68,21 @@ class ProxyMetrics:
 class GatewayProvider:
     """An implementation of Gateway API with InferencePools, or the lack of one.
 
-    Ask it; never compare names. Its facts are of one release. A provider of your own is another
-    value: ``GatewayProvider("acme", "Acme Gateway", pools=False)`` for one that knows Services
-    alone.
+    Code asks its attributes, and does not compare names. The facts are of one release. A provider
+    of your own is another value: ``GatewayProvider("acme", "Acme Gateway", pools=False)`` for one
+    that supports only Services.
 
     Attributes:
         name: Its name on the command line.
-        title: What people call it.
+        title: Its name in messages and documents.
         release: The release that the facts are of; None for a managed one.
         gateway_api: Whether it takes HTTPRoutes. Otherwise the picker has an Envoy of its own.
         pools: Whether it asks an InferencePool's picker.
-        picker_headers: Whether it passes on the headers that a picker adds. Without the one that
-            names a prefill pod, decode does everything.
-        failure_modes: The failure modes of a pool that it honours.
+        picker_headers: Whether it passes on the headers that a picker adds. Without the header
+            that names a prefill pod, decode pods do all the work.
+        failure_modes: The failure modes of a pool that it supports.
         picker_tls: How it speaks to the picker.
-        route_timeouts: Whether it honours a route's ``timeouts``, ``0s`` as no limit.
+        route_timeouts: Whether it supports a route's ``timeouts``, ``0s`` as no limit.
         default_timeout_seconds: What ends a request where no limit is set; None for none.
         weighted_pools: Whether a rule may split requests over pools, each with its own picker.
         cross_namespace_pools: Whether a route may lead to a pool in another namespace, with a
@@ -95,7 +95,7 @@ class GatewayProvider:
         provided: Components that its clusters have.
         policies: What routes and pools need beside them.
         metrics: Where its proxies' metrics are; None where no pod declares their port.
-        caveats: What to know.
+        caveats: Known limitations.
     """
 
     name: str

@@ -123,7 +123,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Compatibility:
     """What the releases of a part need of others.
 
     Attributes:
@@ -143,7 +143,7 @@ _AI_GATEWAY = "https://aigateway.envoyproxy.io/docs/compatibility"
 _ENVOY_GATEWAY = "https://gateway.envoyproxy.io/news/releases/matrix/"
 
 MATRIX = (
-    Fit(
+    Compatibility(
         "ai_gateway",
         Span("1.0", "1.1"),
         {
@@ -155,7 +155,7 @@ MATRIX = (
         # The page has no row for 1.1; its go.mod has Envoy Gateway 1.8.1 and Gateway API 1.5.1.
         _AI_GATEWAY,
     ),
-    Fit(
+    Compatibility(
         "ai_gateway",
         Span("0.7", "0.7"),
         {
@@ -166,19 +166,19 @@ MATRIX = (
         },
         _AI_GATEWAY,
     ),
-    Fit(
+    Compatibility(
         "envoy_gateway",
         Span("1.9", "1.9"),
         {"gateway_api": Span("1.6.1", "1.6"), "kubernetes": Span("1.33", "1.36")},
         _ENVOY_GATEWAY,
     ),
-    Fit(
+    Compatibility(
         "envoy_gateway",
         Span("1.8", "1.8"),
         {"gateway_api": Span("1.5.1", "1.5"), "kubernetes": Span("1.32", "1.35")},
         _ENVOY_GATEWAY,
     ),
-    Fit(
+    Compatibility(
         "istio",
         Span("1.30", "1.30"),
         {
@@ -190,13 +190,13 @@ MATRIX = (
         # conformance report.
         "https://istio.io/latest/docs/releases/supported-releases/",
     ),
-    Fit(
+    Compatibility(
         "agentgateway",
         Span("1.4", "1.4"),
         {"gateway_api": Span("1.5"), "inference_extension": Span("1.0")},
         "https://github.com/agentgateway/agentgateway/blob/v1.4.1/go.mod",
     ),
-    Fit(
+    Compatibility(
         "nginx_gateway_fabric",
         Span("2.6", "2.6"),
         {
@@ -206,7 +206,7 @@ MATRIX = (
         },
         "https://github.com/nginx/nginx-gateway-fabric/blob/v2.6.7/CHANGELOG.md",
     ),
-    Fit(
+    Compatibility(
         "nvidia_dra_driver",
         Span("0.4"),
         # Engines claim devices by resource.k8s.io/v1.
@@ -217,7 +217,7 @@ MATRIX = (
 
 
 @dataclass(frozen=True)
-class Misfit:
+class Incompatibility:
     """Why a combination is not a known one.
 
     Attributes:
@@ -235,7 +235,7 @@ class Misfit:
 
 def incompatibilities(
     versions: StackVersions, parts: frozenset[Part], kubernetes: str | None = None
-) -> list[Misfit]:
+) -> list[Incompatibility]:
     """Why some of a combination's parts do not fit together; none if they do.
 
     Args:
@@ -246,7 +246,7 @@ def incompatibilities(
     chosen = {part: version for part, version in asdict(versions).items() if part in parts}
     if kubernetes is not None:
         chosen["kubernetes"] = kubernetes
-    return [*_malformed(chosen), *_unknown(chosen), *apart(chosen)]
+    return [*_malformed(chosen), *_unknown(chosen), *incompatible_releases(chosen)]
 
 
 def nearest(part: Part, version: str) -> str:
@@ -270,18 +270,20 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match[1].split(".")) if match else ()
 
 
-def _malformed(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+def _malformed(chosen: Mapping[Part, str]) -> Iterator[Incompatibility]:
     for part, version in chosen.items():
         if not number(version):
-            yield Misfit(part, f"{version!r} is not a release", "use a release such as v1.8.3")
+            yield Incompatibility(
+                part, f"{version!r} is not a release", "use a release such as v1.8.3"
+            )
 
 
-def _unknown(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+def _unknown(chosen: Mapping[Part, str]) -> Iterator[Incompatibility]:
     for part, known in KNOWN.items():
         version = chosen.get(part)
         if version is not None and number(version) and not _is_known(version, known):
             releases = ", ".join(known)
-            yield Misfit(
+            yield Incompatibility(
                 part,
                 f"{part} {version} is not known; known are {releases}",
                 f"use {nearest(part, version)}",
@@ -292,7 +294,7 @@ def _is_known(version: str, known: tuple[str, ...]) -> bool:
     return number(version) in {number(release) for release in known}
 
 
-def apart(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
+def incompatible_releases(chosen: Mapping[Part, str]) -> Iterator[Incompatibility]:
     """Which releases of some parts are not known to work with each other."""
     for fit in MATRIX:
         mine = chosen.get(fit.part)
@@ -301,7 +303,7 @@ def apart(chosen: Mapping[Part, str]) -> Iterator[Misfit]:
         for part, span in fit.needs.items():
             theirs = chosen.get(part)
             if theirs is not None and number(theirs) and theirs not in span:
-                yield Misfit(
+                yield Incompatibility(
                     part,
                     f"{fit.part} {mine} requires {part} {span}, not {theirs} ({fit.source})",
                     _closest_sets(chosen),

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.releases.stack import Part, apart, number
+from cdk8s_inference.releases.stack import Part, incompatible_releases, number
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology
 from cdk8s_inference.topology.chart_release import (
     DRA_DRIVER,
@@ -36,9 +36,9 @@ _GPUS = "HelmRelease/gpus"
 )
 def releases_apart(topology: Topology) -> Iterator[Violation]:
     found = _installed(topology)
-    for misfit in apart({part: version.value for part, version in found.items()}):
-        by = found[misfit.by] if misfit.by else None
-        yield Violation(found[misfit.part], misfit.message, by, misfit.fix)
+    for each in incompatible_releases({part: version.value for part, version in found.items()}):
+        by = found[each.by] if each.by else None
+        yield Violation(found[each.part], each.message, by, each.fix)
 
 
 _IMAGES = {
