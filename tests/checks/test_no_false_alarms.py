@@ -62,6 +62,8 @@ EXPLAINED_LAYOUTS = {
     },
     # FailOpen is the router chart's default.
     "llm-d-modelservice": {"T112"},
+    # Its pool alone is there, without the picker.
+    "wide-ep-leaderworkerset": {"T420"},
     # FailOpen is the preset of the scheduler.
     "kserve": {"T112"},
 }

@@ -10,9 +10,18 @@ import yaml
 
 from cdk8s_inference.checks import RULES
 from tests.cli.console import named, program, recorder, run, runs, save
+from tests.document.builders import Json
 from tests.kit import examples
 
 BROKEN = examples.broken("T201")
+WHOLE = "12 objects: 2 engines (1 prefill, 1 decode), 1 pool, 1 picker, 1 route, 1 gateway"
+
+
+def as_json(*arguments: str | Path, input: str | None = None) -> tuple[list[Json], Json]:
+    """The findings, and the summary."""
+    *findings, last = json.loads(run("check", *arguments, "--format", "json", input=input).stdout)
+    assert (last["code"], last["severity"]) == ("T000", "note")
+    return findings, last["summary"]
 
 
 def manifests(path: Path, objects: list[Any]) -> Path:
@@ -38,7 +47,7 @@ def odd(tmp_path: Path) -> Path:
 
 def test_good(good: Path) -> None:
     result = run("check", good)
-    assert (result.exit_code, result.stdout) == (0, "nothing wrong in 12 objects\n")
+    assert (result.exit_code, result.stdout) == (0, f"nothing wrong in {WHOLE}\n")
 
 
 def test_text_shows_both_lines(bad: Path) -> None:
@@ -54,11 +63,19 @@ def test_text_shows_both_lines(bad: Path) -> None:
     assert see.startswith(f"    see: {bad}:{other} Deployment llm/decode spec.template")
     assert there == f"  {other:>6} | - --port=8001"
     assert fix.startswith("    fix: give the sidecar the engine's --port")
-    assert closing == "1 error in 12 objects"
+    assert closing == f"1 error in {WHOLE}"
 
 
 def test_json(bad: Path) -> None:
-    (finding,) = json.loads(run("check", bad, "--format", "json").stdout)
+    (finding,), summary = as_json(bad)
+    assert summary == {
+        "version": 1,
+        "objects": 12,
+        "read": {"engine": 2, "pool": 1, "picker": 1, "route": 1, "gateway": 1},
+        "prefill": 1,
+        "decode": 1,
+        "unread": [],
+    }
     assert finding["code"] == "T201"
     assert finding["object"] == "Deployment llm/decode"
     assert finding["related"]["file"] == str(bad)
@@ -68,6 +85,8 @@ def test_sarif(bad: Path) -> None:
     log = json.loads(run("check", bad, "--format", "sarif").stdout)
     assert log["version"] == "2.1.0"
     (only,) = log["runs"]
+    assert only["properties"]["summary"]["text"] == WHOLE
+    assert only["properties"]["summary"]["read"]["engine"] == 2
     (described,) = only["tool"]["driver"]["rules"]
     (result,) = only["results"]
     assert described["id"] == result["ruleId"] == "T201"
@@ -106,7 +125,7 @@ def test_a_folder_is_checked_as_one(tmp_path: Path) -> None:
         manifests(tmp_path / "part" / f"{index}.yaml", [each])
     manifests(tmp_path / ".hidden" / "other.yaml", examples.broken("T503"))
     (tmp_path / "part" / "notes.txt").write_text("no: yaml: at: all")
-    (finding,) = json.loads(run("check", tmp_path, "--format", "json").stdout)
+    (finding,), _ = as_json(tmp_path)
     assert finding["code"] == "T201"
 
 
@@ -142,7 +161,7 @@ def test_a_path_that_holds_nothing(tmp_path: Path, path: str) -> None:
     (tmp_path / "folder" / "chart").mkdir(parents=True)
     for name in ("empty.yaml", "folder/notes.txt"):
         (tmp_path / name).write_text("# Everything is switched off.\n---\n")
-    (finding,) = json.loads(run("check", tmp_path / path, "--format", "json").stdout)
+    (finding,), _ = as_json(tmp_path / path)
     assert (finding["code"], finding["severity"]) == ("T005", "warning")
     assert finding["file"] == str(tmp_path / path)
 
@@ -151,7 +170,7 @@ def test_an_empty_file_among_others(good: Path) -> None:
     """Charts render a file of comments for what is switched off."""
     (good.parent / "other.yaml").write_text("---\n# Source: chart/templates/other.yaml\n")
     result = run("check", good.parent)
-    assert (result.exit_code, result.stdout) == (0, "nothing wrong in 12 objects\n")
+    assert (result.exit_code, result.stdout) == (0, f"nothing wrong in {WHOLE}\n")
 
 
 def test_usage() -> None:
@@ -204,3 +223,130 @@ def test_explain_what_is_none() -> None:
 
 def test_the_program(bad: Path) -> None:
     assert program("check", bad).returncode == 1
+
+
+COMPOSE = "services:\n  a:\n    ports: {8000: 8000}\n    ports: [1]\n"
+TEMPLATE = "{{- if .Values.on }}\nkind: Service\napiVersion: v1\n{{- end }}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code", "unread"),
+    [
+        ("docker-compose.yaml", COMPOSE, "T006", "1 foreign file"),
+        ("values.yaml", "replicas: 3\n", "T006", "1 foreign file"),
+        ("list.json", "[1, 2]", "T006", "1 foreign file"),
+        ("service.yaml", TEMPLATE, "T007", "1 Helm template"),
+        (
+            "map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
+            "T007",
+            "1 Helm template",
+        ),
+        ("Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n", "T007", "1 Helm chart"),
+        ("kustomization.yaml", "resources: [a.yaml]\n", "T007", "1 Kustomization"),
+    ],
+)
+def test_a_file_without_objects(
+    good: Path, tmp_path: Path, name: str, text: str, code: str, unread: str
+) -> None:
+    """Named it is a warning, and in a folder that has objects a note, whatever is in it."""
+    path = tmp_path / "folder" / name
+    path.parent.mkdir()
+    path.write_text(text)
+    for argument, severity in ((path, "warning"), (path.parent, "warning"), (tmp_path, "note")):
+        (finding,), summary = as_json(argument)
+        assert (finding["code"], finding["severity"]) == (code, severity)
+        assert summary["unread"] == [unread]
+    result = run("check", tmp_path)
+    assert result.exit_code == 0
+    assert result.stdout.endswith(f"1 note in {WHOLE}; not read: {unread}\n")
+
+
+def test_files_without_objects_are_one_finding(good: Path) -> None:
+    for index in range(3):
+        (good.parent / f"{index}.json").write_text("{}")
+        (good.parent / f"{index}.yml").write_text("a: [")
+    (finding,), summary = as_json(good.parent)
+    assert finding["message"].startswith("6 foreign files: ")
+    assert len(finding["related_places"]) == 5
+    assert summary["unread"] == ["6 foreign files"]
+
+
+def test_a_broken_file_of_objects_is_an_error_in_a_folder_too(good: Path) -> None:
+    (good.parent / "service.yaml").write_text("apiVersion: v1\nkind: Service\nspec: [\n")
+    (finding,), _ = as_json(good.parent)
+    assert (finding["code"], finding["severity"]) == ("D001", "error")
+
+
+def test_a_document_without_kind_beside_objects(good: Path) -> None:
+    good.write_text(f"{good.read_text()}---\nmetadata: {{name: qwen}}\n")
+    (finding,), _ = as_json(good)
+    assert (finding["code"], finding["severity"]) == ("T006", "warning")
+    assert finding["line"] == len(good.read_text().splitlines())
+
+
+def test_a_patch_is_no_object(good: Path) -> None:
+    """It is part of one: what it leaves out is in the other part."""
+    folder = good.parent
+    (folder / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+        "resources: [good.yaml]\npatches: [{path: more.yaml}]\n"
+    )
+    (folder / "more.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: decode, namespace: llm}\n"
+        "spec: {replicas: 3}\n"
+    )
+    findings, summary = as_json(folder)
+    assert {each["severity"] for each in findings} == {"note"}
+    assert summary["unread"] == ["1 Kustomization", "1 Kustomize patch file"]
+
+
+def without(*kinds: str) -> list[Any]:
+    return [each for each in examples.base("disaggregated") if each["kind"] not in kinds]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "codes", "unread"),
+    [
+        # All that the picker consists of.
+        (
+            ("Service", "ConfigMap", "ServiceAccount", "Role", "RoleBinding", "qwen-epp"),
+            {"T420"},
+            ["the picker of InferencePool llm/qwen"],
+        ),
+        (("InferencePool",), {"T508"}, ["InferencePool llm/qwen"]),
+        (("ConfigMap",), {"T409"}, ["ConfigMap llm/qwen-epp"]),
+    ],
+)
+def test_what_is_missing(
+    tmp_path: Path, kinds: tuple[str, ...], codes: set[str], unread: list[str]
+) -> None:
+    """It is told, whether or not another object of its kind was read."""
+    objects = [each for each in without(*kinds) if each["metadata"]["name"] not in kinds]
+    path = manifests(tmp_path / "it.yaml", objects)
+    findings, summary = as_json(path)
+    loud = {each["code"]: each["severity"] for each in findings if each["severity"] != "note"}
+    assert {code: loud.get(code) for code in codes} == dict.fromkeys(codes, "warning")
+    assert summary["unread"] == unread
+    assert run("check", path).exit_code == 0
+    complete, _ = as_json(path, "--complete")
+    assert codes <= {each["code"] for each in complete if each["severity"] == "error"}
+    assert run("check", path, "--complete").exit_code == 1
+
+
+def test_complete_and_nothing_missing(good: Path) -> None:
+    assert run("check", good, "--complete").stdout == f"nothing wrong in {WHOLE}\n"
+
+
+def test_kinds_with_pod_templates_that_are_not_known(good: Path) -> None:
+    other = {
+        "apiVersion": "example.org/v1",
+        "kind": "Fleet",
+        "metadata": {"name": "it", "namespace": "llm"},
+        "spec": {"parts": [{"template": {"spec": {"containers": [{"image": "vllm"}]}}}]},
+    }
+    path = manifests(good.parent / "more.yaml", [other])
+    _, summary = as_json(good, path)
+    assert summary["unread"] == ["what a controller makes of 1 Fleet"]
+    last = run("check", path).stdout.splitlines()[-1]
+    assert last.endswith("; not read: what a controller makes of 1 Fleet")

@@ -25,6 +25,7 @@ def check(
     *,
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
+    complete: bool = False,
 ) -> list[Finding]:
     """The findings of Kubernetes objects of any origin, errors first.
 
@@ -32,8 +33,9 @@ def check(
         documents: What was read. What belongs together is best checked together.
         waivers: Rules that do not count, beside those that the objects' annotations waive.
         today: The date by which a waiver may have expired; default today.
+        complete: Whether the documents are all there is, so that what is missing is an error.
     """
-    return check_topology(read_topology(documents), waivers=waivers, today=today)
+    return check_topology(read_topology(documents, complete=complete), waivers=waivers, today=today)
 
 
 def check_topology(
@@ -69,6 +71,8 @@ def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Report
                 placeholders.setdefault((unknown[0].object, unknown[1]), unknown[0])
                 continue
             values = (violation.at, *violation.related_values, violation.cause)
+            if violation.missing and topology.complete:
+                finding = replace(finding, severity="error")
             if finding.severity == "error" and crosses_alternatives(violation, topology):
                 finding = replace(finding, severity="warning")
             yield Reported(

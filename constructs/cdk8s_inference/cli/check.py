@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 
 import click
 
+from cdk8s_inference.checks.coverage import Coverage, coverage
+from cdk8s_inference.cli import not_objects
 from cdk8s_inference.cli.excerpt import with_excerpt
 from cdk8s_inference.cli.files import Input, inputs, unreadable
-from cdk8s_inference.cli.report import counts, plural, printable, styled
+from cdk8s_inference.cli.not_objects import NotObjects
+from cdk8s_inference.cli.report import counts, escaped, printable, styled
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.source import Document, read
+from cdk8s_inference.topology import read_topology
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _FORMATS = ("text", "json", "sarif", "github")
@@ -27,12 +31,16 @@ class _Read:
     Attributes:
         manifests: Kubernetes objects.
         documents: ModelDeployments and ServingStacks.
+        others: What holds no objects.
+        patched: The real paths of files that a Kustomization applies as patches.
         findings: What is wrong with the files.
         lines: The lines of each file.
     """
 
     manifests: list[Document] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
+    others: list[NotObjects] = field(default_factory=list)
+    patched: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
 
@@ -41,6 +49,11 @@ class _Read:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.option(
+    "--complete",
+    is_flag=True,
+    help="This is all there is: an object that is missing from it is an error.",
+)
+@click.option(
     "--format",
     "format",
     type=click.Choice(_FORMATS),
@@ -48,7 +61,7 @@ class _Read:
     show_default=True,
     help="How findings are written, to standard output.",
 )
-def check(paths: tuple[str, ...], strict: bool, format: str) -> None:
+def check(paths: tuple[str, ...], strict: bool, complete: bool, format: str) -> None:
     """Say what would fail after a deploy, before it.
 
     Each PATH is a file, a folder or - for standard input. It holds Kubernetes manifests of any
@@ -58,8 +71,9 @@ def check(paths: tuple[str, ...], strict: bool, format: str) -> None:
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
     found = _read(paths)
-    findings = [*found.findings, *_judged(found)]
-    click.echo(_written(findings, format, found), nl=format != "text")
+    judged, covered = _judged(found, complete)
+    findings = [*found.findings, *judged]
+    click.echo(_written(findings, format, found, covered), nl=format != "text")
     failing = errors(findings) or (strict and any(f.severity == "warning" for f in findings))
     sys.exit(1 if failing else 0)
 
@@ -67,7 +81,8 @@ def check(paths: tuple[str, ...], strict: bool, format: str) -> None:
 def _read(paths: Sequence[str]) -> _Read:
     found = _Read()
     files = {path: list(_files(path)) for path in paths}
-    empty: set[str] = set()
+    named = {path for path in paths if not os.path.isdir(path)}
+    holding: set[str] = set()
     for source in inputs([file for each in files.values() for file in each]):
         try:
             content = source.content()
@@ -75,14 +90,27 @@ def _read(paths: Sequence[str]) -> _Read:
             found.findings.append(unreadable(source, error))
             continue
         documents, problems = read(content, source.name, may_be_empty=True)
-        found.findings += problems
+        is_named = source.argument in named
+        unparsed = not_objects.unparsed(source.name, content, named=is_named) if problems else None
+        if unparsed is not None:
+            found.others.append(unparsed)
+        else:
+            found.findings += problems
+        if b"{{" in content and any(document.findings for document in documents):
+            # name: {{ .Name }} is YAML too: an object as the key of another.
+            unparsed = NotObjects(not_objects.TEMPLATE, source.name, None, is_named)
+            found.others.append(unparsed)
+            documents = []
+        if _sort(documents, source, found, is_named) or (problems and not unparsed):
+            holding.add(source.argument)
         found.lines[source.name] = content.decode(errors="replace").splitlines()
-        for document in documents:
-            _sort(document, found)
-        if not documents and not problems:
-            empty.add(source.argument)
+    _leave_patches_out(found)
+    found.findings += not_objects.findings(found.others, alone=not holding)
+    told = {*(each.file for each in found.findings), *(each.file for each in found.others)}
     found.findings += _without_objects(
-        path for path, each in files.items() if empty.issuperset(each)
+        path
+        for path, each in files.items()
+        if holding.isdisjoint(each) and told.isdisjoint(Input(file).name for file in each)
     )
     return found
 
@@ -99,32 +127,67 @@ def _files(path: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _sort(document: Document, found: _Read) -> None:
-    data = document.data if isinstance(document.data, dict) else {}
-    version = data.get("apiVersion")
-    if isinstance(version, str) and version.startswith(_DOCUMENT_GROUPS):
-        found.documents.append(document)
-    else:
-        found.manifests.append(document)
-        found.findings += document.findings
+def _sort(documents: Sequence[Document], source: Input, found: _Read, named: bool) -> bool:
+    """Sorts the documents of a file, and says whether there is an object among them."""
+    others, count = [], 0
+    for document in documents:
+        version = document.root["apiVersion"].text or ""
+        if version.startswith(_DOCUMENT_GROUPS):
+            found.documents.append(document)
+            count += 1
+        elif not_objects.is_kustomization(document):
+            found.patched.update(not_objects.patches(document))
+            found.others.append(NotObjects(not_objects.KUSTOMIZATION, source.name, None, named))
+        elif not_objects.is_object(document.data):
+            found.manifests.append(document)
+            found.findings += document.findings
+            count += 1
+        else:
+            others.append(document)
+    if count:
+        found.others += [
+            NotObjects(not_objects.DOCUMENT, source.name, each.line(()), True) for each in others
+        ]
+    elif others:
+        what = not_objects.what_instead(source.name)
+        found.others.append(NotObjects(what, source.name, None, named))
+    return count > 0
 
 
-def _judged(found: _Read) -> Iterator[Finding]:
+def _leave_patches_out(found: _Read) -> None:
+    """Moves the files that a Kustomization applies as patches from the objects to the others."""
+    if not found.patched:
+        return
+    files = {each.file for each in found.manifests if each.file}
+    patches = {file for file in files if os.path.realpath(file) in found.patched}
+    found.manifests = [each for each in found.manifests if each.file not in patches]
+    found.findings = [each for each in found.findings if each.file not in patches]
+    found.others += [NotObjects(not_objects.PATCH, file, None, False) for file in sorted(patches)]
+
+
+def _judged(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
+    findings = list(_of_documents(found.documents))
+    topology = read_topology(found.manifests, complete=complete)
+    if found.manifests:
+        from cdk8s_inference.checks import check_topology
+
+        findings += check_topology(topology)
+    kinds = [document.root["kind"].text or "document" for document in found.documents]
+    return findings, coverage(topology, kinds, not_objects.names(found.others))
+
+
+def _of_documents(documents: Sequence[Document]) -> Iterator[Finding]:
     # Each takes a tenth of a second to import, and most runs need one of them alone.
-    if found.documents:
+    if documents:
         from cdk8s_inference.checks.document import check_document
         from cdk8s_inference.document.serving_stack import is_serving_stack
         from cdk8s_inference.stack.document import read_stack
 
-        for document in found.documents:
+        for document in documents:
             if is_serving_stack(document):
                 yield from read_stack(document)[1]
             else:
                 yield from check_document(document)[1]
-    if found.manifests:
-        from cdk8s_inference.checks import check as check_manifests
-
-        yield from check_manifests(found.manifests)
 
 
 def _without_objects(paths: Iterable[str]) -> list[Finding]:
@@ -136,16 +199,25 @@ def _without_objects(paths: Iterable[str]) -> list[Finding]:
     return [no_objects(Input(path).name) for path in found]
 
 
-def _written(findings: Sequence[Finding], format: str, found: _Read) -> str:
+def _written(findings: Sequence[Finding], format: str, found: _Read, covered: Coverage) -> str:
     if format == "json":
         import json
 
-        return json.dumps([finding.as_dict() for finding in findings], indent=2)
+        from cdk8s_inference.checks.rules.no_objects import what_was_read
+
+        summary = what_was_read(str(covered))
+        return json.dumps(
+            [
+                *(finding.as_dict() for finding in findings),
+                {**summary.as_dict(), "summary": covered.as_dict()},
+            ],
+            indent=2,
+        )
     if format in ("sarif", "github"):
         from cdk8s_inference.cli.sarif import github, sarif
 
-        return sarif(findings) if format == "sarif" else github(findings)
+        return sarif(findings, covered) if format == "sarif" else github(findings)
     texts = [styled(finding, with_excerpt(printable(finding), found.lines)) for finding in findings]
-    objects = len(found.manifests) + len(found.documents)
-    texts.append(f"{counts(findings) or 'nothing wrong'} in {plural(objects, 'object')}")
+    clean = "nothing wrong" if covered.is_whole else "nothing found"
+    texts.append(f"{counts(findings) or clean} in {escaped(str(covered))}")
     return "\n".join(texts) + "\n"

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import click
 
+from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.findings import Finding, Severity
 
 Format = Literal["text", "json"]
@@ -36,18 +37,13 @@ def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> 
         _echo(styled(finding, str(printable(finding))))
     closing = ": ".join(part for part in (counts(findings), outcome) if part)
     if closing:
-        _echo(_printable(closing))
+        _echo(escaped(closing))
 
 
 def counts(findings: Sequence[Finding]) -> str:
     """How many findings there are of each severity: ``2 errors, 1 note``; empty for none."""
     found = Counter(finding.severity for finding in findings)
     return ", ".join(plural(found[severity], severity) for severity in _COLORS if found[severity])
-
-
-def plural(count: int, noun: str) -> str:
-    """A number of things, such as ``1 error`` or ``2 errors``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def styled(finding: Finding, text: str) -> str:
@@ -61,17 +57,17 @@ def printable(finding: Finding) -> Finding:
     """The finding in characters that a terminal shows as they are."""
     return replace(
         finding,
-        path=_printable(finding.path),
-        message=_printable(finding.message),
-        fix=_printable(finding.fix),
-        file=None if finding.file is None else _printable(finding.file),
-        object=None if finding.object is None else _printable(finding.object),
+        path=escaped(finding.path),
+        message=escaped(finding.message),
+        fix=escaped(finding.fix),
+        file=None if finding.file is None else escaped(finding.file),
+        object=None if finding.object is None else escaped(finding.object),
         related=tuple(
             replace(
                 place,
-                object=_printable(place.object),
-                path=_printable(place.path),
-                file=None if place.file is None else _printable(place.file),
+                object=escaped(place.object),
+                path=escaped(place.path),
+                file=None if place.file is None else escaped(place.file),
             )
             for place in finding.related
         ),
@@ -79,7 +75,7 @@ def printable(finding: Finding) -> Finding:
     )
 
 
-def _printable(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that a terminal shows as it is: input may hold control characters."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text

@@ -9,14 +9,15 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from cdk8s_inference.checks.coverage import Coverage
 from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.findings import Finding
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif(findings: Sequence[Finding]) -> str:
-    """The findings as one SARIF log."""
+def sarif(findings: Sequence[Finding], covered: Coverage) -> str:
+    """The findings as one SARIF log, with what was read as a property of the run."""
     codes = sorted({finding.code for finding in findings})
     driver = {
         "name": "cdk8s-inference",
@@ -27,7 +28,13 @@ def sarif(findings: Sequence[Finding]) -> str:
     log = {
         "$schema": _SCHEMA,
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "results": results,
+                "properties": {"summary": {"text": str(covered), **covered.as_dict()}},
+            }
+        ],
     }
     return json.dumps(log, indent=2)
 

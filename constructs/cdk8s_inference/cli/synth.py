@@ -11,11 +11,12 @@ from typing import get_args
 
 import click
 
+from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
-from cdk8s_inference.cli.report import FORMATS, Format, plural, report
+from cdk8s_inference.cli.report import FORMATS, Format, report
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS

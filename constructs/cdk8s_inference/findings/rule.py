@@ -32,19 +32,22 @@ class Violation:
         cause: What violations of one cause have in common, such as a field of the pool that all
             its pods disagree with: they are one finding. The same message about the same field,
             or about fields of one object that differ in an index alone, has one cause anyway.
+        missing: Whether it is about an object that was not read: an error where what was read is
+            said to be complete.
         fix: What to do, where the rule's own words are too general.
         severity: Its severity, where that is not the rule's.
     """
 
     at: Placed | Place | None
     message: str
-    related: Placed | Sequence[Placed] | None = None
+    related: Placed | Place | Sequence[Placed | Place] | None = None
     fix: str | None = None
     severity: Severity | None = None
     cause: Placed | None = None
+    missing: bool = False
 
     @property
-    def related_values(self) -> tuple[Placed, ...]:
+    def related_values(self) -> tuple[Placed | Place, ...]:
         """The related values, one or several."""
         if self.related is None:
             return ()
@@ -102,7 +105,7 @@ class Rule(Generic[S]):
             place.file,
             place.line,
             place.object or None,
-            tuple(each.place for each in violation.related_values),
+            tuple(other for each in violation.related_values if (other := _place(each))),
         )
 
     def violations(self, subject: S) -> Iterable[Violation]:

@@ -62,6 +62,8 @@ class Topology:
         bindings: The RoleBindings and ClusterRoleBindings.
         device_selectors: The CEL expressions by which claims and DeviceClasses select devices.
         made: Pools and Services that a controller makes of what was read.
+        complete: Whether what was read is said to be all there is: what is missing from it does
+            not exist then.
     """
 
     objects: tuple[KubeObject, ...]
@@ -80,6 +82,7 @@ class Topology:
     bindings: tuple[AccessBinding, ...]
     device_selectors: tuple[SourceValue[str], ...]
     made: tuple[KubeObject, ...] = ()
+    complete: bool = False
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
@@ -274,11 +277,12 @@ class Topology:
         return found
 
 
-def read_topology(documents: Iterable[Document]) -> Topology:
+def read_topology(documents: Iterable[Document], *, complete: bool = False) -> Topology:
     """The topology of what was read; never fails, whatever the documents hold.
 
     Args:
         documents: Kubernetes objects of any origin; others are passed over.
+        complete: Whether they are all there is.
     """
     objects = tuple(kube_objects(documents))
     of: dict[str, list[KubeObject]] = defaultdict(list)
@@ -341,6 +345,7 @@ def read_topology(documents: Iterable[Document]) -> Topology:
             *(each for found in of["DeviceClass"] for each in device_class_selectors(found)),
         ),
         made=also,
+        complete=complete,
     )
 
 

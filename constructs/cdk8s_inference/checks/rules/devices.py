@@ -111,8 +111,10 @@ def template_not_read(topology: Topology) -> Iterator[Violation]:
         if near_name(name.value, templates) is None:
             yield Violation(
                 name,
-                f"template {name.value!r} was not read; {', '.join(templates)} was",
-                next(iter(templates.values())).here,
+                f"template {name.value!r} was not read"
+                + "".join(f"; {each} was" for each in [", ".join(templates)] if each),
+                [each.here for each in list(templates.values())[:1]],
+                missing=True,
             )
 
 
@@ -128,7 +130,7 @@ def _unread_templates(
         }
         for claim in pods.claims:
             name = claim.template
-            if name is not None and beside and name.value not in beside:
+            if name is not None and name.value not in beside and (beside or topology.complete):
                 yield name, beside
 
 

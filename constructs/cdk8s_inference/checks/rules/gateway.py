@@ -45,12 +45,18 @@ def backend_not_read(topology: Topology) -> Iterator[Violation]:
     for backend, beside in _unread_backends(topology):
         if _meant(backend, beside) is None:
             yield Violation(
-                backend.name, f"{backend} was not read; {beside[0]} was", beside[0].here
+                backend.name,
+                f"{backend} was not read" + "".join(f"; {each} was" for each in beside[:1]),
+                [each.here for each in beside[:1]],
+                missing=True,
             )
 
 
 def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeObject]]]:
-    """What routes lead to that was not read, with what was of its kind; that was at all."""
+    """What routes lead to that was not read, with what was of its kind.
+
+    A Service is named where others of its kind were read: it may be of any application.
+    """
     kinds = {"InferencePool", "Service"}
     for route in topology.routes:
         for backend in route.all_backends():
@@ -61,7 +67,8 @@ def _unread_backends(topology: Topology) -> Iterator[tuple[Reference, list[KubeO
             if topology.resolve(backend) or topology.find(other, backend.namespace, name):
                 continue  # If only the other is there, T502 says it.
             beside = topology.of_kind(backend.kind)
-            if beside and name not in {each.name for each in beside}:  # Else T505 says it.
+            expected = beside or backend.is_pool or topology.complete
+            if expected and name not in {each.name for each in beside}:  # Else T505 says it.
                 yield backend, beside
 
 
@@ -286,11 +293,16 @@ def gateway_not_read(topology: Topology) -> Iterator[Violation]:
     gateways = [gateway.object for gateway in topology.gateways]
     for route in topology.routes:
         for parent in route.parents:
-            if parent.kind != "Gateway" or not gateways or _meant(parent, gateways) is not None:
+            if parent.kind != "Gateway" or _meant(parent, gateways) is not None:
+                continue
+            if not gateways and not topology.complete:
                 continue
             if topology.gateway(parent.namespace, parent.name.value) is None:
                 yield Violation(
-                    parent.name, f"{parent} was not read; {gateways[0]} was", gateways[0].here
+                    parent.name,
+                    f"{parent} was not read" + "".join(f"; {each} was" for each in gateways[:1]),
+                    [each.here for each in gateways[:1]],
+                    missing=True,
                 )
 
 

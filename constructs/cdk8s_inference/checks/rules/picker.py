@@ -102,15 +102,21 @@ spec:
 def picker_not_read(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         name, picker = pool.picker_name, pool.picker
-        if name is None or pool.service is not None or not topology.services:
+        if name is None:
             continue
-        if topology.pickers and (picker is None or not _is_picked(pool, picker)):
-            yield Violation(
-                name,
-                f"Service {pool.object.namespace}/{name.value} was not read; "
-                f"{topology.pickers[0].object} was",
-                topology.pickers[0].pods.here,
-            )
+        service = f"Service {pool.object.namespace}/{name.value}"
+        if pool.service is not None:
+            if picker is None:
+                yield Violation(
+                    name,
+                    f"{service} was read, but no picker that is known here behind it",
+                    pool.service.object.here,
+                    missing=not pool.service.backends,
+                )
+        elif picker is None or (topology.services and not _is_picked(pool, picker)):
+            others = [each.pods.here for each in topology.pickers[:1]]
+            was = "".join(f"; {each.object} was" for each in others)
+            yield Violation(name, f"{service} was not read{was}", others, missing=True)
 
 
 @rule(

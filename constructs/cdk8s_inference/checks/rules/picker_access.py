@@ -99,13 +99,14 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
         access = topology.access(namespace, account.value)
-        if access.beside and not access.roles:
-            beside = access.beside[0]
+        if not access.roles and (access.beside or topology.complete):
+            beside = access.beside[:1]
             yield Violation(
                 account,
-                f"no role that ServiceAccount {namespace}/{account.value} has was read; {beside} "
-                "was",
-                beside.here,
+                f"no role that ServiceAccount {namespace}/{account.value} has was read"
+                + "".join(f"; {each} was" for each in beside),
+                [each.here for each in beside],
+                missing=True,
             )
 
 
@@ -150,14 +151,15 @@ def no_account(topology: Topology) -> Iterator[Violation]:
     accounts = topology.of_kind("ServiceAccount")
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
-        if account.value == "default" or not accounts:  # Kubernetes makes that one itself.
-            continue
+        if account.value == "default" or not (accounts or topology.complete):
+            continue  # Kubernetes makes the account "default" itself.
         if topology.find("ServiceAccount", namespace, account.value) is None:
             yield Violation(
                 account,
-                f"ServiceAccount {namespace}/{account.value} is not among what was read; "
-                f"{accounts[0]} is",
-                accounts[0].here,
+                f"ServiceAccount {namespace}/{account.value} is not among what was read"
+                + "".join(f"; {each} is" for each in accounts[:1]),
+                [each.here for each in accounts[:1]],
+                missing=True,
             )
 
 

@@ -77,7 +77,9 @@ def config_not_read(topology: Topology) -> Iterator[Violation]:
         if picker.config_volume is not None:
             name, _ = picker.config_volume
             if name.value not in picker.config_maps:
-                yield Violation(name, f"ConfigMap {name.value!r} is not among what was read")
+                yield Violation(
+                    name, f"ConfigMap {name.value!r} is not among what was read", missing=True
+                )
 
 
 @rule(

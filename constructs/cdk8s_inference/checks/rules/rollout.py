@@ -86,6 +86,7 @@ def target_not_read(topology: Topology) -> Iterator[Violation]:
                 name,
                 f"{kind} {name.value!r} was not read; {beside[0].object} was",
                 beside[0].object.here,
+                missing=True,
             )
 
 
