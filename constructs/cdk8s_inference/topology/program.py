@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 from cdk8s_inference.findings import Severity
 from cdk8s_inference.releases import RELEASES, PickerRelease, ReleaseMatch
 from cdk8s_inference.releases.release import Program
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.kube_object import SourceValue, whole_number
 
@@ -124,11 +125,14 @@ class ReleasedProgram(Generic[R]):
     @cached_property
     def refused(self) -> list[RefusedFlag]:
         """The flags it is given that end it, by its release."""
-        return [
-            RefusedFlag(use, *refusal)
-            for name, use in self.uses.items()
-            if name not in ("h", "help") and (refusal := self._refusal(name, use)) is not None
-        ]
+        found = []
+        for name, use in self.uses.items():
+            if name in ("h", "help") or has_placeholder(use.written):
+                continue
+            refusal = self._refusal(name, use)
+            if refusal is not None:
+                found.append(RefusedFlag(use, *refusal))
+        return found
 
     def _refusal(self, name: str, use: FlagUse) -> tuple[str, str | None] | None:
         known = self.release.flags(self.program).get(name)
