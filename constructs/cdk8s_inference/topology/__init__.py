@@ -9,6 +9,7 @@ from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.controlled_kind import ControlledKind
 from cdk8s_inference.topology.engine import Engine, KvTransfer
 from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
+from cdk8s_inference.topology.key_reference import KeyReference, key_references, keys_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import Pool, Service
@@ -34,6 +35,7 @@ __all__ = [
     "Devices",
     "Engine",
     "Gateway",
+    "KeyReference",
     "KubeObject",
     "KvTransfer",
     "Listener",
@@ -54,5 +56,7 @@ __all__ = [
     "Topology",
     "Unread",
     "Workload",
+    "key_references",
+    "keys_of",
     "read_topology",
 ]

@@ -1,51 +1,7 @@
-"""Every rule over a topology, a file for each family; importing this registers them."""
+"""Every rule over a topology, a file for each subject; importing this registers them."""
 
-from cdk8s_inference.checks.rules import (
-    device_selectors,
-    devices,
-    envoy_gateway,
-    gang,
-    gateway,
-    gpu_nodes,
-    installed,
-    kv_transfer,
-    metrics,
-    no_objects,
-    picker,
-    picker_access,
-    picker_config_file,
-    pool,
-    pool_group,
-    probes,
-    rollout,
-    security,
-    sidecar,
-    unread,
-    waivers,
-    workload,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "device_selectors",
-    "devices",
-    "envoy_gateway",
-    "gang",
-    "gateway",
-    "gpu_nodes",
-    "installed",
-    "kv_transfer",
-    "metrics",
-    "no_objects",
-    "picker",
-    "picker_access",
-    "picker_config_file",
-    "pool",
-    "pool_group",
-    "probes",
-    "rollout",
-    "security",
-    "sidecar",
-    "unread",
-    "waivers",
-    "workload",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,56 @@
+"""Services: whether they select the pods that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import manifests
+from cdk8s_inference.topology import Service, Topology
+
+
+@rule(
+    "T626",
+    "warning",
+    "A Service selects no pod",
+    why="It has no endpoints: every connection to it is refused.",
+    evidence="Kubernetes: a Service leads to the pods of its namespace that have all its labels.",
+    fix="correct the selector, or the labels of the pod template",
+    example=manifests(
+        "disaggregated",
+        added="""\
+apiVersion: v1
+kind: Service
+metadata: {name: engines, namespace: llm}
+spec:
+  selector: {app: decoder}
+  ports: [{name: http, port: 80, targetPort: 8000}]
+""",
+    ),
+)
+def selects_nothing(topology: Topology) -> Iterator[Violation]:
+    for service in topology.services:
+        wanted = service.selector
+        if service.backends or not wanted.value.labels or _is_of_a_picker(topology, service):
+            continue
+        # Labels that no pod of the namespace has may be a controller's, or of pods not read.
+        near = [
+            pods
+            for pods in topology.pods
+            if pods.object.namespace == service.object.namespace
+            and pods.labels.keys() >= wanted.value.labels.keys()
+        ]
+        if near:
+            labels = {key: near[0].labels[key] for key in wanted.value.labels}
+            yield Violation(
+                wanted,
+                f"{wanted.value} selects no pod that was read; those of {near[0].object} "
+                f"have {labels}",
+                near[0].here,
+            )
+
+
+def _is_of_a_picker(topology: Topology, service: Service) -> bool:
+    """A pool names it: T403 reports those."""
+    return any(pool.service is service for pool in topology.pools)
