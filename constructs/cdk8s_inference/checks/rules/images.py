@@ -72,11 +72,5 @@ def invalid_reference(topology: Topology) -> Iterator[Violation]:
 
 
 def _serving(topology: Topology) -> Iterator[Container]:
-    """The containers that serve requests: engines, sidecars and pickers."""
-    for pods in topology.pods:
-        if pods.engine is not None:
-            yield pods.engine.container
-        if pods.sidecar is not None:
-            yield pods.sidecar.container
-        if pods.picker_container is not None:
-            yield pods.picker_container
+    """The engines; of sidecars and pickers T207 and T412 say more."""
+    return (pods.engine.container for pods in topology.serving if pods.engine is not None)

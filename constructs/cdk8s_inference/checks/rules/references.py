@@ -58,6 +58,9 @@ def absent_object(topology: Topology) -> Iterator[Violation]:
     needed: dict[tuple[str, str, str], list[KeyReference]] = defaultdict(list)
     for pods, reference in _references(topology):
         name, namespace = reference.name.value, pods.object.namespace
+        # What an app composes is never all that its cluster has.
+        if reference.name.object.document.file is None:
+            continue
         if topology.find(reference.kind, namespace, name) is None and "$" not in name:
             needed[reference.kind, namespace, name].append(reference)
     for (kind, namespace, name), references in needed.items():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
-from cdk8s_inference.topology import Service, Topology
+from cdk8s_inference.topology import Topology
 
 
 @rule(
@@ -28,17 +28,19 @@ spec:
   ports: [{name: http, port: 80, targetPort: 8000}]
 """,
     ),
+    after=("T105", "T403"),
 )
 def selects_nothing(topology: Topology) -> Iterator[Violation]:
     for service in topology.services:
         wanted = service.selector
-        if service.backends or not wanted.value.labels or _is_of_a_picker(topology, service):
+        if service.backends or topology.may_select(service.object, wanted.value):
             continue
-        # Labels that no pod of the namespace has may be a controller's, or of pods not read.
+        # Labels that no pod of the namespace has may be of pods that were not read.
         near = [
             pods
             for pods in topology.pods
             if pods.object.namespace == service.object.namespace
+            and wanted.value.labels
             and pods.labels.keys() >= wanted.value.labels.keys()
         ]
         if near:
@@ -49,8 +51,3 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
                 f"have {labels}",
                 near[0].here,
             )
-
-
-def _is_of_a_picker(topology: Topology, service: Service) -> bool:
-    """A pool names it: T403 reports those."""
-    return any(pool.service is service for pool in topology.pools)
