@@ -358,6 +358,12 @@ def test_a_kind_of_jobs_is_noted_where_it_runs_an_engine() -> None:
     assert not note(list(yaml.safe_load_all(text.replace("--model", "--test"))))
 
 
+def test_a_kind_without_a_template_is_noted_as_such() -> None:
+    model = {"predictor": {"model": {"modelFormat": {"name": "vLLM"}}}}
+    (said,) = note([made("serving.kserve.io/v1beta1", "InferenceService", model)])
+    assert "1 object with no pod template that can be read; its controller makes" in said
+
+
 def codes(objects: list[Any]) -> set[str]:
     return {each.code for each in check([Document(each) for each in objects])} - {"T001"}
 

@@ -42,7 +42,10 @@ class ControlledKind:
     def note(self) -> str:
         """What rules take of it, and what they do not."""
         read = f"{self.name} ({self.group}): {_plural(len(self.objects), 'object')} with "
-        read += f"{_plural(self.templates, 'pod template')}, {_plural(self.engines, 'engine')}"
+        if self.templates:
+            read += f"{_plural(self.templates, 'pod template')}, {_plural(self.engines, 'engine')}"
+        else:
+            read += "no pod template that can be read"
         if self.facts is None:
             return f"{read}; its controller is not known, so rules say nothing of what it adds"
         added = "" if self.adds == EVERYTHING else _listed(self.adds)
