@@ -264,3 +264,18 @@ spec:
     assert unknown is not None
     assert (unknown.kind, unknown.container.name, unknown.ports) == (None, "serve", (9000,))
     assert unknown.block_size is None
+
+
+def test_roles_by_labels_of_the_pickers_own_choice_are_not_read() -> None:
+    objects = examples.base("disaggregated")
+    assert topology(objects).disaggregated
+    text = yaml.safe_dump_all(objects, sort_keys=False)
+    for role in ("prefill", "decode"):
+        text = text.replace(f"type: {role}-filter", f"type: label-selector-filter, name: {role}")
+        text = text.replace(
+            f"type: label-selector-filter, name: {role}",
+            f"type: label-selector-filter\n        name: {role}-filter",
+        )
+    found = topology(text)
+    assert found.pools[0].has_other_role_filters
+    assert not found.disaggregated

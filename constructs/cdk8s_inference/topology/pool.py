@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,6 +14,11 @@ from cdk8s_inference.topology.selector import Selector, label_map
 from cdk8s_inference.topology.workload import Pods
 
 Role = Literal["prefill", "decode"]
+
+_ROLE_FILTER = re.compile(r"""type["']?\s*:\s*["']?(prefill|decode)-filter\b""")
+_LABEL_FILTER = re.compile(
+    r"""type["']?\s*:\s*["']?(by-label|label-selector-filter|label-filter)\b"""
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +122,14 @@ class Pool:
     def running(self) -> tuple[Pods, ...]:
         """The members that run an engine."""
         return tuple(pods for pods in self.members if pods.engine is not None)
+
+    @cached_property
+    def has_other_role_filters(self) -> bool:
+        """Whether its picker tells roles by labels of its own choice, which are not read."""
+        config = self.picker.config if self.picker else None
+        if config is None or _ROLE_FILTER.search(config.value):
+            return False
+        return _LABEL_FILTER.search(config.value) is not None
 
     def of_role(self, role: Role) -> tuple[Pods, ...]:
         """The members that the picker may choose for a role, as its role filters see them.

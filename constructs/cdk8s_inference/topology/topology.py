@@ -213,7 +213,8 @@ class Topology:
     @cached_property
     def disaggregated(self) -> tuple[Pool, ...]:
         """The pools in which prefill and decode are meant to be apart."""
-        return tuple(pool for pool in self.pools if pool.disaggregates is not None)
+        found = (pool for pool in self.pools if pool.disaggregates is not None)
+        return tuple(pool for pool in found if not pool.has_other_role_filters)
 
     @cached_property
     def _relabeled(self) -> dict[str, list[Pods]]:
