@@ -372,3 +372,54 @@ def test_json_is_read_as_json() -> None:
     assert read_one(text).data == json.loads(text)
     raw = json.dumps({"a": "é\u2028\U0001f600"}, ensure_ascii=False)
     assert read_one(raw).data == json.loads(raw)
+
+
+CRD = """\
+kind: CustomResourceDefinition
+metadata:
+  name: {name}
+spec:
+  versions:
+    - name: v1
+      schema:
+        openAPIV3Schema:
+          description: |
+            Some words.
+
+            # More: words.
+          type: object
+      served: true
+---
+kind: Service
+"""
+
+
+def test_schemas_of_custom_resources_are_not_read() -> None:
+    documents, problems = read(CRD.format(name="things.example.org").encode())
+    assert problems == []
+    (version,) = documents[0].data["spec"]["versions"]
+    assert version == {"name": "v1", "schema": {"openAPIV3Schema": None}, "served": True}
+    assert documents[0].line(("spec", "versions", 0, "served")) == 14
+    assert documents[1].line(("kind",)) == 16
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CRD.format(name="inferencepools.inference.networking.k8s.io"),
+        CRD.format(name="x.y").replace("CustomResourceDefinition", "Other"),
+        CRD.format(name="x.y").replace("type: object", "type: &kind object"),
+    ],
+)
+def test_schemas_that_are_read(text: str) -> None:
+    documents, _ = read(text.encode())
+    schema = documents[0].data["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert schema == {"description": "Some words.\n\n# More: words.\n", "type": "object"}
+
+
+def test_large_data_have_no_bounds_of_objects() -> None:
+    text = json.dumps({"data": [0] * 300_000})
+    documents, problems = read(text.encode())
+    assert (len(documents), problems) == (1, [])
+    _, problems = read(text.replace("data", "kind").encode())
+    assert [each.code for each in problems] == ["D002"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -34,7 +34,7 @@ class _Read:
         others: What holds no objects.
         patched: The real paths of files that a Kustomization applies as patches.
         findings: What is wrong with the files.
-        lines: The lines of each file.
+        contents: The content of each file.
     """
 
     manifests: list[Document] = field(default_factory=list)
@@ -42,7 +42,7 @@ class _Read:
     others: list[NotObjects] = field(default_factory=list)
     patched: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
-    lines: dict[str, list[str]] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
 
 
 @click.command()
@@ -103,7 +103,7 @@ def _read(paths: Sequence[str]) -> _Read:
             documents = []
         if _sort(documents, source, found, is_named) or (problems and not unparsed):
             holding.add(source.argument)
-        found.lines[source.name] = content.decode(errors="replace").splitlines()
+        found.contents[source.name] = content
     _leave_patches_out(found)
     found.findings += not_objects.findings(found.others, alone=not holding)
     told = {*(each.file for each in found.findings), *(each.file for each in found.others)}
@@ -217,7 +217,18 @@ def _written(findings: Sequence[Finding], format: str, found: _Read, covered: Co
         from cdk8s_inference.cli.sarif import github, sarif
 
         return sarif(findings, covered) if format == "sarif" else github(findings)
-    texts = [styled(finding, with_excerpt(printable(finding), found.lines)) for finding in findings]
+    lines = _lines(findings, found.contents)
+    texts = [styled(finding, with_excerpt(printable(finding), lines)) for finding in findings]
     clean = "nothing wrong" if covered.is_whole else "nothing found"
     texts.append(f"{counts(findings) or clean} in {escaped(str(covered))}")
     return "\n".join(texts) + "\n"
+
+
+def _lines(findings: Sequence[Finding], contents: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """The lines of the files that findings name."""
+    named = {each.file for each in findings} | {p.file for each in findings for p in each.related}
+    return {
+        file: contents[file].decode(errors="replace").splitlines()
+        for file in named
+        if file is not None and file in contents
+    }

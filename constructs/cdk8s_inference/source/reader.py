@@ -18,6 +18,7 @@ import yaml
 from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, Place, field_path
 from cdk8s_inference.findings.example import python, rewritten
 from cdk8s_inference.findings.rule import Violation
+from cdk8s_inference.source.crd_schemas import without_schemas
 from cdk8s_inference.source.document import Document, Node
 from cdk8s_inference.source.scalar import CORE_TAG, foreign_tag, scalar
 from cdk8s_inference.source.unreadable import D001, D002, FILE_RULES, Unreadable, malformed
@@ -109,7 +110,11 @@ def single(path: str | os.PathLike[str]) -> Document:
 
 
 def _documents(content: bytes, file: str | None) -> Iterator[Document]:
-    text = _text(content)
+    text = without_schemas(_text(content))
+    data = _large_data(text)
+    if data is not None:
+        yield Document(data, file)
+        return
     composer = _Composer(text, file)
     try:
         for root in composer.roots():
@@ -177,6 +182,22 @@ def _yaml_spelling(match: re.Match[str]) -> str:
     return f"\\u{ord(raw):04x}" if raw else match[0]
 
 
+def _large_data(text: str) -> Any:
+    """A large JSON text that cannot be an object of Kubernetes, such as an image; else None.
+
+    It is read without the lines of its values: only what has a kind is ever told of.
+    """
+    if len(text) < _LARGE or text.lstrip()[:1] not in ("{", "[") or "kind" in text:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+_LARGE = 64 * 1024
+
+
 class _Composer:
     """Composes the documents of a text, and collects what is wrong with their keys."""
 
@@ -202,19 +223,20 @@ class _Composer:
 
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             node = self._target(str(event.anchor), line)
             self._grow(node.size, depth + node.height, line)
             return node
         before = self._size
         if event.anchor:
             self._anchors[event.anchor] = event
-        if isinstance(event, yaml.ScalarEvent):
+        if kind is yaml.ScalarEvent:
             self._grow(1, depth, line)
             node = Node(scalar(event, line), line, {}, 1, 0)
         else:
             self._grow(1, depth + 1, line)
-            is_list = isinstance(event, yaml.SequenceStartEvent)
+            is_list = kind is yaml.SequenceStartEvent
             if event.tag not in (None, "!", f"{CORE_TAG}{'seq' if is_list else 'map'}"):
                 raise foreign_tag(event.tag, line)
             value: list[Any] | dict[PathPart, Any]
@@ -252,14 +274,14 @@ class _Composer:
 
     def _items(self, depth: int) -> dict[PathPart, Node]:
         items: dict[PathPart, Node] = {}
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while type(event := next(self._events)) is not yaml.SequenceEndEvent:
             items[len(items)] = self._child(len(items), event, depth)
         return items
 
     def _entries(self, depth: int) -> dict[PathPart, Node]:
         entries: dict[PathPart, Node] = {}
         merged: dict[PathPart, Node] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while type(event := next(self._events)) is not yaml.MappingEndEvent:
             key = self._node(event, depth)
             name = key.value if isinstance(key.value, str) else None
             node = self._child(name or "", next(self._events), depth)
