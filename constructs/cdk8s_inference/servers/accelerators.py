@@ -24,6 +24,10 @@ _KNOWN = re.compile(
 )
 """Resources of device plugins that are accelerators for sure. Read in the vendors' plugins."""
 
+_ONE_RANK = re.compile(
+    r"nvidia\.com/(gpu|mig-.*)|amd\.com/gpu|gpu\.intel\.com/(i915|xe)|habana\.ai/gaudi"
+)
+
 _OTHER_DOMAINS = re.compile(r"(.*\.)?kubernetes\.io|(.*\.)?k8s\.io")
 _OTHER_RESOURCES = re.compile(
     r"""
@@ -70,6 +74,17 @@ def is_known_accelerator(resource: str) -> bool:
     (True, False)
     """
     return _KNOWN.fullmatch(resource) is not None
+
+
+def is_device_of_one_rank(resource: str) -> bool:
+    """Whether each unit of a resource is one device of an engine.
+
+    A unit of AWS's or Google's may hold several cores, of which each is a rank.
+
+    >>> is_device_of_one_rank("nvidia.com/gpu"), is_device_of_one_rank("aws.amazon.com/neuron")
+    (True, False)
+    """
+    return _ONE_RANK.fullmatch(resource) is not None
 
 
 def may_be_accelerator(resource: str) -> bool:

@@ -39,6 +39,7 @@ SERVER = Server(
     title="llm-d-inference-sim",
     programs=(Program("llm-d-inference-sim"),),
     images=("llm-d-inference-sim",),
+    release_images=("llm-d-inference-sim",),
     grammar=Grammar(prefixes=False),
     names=FlagNames(
         port="--port",
@@ -57,7 +58,7 @@ SERVER = Server(
     host="0.0.0.0",
     port=8000,
     block_tokens=16,
-    http_paths=("/health", "/ready", "/v1/models", "/metrics", "/version"),
+    http_paths=vllm.SERVER.http_paths,
     metrics=Metrics(
         prefix="vllm:",
         waiting="vllm:num_requests_waiting",
@@ -66,6 +67,9 @@ SERVER = Server(
     ),
     connectors=vllm.CONNECTORS,
     sockets_of=sockets,
+    handshake_flags=vllm.SERVER.handshake_flags,
+    handshake_variables=vllm.SERVER.handshake_variables,
+    gang_flags=vllm.SERVER.gang_flags,
     engine_label="vllm",
     behaves_as="vllm",
 )

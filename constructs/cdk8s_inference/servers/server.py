@@ -9,6 +9,7 @@ from typing import Literal
 from cdk8s_inference.servers.flags import Flags, Grammar, load_flags
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.kv_connector import KvConnector, connector_named
+from cdk8s_inference.servers.release import release_of_tag
 from cdk8s_inference.servers.socket import Socket
 
 ServerName = Literal["vllm", "sglang", "trtllm", "llm-d-inference-sim", "lmcache", "mooncake"]
@@ -140,6 +141,7 @@ class Server:
         programs: Programs that start it.
         modules: Python modules that start it.
         images: Parts of image names that hold it. An image counts where nothing else is run.
+        release_images: Names of its own project's images, whose tags are its releases.
         telling_flags: Flags that no other server has.
         is_engine: Whether it serves a model.
         flag_file: The name of the data file of its flags; None where they are not known here.
@@ -154,6 +156,11 @@ class Server:
         sockets_of: Where it listens, by what it is given.
         directories: Where it writes.
         shared_memory: Whether its processes talk over ``/dev/shm``, which is 64 MiB by default.
+        group_flags: Flags, beside that of the number of pods, with which it spans several.
+        handshake_flags: Flags that prefill and decode must agree on: the hand-over compares what
+            they lead to.
+        gang_flags: Flags that all pods of a gang must agree on.
+        handshake_variables: Variables that prefill and decode must agree on.
         engine_label: What the picker calls it in the label of pods.
         behaves_as: The server that it stands in for.
     """
@@ -163,6 +170,7 @@ class Server:
     programs: tuple[Program, ...]
     modules: tuple[Program, ...] = ()
     images: tuple[str, ...] = ()
+    release_images: tuple[str, ...] = ()
     telling_flags: tuple[str, ...] = ()
     is_engine: bool = True
     flag_file: str | None = None
@@ -177,6 +185,10 @@ class Server:
     sockets_of: Callable[[Invocation], list[Socket]] = field(default=lambda _: [], repr=False)
     directories: tuple[Directory, ...] = ()
     shared_memory: bool = False
+    group_flags: tuple[str, ...] = ()
+    handshake_flags: tuple[str, ...] = ()
+    handshake_variables: tuple[str, ...] = ()
+    gang_flags: tuple[str, ...] = ()
     engine_label: str | None = None
     behaves_as: ServerName | None = None
 
@@ -198,9 +210,22 @@ class Server:
         """Where it listens when it is started so."""
         return self.sockets_of(invocation)
 
-    def http(self, invocation: Invocation) -> Socket:
-        """Where it takes requests."""
-        return next(socket for socket in self.sockets(invocation) if socket.purpose == "HTTP")
+    def http(self, invocation: Invocation) -> Socket | None:
+        """Where it takes requests; None where it takes none, as a pod that is headless."""
+        found = (socket for socket in self.sockets(invocation) if socket.purpose == "HTTP")
+        return next(found, None)
+
+    def release_of(self, image: str) -> str | None:
+        """The release that an image holds; None where its name does not say.
+
+        The tag of someone else's build counts that project's releases.
+
+        >>> from cdk8s_inference.servers import VLLM
+        >>> VLLM.release_of("vllm/vllm-openai:v0.23.0")
+        '0.23.0'
+        """
+        name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
+        return release_of_tag(tag) if name in self.release_images else None
 
     def home(self, env: Mapping[str, str | None]) -> list[tuple[Directory, str | None]]:
         """Where it writes with some variables set; None for a path that comes from elsewhere."""

@@ -7,7 +7,7 @@ from cdk8s_inference.topology.chart_release import ChartRelease
 from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devices, PodClaim
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.controlled_kind import ControlledKind
-from cdk8s_inference.topology.engine import Engine, KvTransfer
+from cdk8s_inference.topology.engine import Engine, EngineTransfer
 from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
 from cdk8s_inference.topology.key_reference import KeyReference, key_references, keys_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
@@ -34,10 +34,10 @@ __all__ = [
     "DeviceRequest",
     "Devices",
     "Engine",
+    "EngineTransfer",
     "Gateway",
     "KeyReference",
     "KubeObject",
-    "KvTransfer",
     "Listener",
     "Picker",
     "PodClaim",

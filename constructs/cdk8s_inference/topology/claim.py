@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from cdk8s_inference.servers.accelerators import may_be_accelerator_class
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
@@ -138,6 +139,17 @@ class Claim:
         """How many devices it gives, or one request of it; None where that cannot be told."""
         asked = [each for each in self.requests if request in (None, each.name)]
         return total([each.count for each in asked])
+
+    def may_give_accelerators(self, request: str | None = None) -> bool:
+        """Whether a device of it, or of one request of it, may be an accelerator."""
+        classes = [
+            devices.device_class.value
+            for each in self.requests
+            if request in (None, each.name)
+            for devices in each.choices
+        ]
+        known = [name for name in classes if name is not None]
+        return not known or any(map(may_be_accelerator_class, known))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from cdk8s_inference.servers.command_line import Given, given, placed_words
+from cdk8s_inference.servers import Given, Recognized, flags_given, recognize
+from cdk8s_inference.servers.accelerators import is_device_of_one_rank, may_be_accelerator
+from cdk8s_inference.servers.command_line import placed_words
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import ClaimUse
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, whole_number
@@ -18,8 +20,6 @@ _VARIABLE = re.compile(
     r"|\$\{(?P<braced>\w+)(?::?-(?P<default>[^}$]*))?\}"
     r"|\$(?P<plain>[A-Za-z_]\w*)"
 )
-
-_DEVICES = re.compile(r"nvidia\.com/(gpu|mig-.*)|amd\.com/gpu|gpu\.intel\.com/.*|habana\.ai/gaudi")
 
 ProbeKind = Literal["startupProbe", "readinessProbe", "livenessProbe"]
 PROBE_KINDS: tuple[ProbeKind, ...] = ("startupProbe", "readinessProbe", "livenessProbe")
@@ -115,12 +115,26 @@ class Container:
     def flags(self) -> list[SourceValue[Given]]:
         """The flags it is given, in order; variables are replaced where their value is known."""
         command, args = self.at["command"].strings, self.at["args"].strings
-        found = []
-        for flag in given(command, args, self._expanded):
-            value = None if flag.value is None else self._expanded(flag.value)
-            made = Given(self._expanded(flag.name), value, flag.joined, flag.place)
-            found.append(self.object.value_at(self.at.at(*flag.place), made))
-        return found
+        given = self.expanded(flags_given(command, args, self._expanded))
+        return [self.object.value_at(self.at.at(*flag.place), flag) for flag in given]
+
+    @cached_property
+    def recognized(self) -> Recognized | None:
+        """The server that it runs, if it runs one."""
+        command, args = self.at["command"].strings, self.at["args"].strings
+        return recognize(command, args, self.image.value.lower(), self._expanded)
+
+    def expanded(self, given: Iterable[Given]) -> list[Given]:
+        """Flags whose variables are replaced where their value is known."""
+        return [
+            Given(
+                self._expanded(flag.name),
+                None if flag.value is None else self._expanded(flag.value),
+                flag.joined,
+                flag.place,
+            )
+            for flag in given
+        ]
 
     def flag(self, *names: str) -> SourceValue[str] | None:
         """The value of a flag under any of its names, with dashes; the last one given counts.
@@ -175,16 +189,24 @@ class Container:
 
     @cached_property
     def plugin_devices(self) -> SourceValue[int] | None:
-        """The accelerators that it gets of a device plugin, by a resource such as nvidia.com/gpu.
+        """The devices that it gets of a device plugin, by a resource such as nvidia.com/gpu.
 
-        Those of its first such resource.
+        Those of its first such resource of which each unit is one device of an engine.
         """
-        for group in ("limits", "requests"):
-            for key, at in self.at.at("resources", group).fields():
-                number = whole_number(str(at.value))
-                if _DEVICES.fullmatch(key) and number is not None:
-                    return self.object.value_at(at, number)
+        for key, at in self._resources():
+            number = whole_number(str(at.value))
+            if is_device_of_one_rank(key) and number is not None:
+                return self.object.value_at(at, number)
         return None
+
+    @cached_property
+    def may_have_accelerator(self) -> bool:
+        """Whether a resource that it gets of a device plugin may be an accelerator."""
+        return any(may_be_accelerator(key) for key, _ in self._resources())
+
+    def _resources(self) -> Iterator[tuple[str, Cursor]]:
+        for group in ("limits", "requests"):
+            yield from self.at.at("resources", group).fields()
 
     @cached_property
     def probes(self) -> list[Probe]:

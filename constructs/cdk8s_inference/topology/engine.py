@@ -1,37 +1,29 @@
-"""A model server: vLLM or SGLang, read from what its container runs."""
+"""A model server, read from what its container runs."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from cdk8s_inference.releases.connector import ServingEngine
-from cdk8s_inference.servers.recognize import runtime
+from cdk8s_inference.servers import VLLM, FlagNames, Invocation, KvTransfer, Server, Socket, sglang
+from cdk8s_inference.servers.command_line import Given
+from cdk8s_inference.servers.invocation import value_of
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.kube_object import SourceValue, whole_number
 
-_DEFAULT_PORT: Mapping[ServingEngine, int] = {"vllm": 8000, "sglang": 30000}
-_BLOCK_SIZE: Mapping[ServingEngine, int] = {"vllm": 16, "sglang": 1}
-_VLLM_BUILDS = ("llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu")
-_SIMULATOR = "llm-d-inference-sim"
-"""Images whose names do not say that they hold vLLM, or behave as it."""
 
-
-def engine_kind(container: Container) -> ServingEngine | None:
-    """Which server a container runs; None for any other program."""
-    command, args = container.at["command"].strings, container.at["args"].strings
-    found = runtime(command, args, container.image_name.lower())
-    if found is None and container.image_name in (*_VLLM_BUILDS, _SIMULATOR):
-        return "vllm"
-    return None if found == "trtllm" else found
+def engine_server(container: Container) -> Server | None:
+    """The model server that a container runs; None for any other program."""
+    found = container.recognized
+    return found.server if found is not None and found.server.is_engine else None
 
 
 @dataclass(frozen=True, eq=False)
-class KvTransfer:
+class EngineTransfer:
     """What a vLLM engine is told about handing over its KV cache.
 
     Attributes:
@@ -39,12 +31,14 @@ class KvTransfer:
         role: ``kv_role``.
         failure_policy: ``kv_load_failure_policy``.
         written: All of it.
+        parts: It, and of a connector that holds others each of these.
     """
 
     connector: SourceValue[str]
     role: str
     failure_policy: str
     written: Mapping[str, Any]
+    parts: tuple[KvTransfer, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +50,60 @@ class Engine:
 
     Attributes:
         container: Its container.
-        kind: Which server; None for one that is not known here, of which rules about flags and
+        server: Which server; None for one that is not known here, of which rules about flags and
             paths of its own say nothing.
+        gains_flags: Whether a controller may add flags to those that are written.
     """
 
     container: Container
-    kind: ServingEngine | None
+    server: Server | None
+    gains_flags: bool = False
 
-    def _number(self, default: int | None, *flags: str) -> SourceValue[int] | None:
-        given = self.container.flag(*flags)
+    @cached_property
+    def kind(self) -> ServingEngine | None:
+        """Which server the pd-sidecar takes it for; None for one that it does not speak to."""
+        if self.server is None:
+            return None
+        name = self.server.behaves_as or self.server.name
+        return next((each for each in get_args(ServingEngine) if each == name), None)
+
+    @property
+    def names(self) -> FlagNames:
+        """What it calls its flags. One that is not known is read as vLLM is."""
+        return (self.server or VLLM).names
+
+    @cached_property
+    def invocation(self) -> Invocation:
+        """How it is started."""
+        container = self.container
+        found = container.recognized
+        env = {name: variable.value for name, variable in container.environment.items()}
+        if found is None or self.server is None:
+            return Invocation(None, None, [flag.value for flag in container.flags], env)
+        release = self.server.release_of(container.image.value)
+        return Invocation(self.server, release, container.expanded(found.given), env)
+
+    @cached_property
+    def sockets(self) -> list[Socket]:
+        """Where it listens; empty for one that is not known here."""
+        return self.server.sockets(self.invocation) if self.server else []
+
+    def flag(self, *names: str | None) -> SourceValue[str] | None:
+        """The value of a flag under any of its names; the last use counts.
+
+        Args:
+            names: With dashes; None for a flag that its server has not.
+        """
+        found = None
+        for given, match in self.invocation.uses(*(name for name in names if name is not None)):
+            found = self._at(given).of(value_of(given, match))
+        return found
+
+    def _at(self, given: Given) -> SourceValue[str]:
+        return self.container.object.value_at(self.container.at.at(*given.place), given.name)
+
+    def _number(self, default: int | None, *flags: str | None) -> SourceValue[int] | None:
+        given = self.flag(*flags)
         if given is None:
             return None if default is None else self.container.here.of(default)
         number = whole_number(given.value)
@@ -73,65 +112,79 @@ class Engine:
     @cached_property
     def unread(self) -> list[SourceValue[str]]:
         """Flags whose value cannot be read."""
+        names = self.names
         numbers = (
-            (self.port, ("--port",)),
-            (self.tensor_parallel, _TENSOR_PARALLEL),
-            (self.pipeline_parallel, _PIPELINE_PARALLEL),
-            (self.data_parallel, _DATA_PARALLEL),
-            (self.block_size, ("--block-size", "--page-size")),
+            (self.port, names.port),
+            (self.tensor_parallel, names.tensor_parallel),
+            (self.pipeline_parallel, names.pipeline_parallel),
+            (self.data_parallel, names.data_parallel),
+            (self.block_size, names.block_size),
         )
-        lost = (self.container.flag(*flags) for number, flags in numbers if number is None)
+        lost = (self.flag(flag) for number, flag in numbers if number is None)
         return [flag for flag in lost if flag is not None]
 
     @cached_property
     def port(self) -> SourceValue[int] | None:
-        """Where it listens: as its flags say, else as its container declares, else its default."""
-        if self.container.flag("--port") is None and self.container.ports:
+        """Where it listens: as its flags say, else its default.
+
+        What its container declares says nothing of where it listens. It counts where more is
+        read than the flags: a configuration file, an image's own entrypoint, a controller's flags.
+        """
+        unsaid = self.flag(self.names.port) is None
+        if unsaid and self.container.ports and not self._is_started_as_written:
             return self.container.ports[0]
-        return self._number(self.default_port, "--port")
+        return self._number(self.default_port, self.names.port)
+
+    @property
+    def _is_started_as_written(self) -> bool:
+        if self.server is None or self.reads_file or self.gains_flags:
+            return False
+        found = self.container.recognized
+        own = self.container.image_name in self.server.release_images
+        return own or (found is not None and found.by == "program")
 
     @property
     def default_port(self) -> int | None:
         """Where it listens if nothing says otherwise; None where that is not known."""
-        return None if self.kind is None else _DEFAULT_PORT[self.kind]
+        return None if self.server is None else self.server.port
 
     @cached_property
     def tensor_parallel(self) -> SourceValue[int] | None:
         """Devices that share each layer."""
-        return self._number(1, *_TENSOR_PARALLEL)
+        return self._number(1, self.names.tensor_parallel)
 
     @cached_property
     def pipeline_parallel(self) -> SourceValue[int] | None:
         """Stages that the layers are divided into."""
-        return self._number(1, *_PIPELINE_PARALLEL)
+        return self._number(1, self.names.pipeline_parallel)
 
     @cached_property
     def data_parallel(self) -> SourceValue[int] | None:
         """Ranks that each serve by themselves, over all pods of a gang."""
-        return self._number(1, *_DATA_PARALLEL)
+        return self._number(1, self.names.data_parallel)
 
     @cached_property
     def local_ranks(self) -> SourceValue[int] | None:
         """Ranks in one pod."""
-        if self.container.flag("--data-parallel-size-local") is None:
+        if self.flag(self.names.local_ranks) is None:
             return self.data_parallel
-        return self._number(1, "--data-parallel-size-local")
+        return self._number(1, self.names.local_ranks)
 
     @cached_property
     def ports_per_rank(self) -> bool:
         """Whether each local rank listens on a port of its own."""
-        return self.container.flag("--data-parallel-multi-port-external-lb") is not None
+        http = self.server.http(self.invocation) if self.server else None
+        return http is not None and http.by_rank > 0
 
     @property
     def reads_file(self) -> bool:
         """Whether a file says more than its flags."""
-        return self.container.flag("--config") is not None
+        return self.flag(self.names.config_file) is not None
 
     @property
     def serves_by_itself(self) -> bool:
         """Whether every pod of its gang takes requests, not the first alone."""
-        flags = ("--data-parallel-hybrid-lb", "--data-parallel-external-lb")
-        return self.ports_per_rank or self.container.flag(*flags) is not None
+        return self.ports_per_rank or self.flag(*self.names.every_pod_serves) is not None
 
     @cached_property
     def ports(self) -> tuple[int, ...]:
@@ -144,18 +197,18 @@ class Engine:
     @cached_property
     def nodes(self) -> SourceValue[int] | None:
         """Pods that it says it spans; None where it does not say."""
-        return self._number(1, "--nnodes") if self.container.flag("--nnodes") else None
+        return self._number(1, self.names.nodes) if self.flag(self.names.nodes) else None
 
     @cached_property
     def block_size(self) -> SourceValue[int] | None:
         """Tokens that its cache keeps together."""
-        default = None if self.kind is None else _BLOCK_SIZE[self.kind]
-        return self._number(default, "--block-size", "--page-size")
+        default = None if self.server is None else self.server.block_tokens
+        return self._number(default, self.names.block_size)
 
     @cached_property
     def model(self) -> SourceValue[str] | None:
         """The model that it loads; None where that is not said in its flags."""
-        given = self.container.flag("--model", "--model-path")
+        given = self.flag(self.names.model)
         if given is not None:
             return given
         words = self.container.words
@@ -167,77 +220,50 @@ class Engine:
     @cached_property
     def served_name(self) -> SourceValue[str] | None:
         """The name by which requests call the model."""
-        return self.container.flag("--served-model-name") or self.model
+        return self.flag(self.names.served_model) or self.model
 
     @cached_property
     def transfer_flag(self) -> SourceValue[str] | None:
-        """What hands the KV cache over: ``--kv-transfer-config``, or SGLang's backend."""
-        if self.kind == "sglang":
-            return self.container.flag("--disaggregation-mode")
-        return self.container.flag("--kv-transfer-config", f"{_TRANSFER_FIELD}kv-connector")
-
-    def _transfer_fields(self) -> dict[str, str]:
-        """The fields of ``--kv-transfer-config`` that are flags of their own."""
-        return {
-            name.removeprefix(_TRANSFER_FIELD).replace("-", "_"): flag.value.value or ""
-            for flag in self.container.flags
-            if (name := flag.value.name.replace("_", "-")).startswith(_TRANSFER_FIELD)
-        }
+        """What hands the KV cache over: ``--kv-transfer-config``, or SGLang's mode."""
+        return self.flag(self.names.kv_transfer)
 
     @property
     def is_simulator(self) -> bool:
         """Whether it only behaves as an engine."""
-        return self.container.image_name == _SIMULATOR
+        return self.server is not None and self.server.behaves_as is not None
 
     @cached_property
-    def transfer(self) -> KvTransfer | None:
+    def transfer(self) -> EngineTransfer | None:
         """The KV transfer of vLLM; None where there is none, or it is no JSON object."""
         flag = self.transfer_flag if self.kind == "vllm" else None
-        if flag is None:
+        written = self.invocation.json(self.names.kv_transfer or "") if flag else None
+        if flag is None or written is None:
             return None
-        written = self._transfer_fields()
-        if not written:
-            try:
-                written = json.loads(flag.value)
-            except (ValueError, RecursionError):
-                return None
-        if not isinstance(written, dict):
-            return None
-        return KvTransfer(
-            flag.of(str(written.get("kv_connector", ""))),
-            str(written.get("kv_role", "")),
-            str(written.get("kv_load_failure_policy", "fail")),
+        told = KvTransfer.of(written)
+        return EngineTransfer(
+            flag.of(told.connector),
+            told.role,
+            told.failure_policy or "fail",
             written,
+            told.parts,
         )
 
     @cached_property
     def connectors(self) -> frozenset[str]:
         """The transports it can use: those inside a MultiConnector too, or SGLang's backend."""
         if self.kind == "sglang":
-            backend = self.container.flag("--disaggregation-transfer-backend")
-            return frozenset((backend.value if backend else "mooncake",))
+            backend = self.flag(self.names.transfer_backend)
+            return frozenset((backend.value if backend else sglang.DEFAULT_BACKEND,))
         if self.transfer is None:
             return frozenset()
-        found = {self.transfer.connector.value}
-        extra = self.transfer.written.get("kv_connector_extra_config")
-        inner = extra.get("connectors") if isinstance(extra, dict) else None
-        for each in inner if isinstance(inner, list) else ():
-            if isinstance(each, dict):
-                found.add(str(each.get("kv_connector", "")))
-        return frozenset(found)
+        return frozenset(part.connector for part in self.transfer.parts)
 
     @cached_property
     def mode(self) -> SourceValue[str] | None:
         """SGLang's ``--disaggregation-mode``."""
-        return self.container.flag("--disaggregation-mode") if self.kind == "sglang" else None
+        return self.flag(self.names.kv_transfer) if self.kind == "sglang" else None
 
 
 def ports_from(first: int, count: int) -> tuple[int, ...]:
     """Ports in a row, as many as there can be."""
     return tuple(range(first, min(first + count, 65536)))
-
-
-_TRANSFER_FIELD = "--kv-transfer-config."
-_TENSOR_PARALLEL = ("--tensor-parallel-size", "-tp", "--tp", "--tp-size")
-_PIPELINE_PARALLEL = ("--pipeline-parallel-size", "-pp", "--pp", "--pp-size")
-_DATA_PARALLEL = ("--data-parallel-size", "-dp", "--dp", "--dp-size")

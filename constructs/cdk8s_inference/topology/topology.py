@@ -21,6 +21,7 @@ from cdk8s_inference.topology.chart_release import ChartRelease, chart_releases
 from cdk8s_inference.topology.claim import (
     CLAIM_KINDS,
     Claim,
+    ClaimUse,
     PodClaim,
     device_class_selectors,
     total,
@@ -136,11 +137,38 @@ class Topology:
 
         By the claims that it uses, or where it uses none, of a device plugin.
         """
-        if not container.claims:
+        claims = self.accelerator_claims(pods, container)
+        if not claims:
             return container.plugin_devices
         made = {each.name.value: self.claim(each) for each in pods.claims}
-        used = [(made.get(use.name.value), use.request) for use in container.claims]
+        used = [(made.get(use.name.value), use.request) for use in claims]
         return total([claim.count(request) if claim else None for claim, request in used])
+
+    def accelerator_claims(self, pods: Pods, container: Container) -> list[ClaimUse]:
+        """The claims that a container uses, but for those that give no accelerator for sure.
+
+        Such as NVIDIA's of an IMEX channel, whose template a ComputeDomain's controller makes.
+        """
+        made = {each.name.value: each for each in pods.claims}
+        found = []
+        for use in container.claims:
+            claim = made.get(use.name.value)
+            read = self.claim(claim) if claim else None
+            template = claim.template if claim else None
+            channel = template is not None and template.value in self._channel_templates
+            if not channel and (read is None or read.may_give_accelerators(use.request)):
+                found.append(use)
+        return found
+
+    @cached_property
+    def _channel_templates(self) -> frozenset[str]:
+        """Claim templates that controllers make for ComputeDomains."""
+        return frozenset(
+            name
+            for each in self.objects
+            if each.kind == "ComputeDomain"
+            if (name := each.at("spec", "channel", "resourceClaimTemplate", "name").text)
+        )
 
     def autoscaler(self, workload: Workload) -> Autoscaler | None:
         """What scales a workload, if that was read."""

@@ -11,7 +11,7 @@ from cdk8s_inference.findings import Path
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import PodClaim
 from cdk8s_inference.topology.container import Container
-from cdk8s_inference.topology.engine import Engine, engine_kind
+from cdk8s_inference.topology.engine import Engine, engine_server
 from cdk8s_inference.topology.kinds import EVERYTHING, Addition, PodKind, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
 from cdk8s_inference.topology.pod_templates import (
@@ -219,7 +219,7 @@ class Pods:
         if self.may_gain("flags"):
             return None
         for container in self.containers:
-            if engine_kind(container) is None and runs(container, "sidecar"):
+            if engine_server(container) is None and runs(container, "sidecar"):
                 return Sidecar(container)
         return None
 
@@ -234,14 +234,15 @@ class Pods:
             for container in self.staying
             if self.sidecar is None or container is not self.sidecar.container
         ]
+        gains = self.may_gain("flags")
         for container in others:
-            kind = engine_kind(container)
-            if kind is not None:
-                return Engine(container, kind)
+            server = engine_server(container)
+            if server is not None:
+                return Engine(container, server, gains)
         if self.sidecar is None and self.role.value is None:
             return None
         unknown = [each for each in others if each.ports and not runs(each, "picker")]
-        return Engine(unknown[0], None) if unknown else None
+        return Engine(unknown[0], None, gains) if unknown else None
 
     @cached_property
     def picker_container(self) -> Container | None:
@@ -249,7 +250,7 @@ class Pods:
         if self.may_gain("flags"):
             return None
         for container in self.staying:
-            if engine_kind(container) is None and runs(container, "picker"):
+            if engine_server(container) is None and runs(container, "picker"):
                 return container
         return None
 

@@ -155,7 +155,7 @@ def too_few(topology: Topology) -> Iterator[Violation]:
         assert stages is not None
         assert ranks is not None
         split = 1 if engine.kind == "sglang" else ranks.value
-        spread = engine.container.flag("--data-parallel-size-local") is None
+        spread = engine.flag(engine.names.local_ranks) is None
         world = tensor.value * stages.value * split
         size = max(1, pods.workload.size.value) if spread or stages.value > 1 else 1
         needed = -(-world // size)
@@ -170,8 +170,8 @@ def _is_spread(pods: Pods) -> bool:
     if not pods.may_gain("nodes", "devices"):
         return False
     assert pods.engine is not None
-    container = pods.engine.container
-    asks = container.flag("--nnodes", "--dist-init-addr", "--distributed-executor-backend")
+    engine, container = pods.engine, pods.engine.container
+    asks = engine.flag(engine.names.nodes, *(engine.server.group_flags if engine.server else ()))
     by_ray = any("ray" in word.value for word in container.words)
     return pods.may_gain("devices") or pods.workload.size.value > 1 or bool(asks) or by_ray
 
@@ -192,7 +192,7 @@ def no_device(topology: Topology) -> Iterator[Violation]:
         container = engine.container
         if pods.may_gain("devices"):
             continue
-        gets = container.claims or container.plugin_devices
+        gets = topology.accelerator_claims(pods, container) or container.may_have_accelerator
         if (
             engine.kind
             and not gets
@@ -221,10 +221,9 @@ def twice(topology: Topology) -> Iterator[Violation]:
         assert pods.engine is not None
         container = pods.engine.container
         plugin = container.plugin_devices
-        if plugin is not None and container.claims:
-            yield Violation(
-                plugin, "devices from a plugin and from a claim", container.claims[0].name
-            )
+        claims = topology.accelerator_claims(pods, container)
+        if plugin is not None and claims:
+            yield Violation(plugin, "devices from a plugin and from a claim", claims[0].name)
 
 
 _MEMORY = re.compile(r'memory\s*\.\s*compareTo\(\s*quantity\("(\d{1,5})Gi"\)\s*\)\s*>=\s*0')

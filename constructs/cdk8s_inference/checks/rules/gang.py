@@ -9,6 +9,7 @@ from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
+from cdk8s_inference.servers import VLLM
 from cdk8s_inference.topology import Engine, Topology, Workload
 
 
@@ -67,11 +68,12 @@ def service_of_gang(topology: Topology) -> Iterator[Violation]:
 )
 def nodes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
-        count = pods.engine.nodes if pods.engine and not pods.may_gain("nodes") else None
-        size = pods.workload.size
-        if count is not None and count.value != size.value:
+        engine, size = pods.engine, pods.workload.size
+        count = engine.nodes if engine and not pods.may_gain("nodes") else None
+        if engine is not None and count is not None and count.value != size.value:
+            flag = engine.names.nodes
             yield Violation(
-                count, f"--nnodes is {count.value}, and the gang has {size.value} pods", size
+                count, f"{flag} is {count.value}, and the gang has {size.value} pods", size
             )
 
 
@@ -98,10 +100,11 @@ def gang_agrees(topology: Topology) -> Iterator[Violation]:
                 f"followers run {other.image.value!r}, the leader {one.image.value!r}",
                 one.image,
             )
-        if follower.model is None and other.flag(*_SHARED) is None:
+        shared = (leader.server or VLLM).gang_flags
+        if follower.model is None and follower.flag(*shared) is None:
             continue  # It joins by Ray, which tells it everything.
-        for flag in _SHARED:
-            here, there = one.flag(flag), other.flag(flag)
+        for flag in shared:
+            here, there = leader.flag(flag), follower.flag(flag)
             if (here and here.value) != (there and there.value):
                 yield Violation(
                     there or other.here,
@@ -114,26 +117,6 @@ def gang_agrees(topology: Topology) -> Iterator[Violation]:
             yield Violation(
                 theirs, f"followers load {theirs.value!r}, the leader {loaded.value!r}", loaded
             )
-
-
-_SHARED = (
-    "--tensor-parallel-size",
-    "--pipeline-parallel-size",
-    "--data-parallel-size",
-    "--data-parallel-size-local",
-    "--data-parallel-hybrid-lb",
-    "--data-parallel-address",
-    "--data-parallel-rpc-port",
-    "--enable-expert-parallel",
-    "--nnodes",
-    "--master-addr",
-    "--master-port",
-    "--dtype",
-    "--kv-cache-dtype",
-    "--block-size",
-    "--quantization",
-    "--max-model-len",
-)
 
 
 def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
@@ -184,7 +167,7 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine, size = pods.engine, pods.workload.size
         assert engine is not None
-        local = engine.container.flag("--data-parallel-size-local")
+        local = engine.flag(engine.names.local_ranks)
         ranks, of_pod = engine.data_parallel, engine.local_ranks
         if local is None or ranks is None or of_pod is None or pods.may_gain("nodes"):
             continue
@@ -213,12 +196,13 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
 )
 def place_in_gang(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
-        container = pods.engine.container if pods.engine else None
-        if container is None or pods.workload.size.value < 2 or pods.may_gain("nodes"):
+        engine = pods.engine
+        if engine is None or pods.workload.size.value < 2 or pods.may_gain("nodes"):
             continue
-        for flag, needed in _OWN.items():
-            given = container.flag(flag)
-            if container.flag(needed) is None:
+        container = engine.container
+        for flag, needed in _places(engine):
+            given = engine.flag(flag)
+            if engine.flag(needed) is None:
                 continue
             if given is None:
                 if pods.part != "leader":
@@ -233,8 +217,14 @@ def place_in_gang(topology: Topology) -> Iterator[Violation]:
                 )
 
 
-_OWN = {"--node-rank": "--nnodes", "--data-parallel-start-rank": "--data-parallel-hybrid-lb"}
-"""Flags that differ from pod to pod of a gang, and what makes them needed."""
+def _places(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Flags that differ from pod to pod of a gang, and what makes them needed."""
+    names = engine.names
+    if names.node_rank and names.nodes:
+        yield names.node_rank, names.nodes
+    if names.start_rank and names.every_pod_serves:
+        yield names.start_rank, names.every_pod_serves[0]
+
 
 _NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
 

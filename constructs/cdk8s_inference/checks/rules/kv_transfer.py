@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.example import Edit, breaks, manifests
-from cdk8s_inference.source import Cursor
+from cdk8s_inference.servers import VLLM
+from cdk8s_inference.servers.kv_connector import KV_ROLES
+from cdk8s_inference.servers.vllm import SIDE_CHANNEL_HOST
+from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Engine, Pods, Pool, SourceValue, Topology
 from cdk8s_inference.topology.chart_release import yaml_in
 
@@ -50,7 +53,7 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
         if pods.may_gain("environment"):
             continue
         container = engine.container
-        name = "VLLM_NIXL_SIDE_CHANNEL_HOST"
+        name = SIDE_CHANNEL_HOST
         variable = container.environment.get(name)
         if variable is None:
             if not any(name in word.value for word in container.words):
@@ -234,17 +237,6 @@ def versions(topology: Topology) -> Iterator[Violation]:
             )
 
 
-_COMPARED = (
-    "--dtype",
-    "--kv-cache-dtype",
-    "--quantization",
-    "--attention-backend",
-    "--speculative-config",
-    "--hf-overrides",
-    "--revision",
-)
-
-
 @rule(
     "T306",
     "error",
@@ -257,16 +249,19 @@ _COMPARED = (
 )
 def compared(topology: Topology) -> Iterator[Violation]:
     for _, prefill, decode in _pairs(topology):
-        for flag in _COMPARED:
-            one, other = prefill.container.flag(flag), decode.container.flag(flag)
+        server = prefill.server or VLLM
+        for flag in server.handshake_flags:
+            one, other = prefill.flag(flag), decode.flag(flag)
             if (one and one.value) != (other and other.value):
                 said = f"{flag} is {_said(one)} on prefill, {_said(other)} on decode"
                 yield Violation(one or prefill.container.here, said, other or decode.container.here)
-        name = "VLLM_ATTENTION_BACKEND"
-        here, there = (each.container.environment.get(name) for each in (prefill, decode))
-        if (here and here.value) != (there and there.value):
-            said = f"{name} is {_said(here)} on prefill, {_said(there)} on decode"
-            yield Violation(here or prefill.container.here, said, there or decode.container.here)
+        for name in server.handshake_variables:
+            here, there = (each.container.environment.get(name) for each in (prefill, decode))
+            if (here and here.value) != (there and there.value):
+                said = f"{name} is {_said(here)} on prefill, {_said(there)} on decode"
+                yield Violation(
+                    here or prefill.container.here, said, there or decode.container.here
+                )
 
 
 def _said(value: object) -> str:
@@ -370,18 +365,36 @@ def recompute(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def roles(topology: Topology) -> Iterator[Violation]:
-    wrong = {"prefill": "kv_consumer", "decode": "kv_producer"}
     for pool in topology.disaggregated:
         for side, members in (("prefill", pool.prefill), ("decode", pool.decode)):
             for pods in members:
-                transfer = pods.engine.transfer if pods.engine else None
-                known = ("", "kv_both", "kv_producer", "kv_consumer")
-                if transfer is not None and (
-                    transfer.role == wrong[side] or transfer.role not in known
-                ):
+                engine = pods.engine
+                transfer = engine.transfer if engine else None
+                if engine is None or transfer is None or has_placeholder(transfer.role):
+                    continue
+                said = f"kv_role is {transfer.role!r} on {side}"
+                if transfer.role == _WRONG_ROLE[side] or transfer.role not in ("", *KV_ROLES):
+                    yield Violation(transfer.connector, said, pods.role)
+                elif side == "decode" and (lone := _only_produces(engine)) is not None:
                     yield Violation(
-                        transfer.connector, f"kv_role is {transfer.role!r} on {side}", pods.role
+                        transfer.connector,
+                        f"{said}, where {lone} only hands over and fetches nothing",
+                        pods.role,
+                        fix="write kv_consumer on decode",
                     )
+
+
+_WRONG_ROLE = {"prefill": "kv_consumer", "decode": "kv_producer"}
+
+
+def _only_produces(engine: Engine) -> str | None:
+    """The connector of an engine whose role makes it a producer alone."""
+    assert engine.transfer is not None
+    for part in engine.transfer.parts:
+        known = engine.server.connector(part.connector) if engine.server else None
+        if known is not None and known.both_produces_only and not known.consumes(part.role):
+            return known.name
+    return None
 
 
 @rule(
@@ -485,12 +498,12 @@ def served_names(topology: Topology) -> Iterator[Violation]:
         named = [
             pods.engine.served_name
             for pods in pool.running
-            if pods.engine and pods.engine.container.flag("--served-model-name")
+            if pods.engine and pods.engine.flag(pods.engine.names.served_model)
         ]
         unnamed = [
             pods.engine.served_name
             for pods in pool.running
-            if pods.engine and not pods.engine.container.flag("--served-model-name")
+            if pods.engine and not pods.engine.flag(pods.engine.names.served_model)
         ]
         names = [name for name in (*named, *unnamed) if name is not None]
         if not named:
@@ -523,9 +536,11 @@ def headless(topology: Topology) -> Iterator[Violation]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
     for pods in topology.serving:
-        flag = pods.engine.container.flag("--headless") if pods.engine else None
-        if flag is not None and pods in members and pods.part in ("pod", "leader"):
-            yield Violation(flag, f"{pods.object} is selected, and runs --headless")
+        if pods.engine is None or pods not in members or pods.part not in ("pod", "leader"):
+            continue
+        name = pods.engine.names.headless
+        if (flag := pods.engine.flag(name)) is not None:
+            yield Violation(flag, f"{pods.object} is selected, and runs {name}")
 
 
 @rule(
@@ -587,9 +602,11 @@ def precise_prefix(topology: Topology) -> Iterator[Violation]:
             if pods.may_gain("flags"):
                 continue
             container, block = pods.engine.container, pods.engine.block_size
-            if container.flag("--kv-events-config", "--kv-events-endpoint") is None:
+            if pods.engine.flag(pods.engine.names.kv_events) is None:
                 yield Violation(
-                    container.here, "publishes no KV events: --kv-events-config", config
+                    container.here,
+                    f"publishes no KV events: {pods.engine.names.kv_events}",
+                    config,
                 )
                 break
             if block is not None and any(size != block.value for size in _indexed_blocks(config)):

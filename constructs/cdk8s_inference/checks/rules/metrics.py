@@ -65,8 +65,9 @@ def sglang_metrics(topology: Topology) -> Iterator[Violation]:
             assert engine is not None
             if pods.may_gain("flags"):
                 continue
-            if engine.kind == "sglang" and engine.container.flag("--enable-metrics") is None:
-                yield Violation(engine.container.here, "--enable-metrics is not given", pool.here)
+            flag = engine.names.metrics
+            if flag is not None and engine.flag(flag) is None:
+                yield Violation(engine.container.here, f"{flag} is not given", pool.here)
 
 
 @rule(

@@ -9,7 +9,6 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN, SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import Container, Pods, Topology
-from cdk8s_inference.topology.kube_object import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -59,9 +58,9 @@ def _listening(topology: Topology, pods: Pods, container: Container) -> set[int]
         ports: tuple[int, ...] | None = None
         if pods.engine is not None and each is pods.engine.container:
             ports = pods.engine.ports
-            supervisor = each.flag("--data-parallel-supervisor-port")
-            number = whole_number(supervisor.value) if supervisor else None
-            ports = ports if number is None else (*ports, number)
+            asked = ("HTTP", "data-parallel supervisor", "bootstrap", "gRPC")
+            sockets = [one for one in pods.engine.sockets if one.purpose in asked]
+            ports = (*ports, *(port for one in sockets[1:] for port in one.ports()))
         elif pods.sidecar is not None and each.at.path == pods.sidecar.container.at.path:
             ports = pods.sidecar.ports
         elif pods.picker_container is not None and each is pods.picker_container:
@@ -196,7 +195,8 @@ def probe_path(topology: Topology) -> Iterator[Violation]:
         engine = pods.engine
         if engine is None or engine.kind is None:
             continue
-        known = _HEALTH[engine.kind]
+        assert engine.server is not None
+        known = engine.server.http_paths
         # The sidecar hands on what it does not know.
         through = pods.sidecar.container.probes if pods.sidecar else []
         for probe in (*engine.container.probes, *through):
@@ -206,26 +206,3 @@ def probe_path(topology: Topology) -> Iterator[Violation]:
                     f"{probe.kind} asks for {probe.path.value!r}; {engine.kind} serves "
                     f"{', '.join(known[:3])}",
                 )
-
-
-_HEALTH = {
-    "vllm": (
-        "/health",
-        "/ping",
-        "/v1/models",
-        "/metrics",
-        "/load",
-        "/version",
-        "/readyz",
-        "/ready",
-    ),
-    "sglang": (
-        "/health",
-        "/health_generate",
-        "/v1/models",
-        "/metrics",
-        "/get_model_info",
-        "/model_info",
-        "/ping",
-    ),
-}

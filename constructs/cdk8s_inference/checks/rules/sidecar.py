@@ -10,6 +10,8 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.releases import ROUTER
+from cdk8s_inference.releases.connector import Connector
+from cdk8s_inference.servers.sglang import DEFAULT_BOOTSTRAP_PORT
 from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
 
@@ -93,8 +95,11 @@ def secure_proxy(topology: Topology) -> Iterator[Violation]:
 
 def _is_tls(members: tuple[Pods, ...]) -> bool:
     """Whether the engines serve TLS themselves, so that the whole pool is meant to."""
-    flags = ("--ssl-certfile", "--ssl-keyfile")
-    return any(each.engine and each.engine.container.flag(*flags) for each in members)
+    engines = [each.engine for each in members if each.engine]
+    return any(
+        each.flag(each.names.certificate, each.names.certificate_key) is not None
+        for each in engines
+    )
 
 
 @rule(
@@ -171,7 +176,9 @@ def other_connector(topology: Topology) -> Iterator[Violation]:
                 f"{engine.kind}",
                 engine.container.here,
             )
-        elif engine.connectors and not engine.connectors & _accepted(connector.engine_connectors):
+        elif engine.connectors and not any(
+            _speaks(engine, each, connector) for each in engine.connectors
+        ):
             expected = ", ".join(connector.engine_connectors)
             yield Violation(
                 name,
@@ -181,10 +188,17 @@ def other_connector(topology: Topology) -> Iterator[Violation]:
             )
 
 
-def _accepted(names: tuple[str, ...]) -> frozenset[str]:
-    """NIXL comes under several names in vLLM, which are the same on the sidecar's side."""
-    nixl = {"NixlConnector", "NixlPullConnector", "NixlPushConnector"}
-    return frozenset(names) | (nixl if "NixlConnector" in names else set())
+def _speaks(engine: Engine, name: str, connector: Connector) -> bool:
+    """Whether an engine's connector is one that the sidecar's connector is for.
+
+    One that is not known here, such as a plugin's, may be.
+    """
+    known = engine.server.connector(name) if engine.server else None
+    if name in connector.engine_connectors:
+        return True
+    if known is None:
+        return engine.transfer is not None and "kv_connector_module_path" in engine.transfer.written
+    return known.protocol is not None and known.protocol == connector.name
 
 
 @rule(
@@ -323,11 +337,12 @@ def prefill_tls(topology: Topology) -> Iterator[Violation]:
                 if wanted.value != "true":
                     continue
             for prefill in pool.prefill:
-                if prefill.engine and prefill.engine.container.flag("--ssl-certfile") is None:
+                engine = prefill.engine
+                if engine and engine.flag(engine.names.certificate) is None:
                     yield Violation(
                         wanted,
                         f"the sidecar calls prefill by TLS, but {prefill.object} serves plain HTTP",
-                        prefill.engine.container.here,
+                        engine.container.here,
                     )
 
 
@@ -356,13 +371,14 @@ def bootstrap_port(topology: Topology) -> Iterator[Violation]:
             variable = sidecar.container.environment.get(connector.bootstrap_port_env or "")
             expected = variable.value if variable else str(connector.bootstrap_port)
             for prefill in pool.prefill:
-                if prefill.engine is None or prefill.engine.kind != "sglang":
+                engine = prefill.engine
+                if engine is None or engine.kind != "sglang":
                     continue
-                given = prefill.engine.container.flag("--disaggregation-bootstrap-port")
-                listens = given.value if given else "8998"
+                given = engine.flag(engine.names.bootstrap_port)
+                listens = given.value if given else str(DEFAULT_BOOTSTRAP_PORT)
                 if expected is not None and listens != expected:
                     yield Violation(
-                        given or prefill.engine.container.here,
+                        given or engine.container.here,
                         f"prefill listens for bootstrap on {listens}, and the sidecar says "
                         f"{expected}",
                         variable or sidecar.container.here,

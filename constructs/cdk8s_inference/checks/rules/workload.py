@@ -136,16 +136,17 @@ def port_not_given(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
-        if engine.container.flag("--port", "--headless") or engine.reads_file:
+        names, default = engine.names, engine.default_port
+        if engine.flag(names.port, names.headless) or engine.reads_file:
             continue
-        if pods.may_gain("flags"):
+        if pods.may_gain("flags") or engine.server is None or engine.kind is None:
             continue
-        declared = engine.port
-        if declared is not None and engine.default_port not in (declared.value, None):
+        declared = engine.container.ports
+        if declared and default not in (None, *(port.value for port in declared)):
             yield Violation(
-                declared,
-                f"port {declared.value} is declared, and without --port {engine.kind} listens on "
-                f"{engine.default_port}",
+                declared[0],
+                f"port {declared[0].value} is declared, and without {names.port} {engine.kind} "
+                f"listens on {default}",
                 engine.container.here,
             )
 
@@ -166,13 +167,14 @@ def shut_down(topology: Topology) -> Iterator[Violation]:
         assert pods.engine is not None
         if pods.may_gain("flags"):
             continue
-        given = pods.engine.container.flag("--shutdown-timeout")
+        flag = pods.engine.names.drain
+        given = pods.engine.flag(flag)
         at = pods.at.at("spec", "terminationGracePeriodSeconds")
         allowed = pods.object.number(at) or pods.object.value_at(at, 30)
         wanted = whole_number(given.value) if given is not None else None
         if given is not None and wanted is not None and wanted > allowed.value:
             yield Violation(
                 given,
-                f"--shutdown-timeout is {wanted} seconds, and the pod has {allowed.value}",
+                f"{flag} is {wanted} seconds, and the pod has {allowed.value}",
                 allowed,
             )
