@@ -130,7 +130,26 @@ def one_name(topology: Topology) -> Iterator[Violation]:
     why="A declared port changes nothing: the engine listens on its default.",
     evidence="vLLM listens on 8000 without --port, SGLang on 30000.",
     fix="give the engine --port",
-    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[1]", "--seed=0"),
+    example=manifests(
+        "disaggregated",
+        added="""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: small, namespace: llm}
+spec:
+  selector: {matchLabels: {app: small}}
+  template:
+    metadata: {labels: {app: small}}
+    spec:
+      containers:
+        - name: vllm
+          image: vllm/vllm-openai:v0.23.0
+          args: [--model=Qwen/Qwen3-0.6B]
+          ports: [{containerPort: 8080}]
+          readinessProbe: {httpGet: {path: /health, port: 8000}}
+          resources: {limits: {nvidia.com/gpu: 1}}
+""",
+    ),
 )
 def port_not_given(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
