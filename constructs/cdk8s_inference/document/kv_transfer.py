@@ -8,11 +8,9 @@ disagree.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import parse_port
@@ -21,21 +19,12 @@ from cdk8s_inference.findings import shown
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
 from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.releases.connector import Connector
-from cdk8s_inference.servers.command_line import last_use
-from cdk8s_inference.servers.recognize import (
-    DISAGGREGATION_MODE,
-    KV_CONNECTOR,
-    KV_TRANSFER_CONFIG,
-    TRANSFER_BACKEND,
-    Runtime,
-    runtime,
-)
+from cdk8s_inference.servers import SGLANG, VLLM, Invocation, Server, invocation_of
+from cdk8s_inference.servers import KvTransfer as KvTransferConfig
+from cdk8s_inference.servers.vllm import BOOTSTRAP_PORT
 from cdk8s_inference.source import Cursor
 
 DEFAULT_CONNECTOR = "nixlv2"
-
-_BOOTSTRAP_FLAG = "--disaggregation-bootstrap-port"
-_BOOTSTRAP_ENV = "VLLM_MOONCAKE_BOOTSTRAP_PORT"
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ class EngineTransfer:
     Attributes:
         engine: The engine.
         phase: Its phase, in lower case.
-        runtime: What its serving container runs; None where nothing tells.
+        invocation: How its serving container starts the server.
         connectors: The engine's own names of what it transfers with, outermost first.
         at: The flag, or the container where there is none.
         unread: Whether there is a flag whose value cannot be read here.
@@ -69,10 +58,16 @@ class EngineTransfer:
 
     engine: Cursor
     phase: str
-    runtime: Runtime | None
+    invocation: Invocation
     connectors: tuple[str, ...]
     at: Cursor
     unread: bool = False
+
+    @property
+    def runtime(self) -> str | None:
+        """The server that it is, or behaves as; None where nothing tells."""
+        server = self.invocation.server
+        return (server.behaves_as or server.name) if server else None
 
     @property
     def transport(self) -> str:
@@ -87,7 +82,7 @@ class EngineTransfer:
     @property
     def mode(self) -> tuple[Cursor, str | None] | None:
         """Where SGLang's mode is set, and its value; None where it is not set."""
-        return _flag(self.container, DISAGGREGATION_MODE)
+        return _flag(self.container, self.invocation, str(SGLANG.names.kv_transfer))
 
     @property
     def says_nothing(self) -> bool:
@@ -98,10 +93,10 @@ class EngineTransfer:
     @property
     def bootstrap_port(self) -> int | None:
         """The bootstrap port that its flags or variables name."""
-        if said := _flag(self.container, _BOOTSTRAP_FLAG):
+        if said := _flag(self.container, self.invocation, str(SGLANG.names.bootstrap_port)):
             return parse_port(said[1])
         for variable in self.container["env"].items():
-            if variable["name"].text == _BOOTSTRAP_ENV:
+            if variable["name"].text == BOOTSTRAP_PORT:
                 return parse_port(variable["value"].text)
         return None
 
@@ -192,47 +187,30 @@ class KvTransferSubject:
 _TRANSFER_PHASES: tuple[Stage, ...] = ("Prefill", "Decode")
 
 
-def engine_runtime(engine: Cursor) -> Runtime | None:
+def engine_server(engine: Cursor) -> Server | None:
     """What the serving container of an engine runs."""
-    container = serving_container(engine)
-    return runtime(
+    return _invocation(serving_container(engine)).server
+
+
+def _invocation(container: Cursor) -> Invocation:
+    return invocation_of(
         container["command"].strings, container["args"].strings, container["image"].text or ""
     )
 
 
-def _flag(container: Cursor, *names: str) -> tuple[Cursor, str | None] | None:
+def _flag(container: Cursor, invocation: Invocation, name: str) -> tuple[Cursor, str | None] | None:
     """Where a flag is given that the engine heeds, and its value."""
-    said = last_use(container["command"].strings, container["args"].strings, *names)
+    said = invocation.use(name)
     return (container.at(*said.place), said.value) if said else None
 
 
 def _engine_transfer(engine: Cursor, phase: str) -> EngineTransfer:
     container = serving_container(engine)
-    kind = engine_runtime(engine)
-    config = _flag(container, *KV_TRANSFER_CONFIG)
-    if config and not _flag(container, *KV_CONNECTOR):
-        names = tuple(_connector_names(_parsed(config[1])))
-        return EngineTransfer(engine, phase, kind, names, config[0], unread=not names)
-    for flags in (KV_CONNECTOR, (TRANSFER_BACKEND,)):
-        if said := _flag(container, *flags):
-            return EngineTransfer(engine, phase, kind, (said[1],) if said[1] else (), said[0])
-    return EngineTransfer(engine, phase, kind, (), container)
-
-
-def _parsed(text: str | None) -> Any:
-    try:
-        return json.loads(text or "")
-    except (ValueError, RecursionError):
-        return None
-
-
-def _connector_names(config: Any) -> Iterator[str]:
-    """The connector of a ``--kv-transfer-config``; of a MultiConnector also those that it holds."""
-    if not isinstance(config, Mapping):
-        return
-    if isinstance(name := config.get("kv_connector"), str):
-        yield name
-    extra = config.get("kv_connector_extra_config")
-    inner = extra.get("connectors") if isinstance(extra, Mapping) else None
-    for each in inner if isinstance(inner, list) else ():
-        yield from _connector_names(each)
+    given = _invocation(container)
+    name = str(VLLM.names.kv_transfer)
+    if config := _flag(container, given, name):
+        told = KvTransferConfig.of(given.json(name) or {})
+        return EngineTransfer(engine, phase, given, told.names, config[0], unread=not told.names)
+    if said := _flag(container, given, str(SGLANG.names.transfer_backend)):
+        return EngineTransfer(engine, phase, given, (said[1],) if said[1] else (), said[0])
+    return EngineTransfer(engine, phase, given, (), container)

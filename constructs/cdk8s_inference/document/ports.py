@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference.document.model_deployment import Engine
+from cdk8s_inference.servers import COMMON, VLLM
 from cdk8s_inference.servers.command_line import last_use
+
+PORT_FLAG = str(COMMON.port)
 
 SERVING_PORT = 8000
 """The port that takes requests on every serving pod: the engine's own, or on decode pods the
@@ -17,8 +20,6 @@ DECODE_PORT = 8001
 
 DECODE_RANKS_PORT = 8200
 """Where its first data-parallel rank listens: the sidecar takes 8000 to 8007 for eight of them."""
-
-_SUPERVISOR = "--data-parallel-supervisor-port"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def given_port(command: Sequence[str] | None, args: Sequence[str] | None) -> int
 
     Modelplane takes the first, and forwards to where nothing listens.
     """
-    use = last_use(command, args, "--port")
+    use = last_use(command, args, PORT_FLAG)
     return parse_port(use.value) if use else None
 
 
@@ -77,6 +78,6 @@ def listening(engine: Engine) -> Listening:
     """Where an engine's serving pods listen."""
     ports = rank_ports(engine_port(engine), engine.rank_count)
     container = engine.serving_member.container
-    said = last_use(container.command, container.args, _SUPERVISOR)
+    said = last_use(container.command, container.args, str(VLLM.names.supervisor_port))
     supervisor = parse_port(said.value) if said and len(ports) > 1 else None
     return Listening(ports, supervisor or ports[0])

@@ -10,6 +10,7 @@ from cdk8s_inference.document.model_deployment import Container, DeviceRequest, 
 from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
+from cdk8s_inference.servers import SGLANG, VLLM
 from cdk8s_inference.servers.command_line import uses
 
 ENGINE_CONTAINER = "engine"
@@ -173,9 +174,9 @@ def _resources(member: Member) -> dict[str, Any]:
 def _arguments(container: Container, *, add_model: bool) -> list[str]:
     """The user's arguments; with a cache also the model, where nothing else names one."""
     args = list(container.args or ())
-    named = uses(None, args, "--model", "--model-path")
+    named = uses(None, args, str(VLLM.names.model), str(SGLANG.names.model))
     if add_model and container.command is None and not named:
-        args.append(f"--model={CACHE_MOUNT_PATH}")
+        args.append(f"{VLLM.names.model}={CACHE_MOUNT_PATH}")
     return args
 
 

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cdk8s_inference.servers import SGLANG, VLLM
 from cdk8s_inference.servers.command_line import last_use
 
 if TYPE_CHECKING:
     from cdk8s_inference.document.model_deployment import Engine
 
-VLLM_BLOCK_TOKENS = 16
+VLLM_BLOCK_TOKENS = VLLM.block_tokens or 16
 """vLLM's block on CUDA where ``--block-size`` is not given."""
+
+_FLAGS = tuple(filter(None, (VLLM.names.block_size, SGLANG.names.block_size)))
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def block_size(
         args: Its arguments.
         default: What it is where no flag says a positive number.
     """
-    for flag in ("--block-size", "--page-size"):
+    for flag in _FLAGS:
         said = last_use(command, args, flag)
         value = said.value if said else None
         if value and value.isascii() and value.isdigit() and len(value) < 10 and int(value):

@@ -13,13 +13,14 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
-from cdk8s_inference.servers.command_line import uses
+from cdk8s_inference.servers import VLLM, Invocation, flags_given
+from cdk8s_inference.servers.vllm import API_KEY, SIDE_CHANNEL_HOST, SIDE_CHANNEL_PORT
 
 _NIXL = "nixlv2"
 # vLLM's default is localhost: the handshake then fails, and decode silently computes the prefill
 # again (vllm-project/vllm#27083).
-_SIDE_CHANNEL_HOST = EnvVar.from_field("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP")
-_SIDE_CHANNEL_PORT = EnvVar(name="VLLM_NIXL_SIDE_CHANNEL_PORT", value="5557")
+_SIDE_CHANNEL_HOST = EnvVar.from_field(SIDE_CHANNEL_HOST, "status.podIP")
+_SIDE_CHANNEL_PORT = EnvVar(name=SIDE_CHANNEL_PORT, value="5557")
 
 
 def role_addition(
@@ -76,12 +77,17 @@ def role_addition(
 
 def _wants_key(container: Container) -> bool:
     variables = {variable.name for variable in container.env or ()}
-    flags = uses(container.command, container.args, "--api-key", "--api_key")
-    return bool(flags) or "VLLM_API_KEY" in variables
+    return _gives(container, VLLM.names.api_key) or API_KEY in variables
+
+
+def _gives(container: Container, flag: str | None) -> bool:
+    """Whether a flag is given, in any of its spellings."""
+    given = Invocation(VLLM, None, flags_given(container.command, container.args))
+    return flag is not None and given.use(flag) is not None
 
 
 def _side_channel(container: Container) -> Sequence[EnvVar]:
-    if uses(container.command, container.args, "--kv-events-config", "--kv_events_config"):
+    if _gives(container, VLLM.names.kv_events):
         # vLLM publishes its events on 5557 unless told otherwise, and its own default for the
         # side channel is another port.
         return [_SIDE_CHANNEL_HOST]

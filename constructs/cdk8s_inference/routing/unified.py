@@ -9,7 +9,7 @@ from cdk8s import ApiObject
 from constructs import Construct
 
 from cdk8s_inference import labels
-from cdk8s_inference.document.kv_transfer import engine_runtime
+from cdk8s_inference.document.kv_transfer import engine_server
 from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
@@ -21,9 +21,7 @@ from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import SERVICE_PORT, route_path
-from cdk8s_inference.servers.recognize import Runtime
-
-_ENGINE_LABELS: Mapping[Runtime, str] = {"sglang": "sglang", "trtllm": "trtllm-serve"}
+from cdk8s_inference.servers import VLLM
 
 if TYPE_CHECKING:
     from cdk8s_inference.picker_config import PickerConfig
@@ -146,8 +144,8 @@ class UnifiedRouting(Construct):
 
 def _engine_label(engine: EngineGroup, platform: Platform) -> dict[str, str]:
     """Tells a picker whose metrics an engine has: it takes a pod without the label for vLLM's."""
-    kind = engine_runtime(engine_cursor(engine.engine))
-    name = _ENGINE_LABELS.get(kind) if kind else None
-    if platform.unified_mode == "service" or name is None:
+    server = engine_server(engine_cursor(engine.engine))
+    name = server.engine_label if server else None
+    if platform.unified_mode == "service" or name in (None, VLLM.engine_label):
         return {}
-    return {platform.router.picker.engine_label: name}
+    return {platform.router.picker.engine_label: str(name)}

@@ -18,16 +18,22 @@ from cdk8s_inference.servers.kv_connector import KvConnector, KvTransfer
 from cdk8s_inference.servers.llm_d_inference_sim import SERVER as SIMULATOR
 from cdk8s_inference.servers.lmcache import SERVER as LMCACHE
 from cdk8s_inference.servers.mooncake import SERVER as MOONCAKE
-from cdk8s_inference.servers.recognize import Recognized, engine_of, recognize
+from cdk8s_inference.servers.recognize import (
+    Recognized,
+    engine_of,
+    invocation_of,
+    recognize,
+)
 from cdk8s_inference.servers.registry import ENGINES, SERVERS, server_named
 from cdk8s_inference.servers.release import ByRelease, release_of_tag
-from cdk8s_inference.servers.server import Directory, FlagNames, Metrics, Server, ServerName
+from cdk8s_inference.servers.server import COMMON, Directory, FlagNames, Metrics, Server, ServerName
 from cdk8s_inference.servers.sglang import SERVER as SGLANG
 from cdk8s_inference.servers.socket import Socket
 from cdk8s_inference.servers.tensorrt_llm import SERVER as TENSORRT_LLM
 from cdk8s_inference.servers.vllm import SERVER as VLLM
 
 __all__ = [
+    "COMMON",
     "ENGINES",
     "LMCACHE",
     "MOONCAKE",
@@ -52,6 +58,7 @@ __all__ = [
     "Socket",
     "engine_of",
     "flags_given",
+    "invocation_of",
     "recognize",
     "release_of_tag",
     "server_named",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from cdk8s_inference.servers.command_line import PASSED_ON, Given, Word, commands, flags_of
+from cdk8s_inference.servers.command_line import given as flags_given
+from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.registry import SERVERS
 from cdk8s_inference.servers.server import Program, Server
 
@@ -192,16 +194,15 @@ def _runs_module(words: Sequence[str], packages: Iterable[str]) -> bool:
     return any(option == "-m" and name.partition(".")[0] in packages for option, name in pairs)
 
 
-Runtime = Literal["vllm", "sglang", "trtllm"]
-
-KV_TRANSFER_CONFIG = ("--kv-transfer-config", "--kv_transfer_config")
-KV_CONNECTOR = tuple(f"{flag}.kv_connector" for flag in KV_TRANSFER_CONFIG)
-DISAGGREGATION_MODE = "--disaggregation-mode"
-TRANSFER_BACKEND = "--disaggregation-transfer-backend"
-
-
-def runtime(command: Sequence[str], args: Sequence[str], image: str) -> Runtime | None:
-    """The engine that a container runs; None where nothing says so."""
-    server = engine_of(command, args, image)
-    names: tuple[Runtime, ...] = ("vllm", "sglang", "trtllm")
-    return next((name for name in names if server is not None and server.name == name), None)
+def invocation_of(
+    command: Sequence[str],
+    args: Sequence[str],
+    image: str,
+    env: Mapping[str, str | None] | None = None,
+) -> Invocation:
+    """How a container starts the engine that it runs; of another program all its flags."""
+    found = recognize(command, args, image)
+    if found is None or not found.server.is_engine:
+        return Invocation(None, None, flags_given(command, args), env or {})
+    server = found.server
+    return Invocation(server, server.release_of(image), found.given, env or {})

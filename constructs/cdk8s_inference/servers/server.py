@@ -97,6 +97,10 @@ class FlagNames:
     remote_code: str | None = None
 
 
+COMMON = FlagNames(host="--host", port="--port")
+"""What every engine calls so, also one that is not known."""
+
+
 @dataclass(frozen=True)
 class Directory:
     """A directory that a server writes to.

@@ -30,6 +30,7 @@ from cdk8s_inference.findings import shown
 from cdk8s_inference.findings.evidence import SEEN
 from cdk8s_inference.findings.example import edited, python
 from cdk8s_inference.findings.rule import Violation
+from cdk8s_inference.servers import VLLM
 from cdk8s_inference.servers.command_line import uses
 
 _LAST_PORT = 65535
@@ -158,7 +159,7 @@ def workers_that_do_not_serve(subject: EngineSubject) -> Iterator[Violation]:
                 f"leader on {leading}",
                 fix=f"set --port={leading} on both",
             )
-        if "--headless" in container["args"].strings:
+        if VLLM.names.headless in container["args"].strings:
             yield Violation(
                 container,
                 "every pod serves requests, and the workers have --headless: they start no API "
@@ -208,12 +209,12 @@ def local_ranks(subject: EngineSubject) -> Iterator[Violation]:
     if not subject.typed or count == 1:
         return
     found = uses(
-        container["command"].strings, container["args"].strings, "--data-parallel-size-local"
+        container["command"].strings, container["args"].strings, str(VLLM.names.local_ranks)
     )
     for use in found[-1:]:
         if use.value is not None and use.value.isdecimal() and int(use.value) != count:
             yield Violation(
                 container.at(*use.place),
-                f"--data-parallel-size-local is {use.value}, and ranks is {count}",
+                f"{VLLM.names.local_ranks} is {use.value}, and ranks is {count}",
                 subject.engine["ranks"],
             )

@@ -29,9 +29,10 @@ from cdk8s_inference.findings.example import edited, python
 from cdk8s_inference.findings.rule import RuleSet, Violation
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
 from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
-from cdk8s_inference.servers.recognize import DISAGGREGATION_MODE
+from cdk8s_inference.servers import SGLANG
 from cdk8s_inference.source import Cursor
 
+_MODE = SGLANG.names.kv_transfer
 KV_TRANSFER_RULES: RuleSet[KvTransferSubject] = RuleSet()
 
 _AGAIN = (
@@ -266,9 +267,8 @@ def other_mode(subject: KvTransferSubject) -> Iterator[Violation]:
         if each.runtime == "sglang" and each.mode and each.mode[1] != each.phase:
             yield Violation(
                 each.mode[0],
-                f"{DISAGGREGATION_MODE} is {shown(each.mode[1])}, and the engine's phase is "
-                f"{each.phase}",
-                fix=f"set {DISAGGREGATION_MODE}={each.phase}",
+                f"{_MODE} is {shown(each.mode[1])}, and the engine's phase is {each.phase}",
+                fix=f"set {_MODE}={each.phase}",
             )
 
 
@@ -303,9 +303,9 @@ def no_mode(subject: KvTransferSubject) -> Iterator[Violation]:
         if each.runtime == "sglang" and each.mode is None:
             yield Violation(
                 each.container,
-                f"the SGLang engine has no {DISAGGREGATION_MODE}, and its phase is {each.phase}: "
+                f"the SGLang engine has no {_MODE}, and its phase is {each.phase}: "
                 "its KV cache is not transferred",
-                fix=f"set {DISAGGREGATION_MODE}={each.phase}",
+                fix=f"set {_MODE}={each.phase}",
             )
 
 

@@ -12,7 +12,13 @@ from cdk8s_inference.document.examples import (
     prefill_decode,
     unified,
 )
-from cdk8s_inference.document.ports import DECODE_PORT, SERVING_PORT, default_port, parse_port
+from cdk8s_inference.document.ports import (
+    DECODE_PORT,
+    PORT_FLAG,
+    SERVING_PORT,
+    default_port,
+    parse_port,
+)
 from cdk8s_inference.document.subject import (
     DEPLOYMENT_RULES,
     DeploymentSubject,
@@ -47,7 +53,7 @@ class _Port:
 
 
 def _ports(container: Cursor, phase: str | None = None) -> list[_Port]:
-    found = uses(container["command"].strings, container["args"].strings, "--port")
+    found = uses(container["command"].strings, container["args"].strings, PORT_FLAG)
     return [_Port(container.at(*use.place), use.value, phase) for use in found]
 
 
