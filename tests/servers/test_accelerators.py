@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdk8s_inference.servers.accelerators import (
+    is_accelerator_class,
     is_accelerator_driver,
     is_known_accelerator,
     may_be_accelerator,
@@ -77,11 +78,17 @@ def test_other_resources(resource: str) -> None:
         ("compute-domain-daemon.nvidia.com", False),
         ("dranet", False),
         ("rdma.example.com", False),
+        ("mrdma.google.com", False),
         ("cpu.example.com", False),
     ],
 )
 def test_device_classes(name: str, expected: bool) -> None:
     assert may_be_accelerator_class(name) is expected
+
+
+def test_classes_for_sure() -> None:
+    names = ("gpu.nvidia.com", "mig.nvidia.com", "our-h100", "mrdma.google.com")
+    assert [is_accelerator_class(name) for name in names] == [True, True, False, False]
 
 
 def test_drivers() -> None:

@@ -53,6 +53,9 @@ DRA_DRIVERS = frozenset(
 )
 """DRA drivers of accelerators. The first was seen run; the others are read."""
 
+_OWN_CLASSES = frozenset({"mig.nvidia.com", "vfio.gpu.nvidia.com"})
+"""DeviceClasses that a driver installs beside the one that has its name."""
+
 _OTHER_DRIVERS = frozenset(
     {
         "compute-domain.nvidia.com",
@@ -113,8 +116,17 @@ def may_be_accelerator_class(device_class: str) -> bool:
     return not (
         device_class.startswith("compute-domain")
         or device_class in _OTHER_DRIVERS
-        or re.search(r"(^|[.-])(rdma|nic|dranet|sriov|efa|roce|cpu|memory)([.-]|$)", device_class)
+        or re.search(r"(^|[.-])(m?rdma|nic|dranet|sriov|efa|roce|cpu|memory)([.-]|$)", device_class)
     )
+
+
+def is_accelerator_class(device_class: str) -> bool:
+    """Whether a DeviceClass is one of accelerators for sure: a driver's own.
+
+    >>> is_accelerator_class("gpu.nvidia.com"), is_accelerator_class("our-h100")
+    (True, False)
+    """
+    return device_class in DRA_DRIVERS or device_class in _OWN_CLASSES
 
 
 def is_accelerator_driver(driver: str) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.servers.accelerators import may_be_accelerator_class
+from cdk8s_inference.servers.accelerators import is_accelerator_class, may_be_accelerator_class
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
@@ -142,14 +142,17 @@ class Claim:
 
     def may_give_accelerators(self, request: str | None = None) -> bool:
         """Whether a device of it, or of one request of it, may be an accelerator."""
-        classes = [
-            devices.device_class.value
-            for each in self.requests
-            if request in (None, each.name)
-            for devices in each.choices
-        ]
-        known = [name for name in classes if name is not None]
+        known = self._classes(request)
         return not known or any(map(may_be_accelerator_class, known))
+
+    def gives_accelerators(self, request: str | None = None) -> bool:
+        """Whether a device of it, or of one request of it, is an accelerator for sure."""
+        return any(map(is_accelerator_class, self._classes(request)))
+
+    def _classes(self, request: str | None) -> list[str]:
+        asked = [each for each in self.requests if request in (None, each.name)]
+        classes = [devices.device_class.value for each in asked for devices in each.choices]
+        return [name for name in classes if name is not None]
 
 
 @dataclass(frozen=True, eq=False)

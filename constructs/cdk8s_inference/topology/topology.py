@@ -140,9 +140,13 @@ class Topology:
         claims = self.accelerator_claims(pods, container)
         if not claims:
             return container.plugin_devices
-        made = {each.name.value: self.claim(each) for each in pods.claims}
-        used = [(made.get(use.name.value), use.request) for use in claims]
+        used = [(self.used_claim(pods, use), use.request) for use in claims]
         return total([claim.count(request) if claim else None for claim, request in used])
+
+    def used_claim(self, pods: Pods, use: ClaimUse) -> Claim | None:
+        """What a container of pods uses, if it was read."""
+        made = next((each for each in pods.claims if each.name.value == use.name.value), None)
+        return self.claim(made) if made else None
 
     def accelerator_claims(self, pods: Pods, container: Container) -> list[ClaimUse]:
         """The claims that a container uses, but for those that give no accelerator for sure.
@@ -153,7 +157,7 @@ class Topology:
         found = []
         for use in container.claims:
             claim = made.get(use.name.value)
-            read = self.claim(claim) if claim else None
+            read = self.used_claim(pods, use)
             template = claim.template if claim else None
             channel = template is not None and template.value in self._channel_templates
             if not channel and (read is None or read.may_give_accelerators(use.request)):

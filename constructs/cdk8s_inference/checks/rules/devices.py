@@ -221,7 +221,11 @@ def twice(topology: Topology) -> Iterator[Violation]:
         assert pods.engine is not None
         container = pods.engine.container
         plugin = container.plugin_devices
-        claims = topology.accelerator_claims(pods, container)
+        claims = [
+            use
+            for use in topology.accelerator_claims(pods, container)
+            if (claim := topology.used_claim(pods, use)) and claim.gives_accelerators(use.request)
+        ]
         if plugin is not None and claims:
             yield Violation(plugin, "devices from a plugin and from a claim", claims[0].name)
 
