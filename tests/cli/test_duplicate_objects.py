@@ -7,7 +7,7 @@ from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
-from tests.cli.console import named, save
+from tests.cli.console import named, run, save
 from tests.document.builders import document, edited, gang
 
 
@@ -62,3 +62,27 @@ def test_a_device_class_of_no_request(tmp_path: Path) -> None:
     assert (finding.code, finding.severity, finding.file) == ("D208", "warning", None)
     assert "'gpus'" in finding.message
     assert finding.message.endswith("the documents have: gpu")
+
+
+def test_check_says_it_too(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.yaml", named("qwen"), named("qwen"))
+    for result in (run("check", file), run("synth", file, "--output", tmp_path / "dist")):
+        assert result.exit_code == 1
+        assert "error[D206]" in result.output
+    assert not (tmp_path / "dist").exists()
+    first, second = (save(tmp_path / f"{name}.yaml", named("qwen")) for name in ("b", "c"))
+    for result in (run("check", first, second), run("synth", first, second, "--stdout")):
+        assert result.exit_code == 0
+        assert "warning[D206]" in result.output
+
+
+def test_nothing_but_other_kinds(tmp_path: Path) -> None:
+    service = "apiVersion: modelplane.ai/v1alpha1\nkind: ModelService\nmetadata: {name: a}\n"
+    file = tmp_path / "a.yaml"
+    file.write_text(service)
+    assert run("check", file).exit_code == 0
+    refused = run("synth", file, "--stdout")
+    assert refused.exit_code == 1
+    assert "the files hold no ModelDeployment" in refused.output
+    save(tmp_path / "b.yaml", named("qwen"))
+    assert run("synth", file, tmp_path / "b.yaml", "--stdout").exit_code == 0

@@ -291,7 +291,7 @@ def test_all_shared_documents(tmp_path: Path) -> None:
     assert len(written) == 28
     assert all(objects(text) for text in written.values())
 
-    text = files[13].read_text().replace('"kind": "ModelDeployment"', '"kind": "ModelService"')
+    text = files[13].read_text().replace('"kind": "ModelDeployment"', '"kind": "ModelServer"')
     bad = tmp_path / files[13].name
     bad.write_text(text)
     result = synth(*files[:13], bad, *files[14:], "--output", tmp_path / "none")

@@ -580,3 +580,23 @@ def test_more_than_anyone_reads_is_counted() -> None:
     assert len(found) == 1001
     assert sorted({finding.code for finding in found}) == ["D002", "D006"]
     assert any("500 more fields are wrong than the 1000 listed" in each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "code", "severity"),
+    [
+        ("modelplane.ai/v1alpha1", "ModelService", "D013", "note"),
+        ("modelplane.ai/v1alpha1", "ModelCache", "D013", "note"),
+        ("infrastructure.modelplane.ai/v1alpha1", "InferenceCluster", "D013", "note"),
+        # A kind that Modelplane does not have is a slip.
+        ("modelplane.ai/v1alpha1", "ModelDeploy", "D010", "error"),
+        ("example.com/v1", "ModelService", "D010", "error"),
+    ],
+)
+def test_other_kinds_of_modelplane_are_not_used(
+    api_version: str, kind: str, code: str, severity: str
+) -> None:
+    document = read_one(f"apiVersion: {api_version}\nkind: {kind}\nspec: {{}}\n")
+    deployment, found = check(document)
+    assert deployment is None
+    assert {(each.code, each.severity) for each in found} == {(code, severity)}

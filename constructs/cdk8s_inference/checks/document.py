@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 from cdk8s_inference.checks.check import check_topology
 from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.document.deployment import Deployment
+from cdk8s_inference.document.ports import default_port
+from cdk8s_inference.document.subject import RUN_RULES, RunSubject, container_port, role
 from cdk8s_inference.document.validation import check
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.source import Document
+from cdk8s_inference.servers.command_line import uses
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology.document_topology import document_topology
 
-DECIDED = (
-    "T004",
-    *("T304", "T305", "T306", "T307", "T308", "T309", "T310", "T311", "T314", "T318"),
-    *("T607", "T613", "T614", "T615", "T710"),
+ENGINE_CODES = (
+    *(
+        "T001",
+        "T301",
+        "T302",
+        "T303",
+        "T304",
+        "T305",
+        "T306",
+        "T307",
+        "T308",
+        "T309",
+        "T310",
+        "T311",
+    ),
+    *("T314", "T315", "T317", "T318", "T607", "T613", "T614", "T615", "T616", "T704", "T710"),
 )
-"""The rules that what engines are told decides alone. The others are about what composition adds,
-or a code of documents says the same of it."""
+"""The rules over Kubernetes objects that depend on what a document says of its engines."""
+
+POOL_CODES = ("T417",)
+"""Those that also depend on whether there is an endpoint picker."""
+
+_SAME: Mapping[str, Sequence[str]] = {
+    "T303": ("W103",),
+    "T317": ("W101",),
+    "T616": ("D201",),
+}
+"""Rules over Kubernetes objects, and the codes of documents that say the same more precisely."""
+
+_STRONGER: Mapping[str, str] = {"W102": "T302", "W108": "T302"}
+"""Warnings of documents, and the errors that replace them where the engine settles it."""
+
+_CACHE_PATH = "/mnt/models"
+_SIDE_CHANNEL = "VLLM_NIXL_SIDE_CHANNEL_HOST"
 
 
 def check_document(
@@ -27,11 +60,66 @@ def check_document(
 
     They are what synthesis refuses too, and here they point into the document.
     """
+    platform = platform or Platform()
     deployment, findings = check(document, platform, namespace=namespace)
     if deployment is None:
         return None, findings
-    rules = [RULES[code] for code in DECIDED]
-    found = check_topology(document_topology(document), rules=rules)
-    # Whether a waiver is used is known when all objects are composed.
-    findings = [*findings, *(each for each in found if each.code != "T002")]
+    template = deployment.spec.template.spec
+    pooled = template.serving_mode == "PrefillDecode" or platform.unified_mode == "picker"
+    rules = [RULES[code] for code in (*ENGINE_CODES, *(POOL_CODES if pooled else ()))]
+    complete = _Completion(template.model_cache_ref is not None)
+    topology = document_topology(document, complete, pooled=pooled)
+    found = check_topology(topology, rules=rules)
+    # Whether a waiver is of use shows only when all of it is composed.
+    findings = without_repeats(findings, [each for each in found if each.code != "T002"])
     return None if errors(findings) else deployment, findings
+
+
+def check_documents(documents: Iterable[Document]) -> list[Finding]:
+    """The findings about ModelDeployment documents of one run, by themselves and together."""
+    findings: list[Finding] = []
+    valid: list[tuple[Deployment, Document]] = []
+    for document in documents:
+        deployment, found = check_document(document)
+        findings += found
+        if deployment is not None:
+            valid.append((deployment, document))
+    return [*findings, *RUN_RULES.findings(RunSubject(valid, Platform()))]
+
+
+def without_repeats(of_document: Iterable[Finding], of_objects: Iterable[Finding]) -> list[Finding]:
+    """Findings about a document and about its objects, each cause once."""
+    known = list(of_document)
+    codes = {each.code for each in known}
+    found = [each for each in of_objects if not codes.intersection(_SAME.get(each.code, ()))]
+    places = {
+        (each.code, line)
+        for each in found
+        for line in (each.line, *(place.line for place in each.related))
+    }
+    kept = [each for each in known if (_STRONGER.get(each.code), each.line) not in places]
+    return [*kept, *found]
+
+
+class _Completion:
+    """Adds to a member's pod template what composition adds and rules read."""
+
+    def __init__(self, cached: bool) -> None:
+        self._cached = cached
+
+    def __call__(self, engine: Cursor, member: Cursor) -> Mapping[str, Any]:
+        template = member["template"]
+        [written] = template.at("spec", "containers").items()
+        container: dict[str, Any] = {**written.value, "args": written["args"].strings}
+        container["env"] = list(written["env"].value or ())
+        if role(member) != "Worker":
+            port = container_port(written) or default_port(engine["phase"].text, 1)
+            container["ports"] = [{"containerPort": port}]
+            named = uses(None, container["args"], "--model", "--model-path")
+            if self._cached and not written["command"].present and not named:
+                container["args"].append(f"--model={_CACHE_PATH}")
+        if all(each.get("name") != _SIDE_CHANNEL for each in container["env"]):
+            field = {"fieldRef": {"fieldPath": "status.podIP"}}
+            container["env"].append({"name": _SIDE_CHANNEL, "valueFrom": field})
+        spec = {**template["spec"].value, "containers": [container]}
+        return {**template.value, "spec": spec}

@@ -179,15 +179,13 @@ def _judged(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
 def _of_documents(documents: Sequence[Document]) -> Iterator[Finding]:
     # Each takes a tenth of a second to import, and most runs need one of them alone.
     if documents:
-        from cdk8s_inference.checks.document import check_document
+        from cdk8s_inference.checks.document import check_documents
         from cdk8s_inference.document.serving_stack import is_serving_stack
         from cdk8s_inference.stack.document import read_stack
 
-        for document in documents:
-            if is_serving_stack(document):
-                yield from read_stack(document)[1]
-            else:
-                yield from check_document(document)[1]
+        for document in filter(is_serving_stack, documents):
+            yield from read_stack(document)[1]
+        yield from check_documents(each for each in documents if not is_serving_stack(each))
 
 
 def _without_objects(paths: Iterable[str]) -> list[Finding]:

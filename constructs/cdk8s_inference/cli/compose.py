@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from cdk8s_inference.checks.composed import at_document
+from cdk8s_inference.checks.document import without_repeats
 from cdk8s_inference.checks.waiver import waivers_of_document
 from cdk8s_inference.cli.inputs import Loaded, LoadedStack
 from cdk8s_inference.findings import Finding
@@ -43,9 +44,9 @@ def compose(loaded: Sequence[Loaded], platform: Platform) -> tuple[list[str], li
             waivers=waivers_of_document(item.document),
         )
         said = {each.code for each in item.findings}
-        findings += [
-            replace(each, file=item.source.name) for each in chart.check() if each.code not in said
-        ]
+        new = [each for each in chart.check() if each.code not in said]
+        told = without_repeats(item.findings, at_document(new, item.deployment, item.document))
+        findings += [each for each in told if each not in item.findings]
         texts.append(Yaml.stringify(*chart.to_json()))
     return texts, findings
 

@@ -17,6 +17,7 @@ from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
 from cdk8s_inference.cli.report import FORMATS, Format, report
+from cdk8s_inference.document.structure import no_document
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
@@ -211,6 +212,8 @@ def synth(
     loaded, stacks, findings = load(
         inputs(files), platform, namespace, allow_untested=allow_untested
     )
+    if not (loaded or stacks or errors(findings)):
+        findings.append(no_document())
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)

@@ -109,7 +109,7 @@ DISAGGREGATED_SGLANG = edited(
         for phase in ("prefill", "decode")
         for edit in (
             (VLLM_IMAGE, SGLANG_IMAGE),
-            (NIXL, f"{ARG}--disaggregation-mode={phase}"),
+            (NIXL, f"{ARG}--disaggregation-mode={phase}{ARG}--enable-metrics"),
         )
     ),
 )

@@ -22,7 +22,7 @@ from cdk8s_inference.document.model_deployment import (
     fields_at,
 )
 from cdk8s_inference.findings import Finding, Path, shown, type_name
-from cdk8s_inference.findings.example import REMOVED, rewritten
+from cdk8s_inference.findings.example import REMOVED, document, rewritten
 from cdk8s_inference.findings.rule import AnyRule, RuleSet, Violation
 from cdk8s_inference.kubernetes_types import PATTERNS
 from cdk8s_inference.source import Cursor
@@ -110,6 +110,35 @@ D010 = STRUCTURE_RULES.declare(
     example=unified("apiVersion", "modelplane.ai/v1"),
 )
 
+D013 = STRUCTURE_RULES.declare(
+    "D013",
+    "note",
+    "A Modelplane object of another kind is not used",
+    why="Nothing is composed from the object. Modelplane itself reconciles it.",
+    evidence="The kinds of Modelplane v0.3.1. Manifests are composed from ModelDeployment and "
+    "ServingStack documents.",
+    fix="no change is needed",
+    example=document(
+        "unified",
+        added="""\
+apiVersion: modelplane.ai/v1alpha1
+kind: ModelService
+metadata: {name: qwen, namespace: ml-team}
+""",
+    ),
+)
+
+_GROUPS = ("modelplane.ai", "infrastructure.modelplane.ai")
+_OTHER_KINDS = (
+    "InferenceClass",
+    "InferenceCluster",
+    "InferenceGateway",
+    "ModelCache",
+    "ModelEndpoint",
+    "ModelReplica",
+    "ModelService",
+)
+
 _MOST_FINDINGS = 1000
 """Wrong fields that are listed: nobody reads more, and each costs two kilobytes."""
 
@@ -131,6 +160,21 @@ def other_api(root: Cursor, api_version: str, kind: str) -> Iterator[Finding]:
                 else f"{key} is missing; {expected!r} is expected"
             )
             yield D010.finding(Violation(found, message, fix=f"set {key}: {expected}"))
+
+
+def other_kind(root: Cursor) -> Finding | None:
+    """The finding about a Modelplane object from which nothing is composed."""
+    group = (root["apiVersion"].text or "").partition("/")[0]
+    kind = root["kind"]
+    if group not in _GROUPS or kind.value not in _OTHER_KINDS:
+        return None
+    return D013.finding(Violation(kind, f"the {kind.value} is not used"))
+
+
+def no_document() -> Finding:
+    """The finding about files that hold nothing to compose."""
+    message = "the files hold no ModelDeployment and no ServingStack"
+    return D010.finding(Violation(None, message))
 
 
 def structure(problem: ValidationError, model: type[Model], root: Cursor) -> list[Finding]:

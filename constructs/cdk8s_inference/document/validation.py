@@ -27,6 +27,7 @@ from cdk8s_inference.document.structure import (
     metadata_limits,
     not_an_object,
     other_api,
+    other_kind,
     structural,
     structure,
 )
@@ -61,6 +62,8 @@ def check(
     root, platform = document.root, platform or Platform()
     if not isinstance(document.data, Mapping):
         return None, [*document.findings, not_an_object(root, KIND)]
+    if unused := other_kind(root):
+        return None, [*document.findings, unused]
     if other := list(other_api(root, API_VERSION, KIND)):
         return None, [*document.findings, *other]
     under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present

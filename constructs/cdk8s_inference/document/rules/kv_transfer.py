@@ -89,7 +89,7 @@ def no_transfer(subject: KvTransferSubject) -> Iterator[Violation]:
     why=_AGAIN,
     evidence=_NO_DEFAULT,
     fix="set the same --kv-transfer-config on both engines",
-    example=disaggregated((DECODE_ARGS, "--port=8001")),
+    example=disaggregated((DECODE_ARGS, f"--port=8001{ARG}--config=/etc/vllm/engine.yaml")),
 )
 def one_sided_transfer(subject: KvTransferSubject) -> Iterator[Violation]:
     for each in subject.transfers if subject.connected else ():
@@ -280,7 +280,9 @@ def other_mode(subject: KvTransferSubject) -> Iterator[Violation]:
     "parse the JSON either.",
     evidence="vLLM parses the value as JSON.",
     fix="write it as JSON with kv_connector, or set SidecarOptions.connector",
-    example=disaggregated((DECODE_ARGS, DECODE_ARGS.replace('"', "'"))),
+    example=disaggregated(
+        (DECODE_ARGS, f"--port=8001{ARG}--kv-transfer-config=$(KV_TRANSFER_CONFIG)")
+    ),
 )
 def unreadable_transfer(subject: KvTransferSubject) -> Iterator[Violation]:
     for each in subject.transfers:
