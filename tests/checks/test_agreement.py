@@ -20,12 +20,16 @@ from tests.kit.schemas import SHARED
 
 Told = set[tuple[str, str, int | None]]
 
-OF_NO_DOCUMENT = {"45-helm-values", "46-list", "47-deploy"}
+OF_NO_DOCUMENT = {"30-helm", "45-helm-values", "46-list", "47-deploy"}
 """Files without a document: ``synth`` has nothing to compose, ``check`` judges what is there."""
 
 
 def told(text: str) -> Told:
-    return {(each["code"], each["severity"], each["line"]) for each in json.loads(text)}
+    found = json.loads(text)
+    # T000 is what check read.
+    return {
+        (each["code"], each["severity"], each["line"]) for each in found if each["code"] != "T000"
+    }
 
 
 def documents() -> Iterator[Path]:

@@ -59,7 +59,7 @@ class _DocumentTopology(Topology):
         pooled: Whether a pool is composed, and not a Service.
     """
 
-    pooled: bool
+    pooled: bool = field(kw_only=True)
 
     @cached_property
     def unread(self) -> list[Unread]:
