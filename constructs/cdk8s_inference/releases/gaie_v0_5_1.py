@@ -1,7 +1,7 @@
 """GAIE v0.5.1, the last release whose picker has flags such as ``-poolName``.
 
 It knows the InferencePool of the group inference.networking.x-k8s.io alone. Read in the sources
-of the tag (cmd/epp/runner, pkg/epp/server, pkg/epp/common/config/loader).
+of the tag (cmd/epp/runner, pkg/epp/server, pkg/epp/common/config/loader); flags seen run.
 """
 
 from __future__ import annotations

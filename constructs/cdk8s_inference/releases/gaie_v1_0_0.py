@@ -1,7 +1,8 @@
 """GAIE v1.0.0 to v1.0.2: what they changed in v0.5.1.
 
 Flags such as ``--pool-name``, the InferencePool of inference.networking.k8s.io beside the older
-one, leader election, and objectives in place of models. Read in the sources of the tags.
+one, leader election, and objectives in place of models. Read in the sources of the tags;
+flags of v1.0.2 seen run.
 """
 
 from __future__ import annotations

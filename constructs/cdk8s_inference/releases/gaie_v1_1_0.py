@@ -1,4 +1,4 @@
-"""GAIE v1.1.0: what it changed in v1.0.2. Read in the sources of the tag."""
+"""GAIE v1.1.0: what it changed in v1.0.2. Read in the sources of the tag; flags seen run."""
 
 from __future__ import annotations
 

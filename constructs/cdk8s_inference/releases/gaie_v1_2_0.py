@@ -1,4 +1,7 @@
-"""GAIE v1.2.0 and v1.2.1: what they changed in v1.1.0. Read in the sources of the tags."""
+"""GAIE v1.2.0 and v1.2.1: what they changed in v1.1.0.
+
+Read in the sources of the tags; flags of v1.2.1 seen run.
+"""
 
 from __future__ import annotations
 

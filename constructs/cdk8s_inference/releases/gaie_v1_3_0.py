@@ -1,7 +1,8 @@
 """GAIE v1.3.0 and v1.3.1: what they changed in v1.2.1.
 
 Flags are parsed by pflag, which takes one dash for flags of one letter. v1.3.0 never asks which
-CRDs are installed, and so reads no objective; v1.3.1 does. Read in the sources of the tags.
+CRDs are installed, and so reads no objective; v1.3.1 does. Read in the sources of the tags; flags
+of v1.3.1 seen run.
 """
 
 from __future__ import annotations
