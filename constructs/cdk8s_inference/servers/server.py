@@ -160,6 +160,7 @@ class Server:
         sockets_of: Where it listens, by what it is given.
         directories: Where it writes.
         shared_memory: Whether its processes talk over ``/dev/shm``, which is 64 MiB by default.
+        secret_flags: Flags whose value is a secret.
         group_flags: Flags, beside that of the number of pods, with which it spans several.
         handshake_flags: Flags that prefill and decode must agree on: the hand-over compares what
             they lead to.
@@ -189,6 +190,7 @@ class Server:
     sockets_of: Callable[[Invocation], list[Socket]] = field(default=lambda _: [], repr=False)
     directories: tuple[Directory, ...] = ()
     shared_memory: bool = False
+    secret_flags: tuple[str, ...] = ()
     group_flags: tuple[str, ...] = ()
     handshake_flags: tuple[str, ...] = ()
     handshake_variables: tuple[str, ...] = ()

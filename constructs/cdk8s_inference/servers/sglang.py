@@ -149,6 +149,7 @@ SERVER = Server(
         Directory("/tmp", ("TMPDIR",), "sockets between processes"),
     ),
     shared_memory=True,
+    secret_flags=("--api-key", "--admin-api-key"),
     group_flags=("--dist-init-addr",),
     handshake_flags=("--dtype", "--kv-cache-dtype", "--quantization", "--revision"),
     gang_flags=(

@@ -29,7 +29,7 @@ BOOTSTRAP_PORT = "VLLM_MOONCAKE_BOOTSTRAP_PORT"
 API_KEY = "VLLM_API_KEY"
 ATTENTION_BACKEND = "VLLM_ATTENTION_BACKEND"
 KEEP_ALIVE_SECONDS = "VLLM_HTTP_TIMEOUT_KEEP_ALIVE"
-NUMBER_OF_SERVICE_LINK = "VLLM_PORT"
+PORT_VARIABLE = "VLLM_PORT"
 """Where free ports are looked for. A Service named ``vllm`` sets it to a URL, by service links:
 the engine does not start (vllm-project/vllm#34199)."""
 
@@ -358,6 +358,7 @@ SERVER = Server(
         Directory("/tmp", ("TMPDIR",), "sockets between processes"),
     ),
     shared_memory=True,
+    secret_flags=("--hf-token", "--api-key"),
     group_flags=("--distributed-executor-backend",),
     handshake_flags=(
         "--dtype",

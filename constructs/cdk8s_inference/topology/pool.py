@@ -174,7 +174,7 @@ class Pool:
             assert pods.engine is not None
             mode, transfer = pods.engine.mode, pods.engine.transfer
             if mode is not None and mode.value in ("prefill", "decode"):
-                return mode.of(f"--disaggregation-mode {mode.value}")
+                return mode.of(f"{pods.engine.names.kv_transfer} {mode.value}")
             if transfer is not None and transfer.role == "kv_producer":
                 return transfer.connector.of("kv_role kv_producer")
         asked = self.picker.asks_for_prefill if self.picker else None

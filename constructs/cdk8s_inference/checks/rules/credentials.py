@@ -14,7 +14,6 @@ _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_])(hf_[A-Za-z0-9]{12,}|gh[pousr]_[A-Za-z0-9]{30,}"
     r"|AKIA[0-9A-Z]{16}|nvapi-[A-Za-z0-9_-]{20,}|xox[abp]-[A-Za-z0-9-]{20,})(?![A-Za-z0-9_])"
 )
-_SECRET_FLAGS = ("--hf-token", "--api-key", "--admin-api-key")
 _PLACEHOLDER = re.compile(r"(?i)[<>{}$]|x{4,}|your|change|example|dummy|secret|token|empty|none")
 
 
@@ -63,8 +62,8 @@ def clear_token(topology: Topology) -> Iterator[Violation]:
 def clear_api_key(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
-        for flag in _SECRET_FLAGS:
-            given = pods.engine.container.flag(flag)
+        for flag in pods.engine.server.secret_flags if pods.engine.server else ():
+            given = pods.engine.flag(flag)
             if given is None or _PLACEHOLDER.search(given.value) or _is_token(given.value):
                 continue
             yield Violation(given.of(None), f"{flag} is given its value here")

@@ -94,10 +94,10 @@ def no_transfer(topology: Topology) -> Iterator[Violation]:
             if flag is None or engine.kind != "vllm" or "$" in flag.value:
                 continue
             if engine.transfer is None:
-                said = f"--kv-transfer-config is no JSON object: {shown(flag.value)}"
+                said = f"{engine.names.kv_transfer} is no JSON object: {shown(flag.value)}"
                 yield Violation(flag, said)
             elif not engine.transfer.connector.value:
-                yield Violation(flag, "--kv-transfer-config names no kv_connector")
+                yield Violation(flag, f"{engine.names.kv_transfer} names no kv_connector")
 
 
 @rule(
@@ -421,7 +421,7 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
                     said = "is not given" if mode is None else f"is {mode.value!r}"
                     yield Violation(
                         mode or engine.container.here,
-                        f"--disaggregation-mode {said}, and the role is {side}",
+                        f"{engine.names.kv_transfer} {said}, and the role is {side}",
                         pods.role,
                     )
 

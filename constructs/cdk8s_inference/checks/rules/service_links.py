@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
+from cdk8s_inference.servers.vllm import PORT_VARIABLE
 from cdk8s_inference.topology import Topology
 
 
@@ -43,13 +44,13 @@ def vllm_port(topology: Topology) -> Iterator[Violation]:
             and not pods.engine.is_simulator
             and pods.object.namespace == service.object.namespace
             and pods.at.at("spec", "enableServiceLinks").value is not False
-            and "VLLM_PORT" not in pods.engine.container.environment
+            and PORT_VARIABLE not in pods.engine.container.environment
         ]
         if reached:
             more = f" and {len(reached) - 1} more" if len(reached) > 1 else ""
             yield Violation(
                 service.object.here,
-                f"the Service's name gives {reached[0].object}{more} the variable VLLM_PORT",
+                f"the Service's name gives {reached[0].object}{more} the variable {PORT_VARIABLE}",
                 reached[0].here,
             )
 
