@@ -47,6 +47,8 @@ EXPLAINED = {
     "T705",
     # Documents with SGLang without --enable-metrics: the picker sees no load of it.
     "T417",
+    # Snapshots of engines whose token is in a Secret of the cluster.
+    "T624",
     # Production's sidecar as an ordinary container, which was asked for.
     "T210",
 }
@@ -60,8 +62,10 @@ EXPLAINED_LAYOUTS = {
         # The role lacks the rewrites: 503 to every request once their CRD is installed.
         "T418",
     },
-    # FailOpen is the router chart's default.
-    "llm-d-modelservice": {"T112"},
+    # FailOpen is the router chart's default, and the engine's image is :latest.
+    "llm-d-modelservice": {"T112", "T640"},
+    # Its token's Secret is created by hand.
+    "gaie-getting-started": {"T624"},
     # Its pool alone is there, without the picker.
     "wide-ep-leaderworkerset": {"T420"},
     # FailOpen is the preset of the scheduler.
@@ -87,7 +91,8 @@ def loud(findings: list[Finding]) -> list[str]:
 
 def test_what_main_py_composes_is_clean_as_one() -> None:
     assert len(DIST) > 3
-    assert [str(each) for each in of_files(*DIST)] == []
+    # The token's Secret is not the app's to write.
+    assert [str(each) for each in of_files(*DIST) if each.code != "T624"] == []
 
 
 @pytest.mark.parametrize("path", SNAPSHOTS, ids=lambda path: path.stem)

@@ -422,7 +422,7 @@ def test_two_that_differ_under_one_name_are_refused() -> None:
     config = DisaggregatedConfig(
         prefill=Profile(picker=pickers[0]), decode=Profile(picker=pickers[1])
     )
-    with pytest.raises(InvalidInput, match="name 'max-score-picker' is taken"):
+    with pytest.raises(InvalidInput, match="has the name 'max-score-picker' as well"):
         config.render(ROUTER_NEWEST)
     named = DisaggregatedConfig(
         prefill=Profile(picker=replace(pickers[0], name="one")),
@@ -455,7 +455,7 @@ def test_raw_text_that_starts_is_used_and_told() -> None:
 
     config = raw(no_decider)
     assert config.verdict(ROUTER_NEWEST).outcome == "never disaggregates"
-    with pytest.warns(InferenceWarning, match="P303.*switches the stage off"):
+    with pytest.warns(InferenceWarning, match="P303.*disables the prefill stage"):
         assert config.render(ROUTER_NEWEST) == config.content
 
 

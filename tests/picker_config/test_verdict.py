@@ -534,9 +534,9 @@ schedulingProfiles:
         ("P102", 2),
         ("P106", 5),
         ("P107", 6),
+        ("P111", 10),
         ("P113", 3),
         ("P114", 8),
-        ("P111", 10),
         ("P114", 11),
     ]
     assert {each.file for each in errors} == {"picker.yaml"}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdk8s_inference.picker_config.stages import first_written
 from cdk8s_inference.releases import PickerRelease
-from cdk8s_inference.releases.plugin_type import PROFILE_ROLES, PluginRole, PluginType, RequestData
-from cdk8s_inference.source import Cursor
+from cdk8s_inference.releases.plugin_type import (
+    PROFILE_ROLES,
+    PluginRole,
+    PluginType,
+    RequestData,
+    Stages,
+)
+from cdk8s_inference.source import Cursor, Document
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,8 @@ class PickerDocument:
     Attributes:
         root: Its plain data.
         release: The release.
+        experimental: Whether the picker runs with alpha plugins enabled.
+        disaggregated: Whether its pool has prefill and decode pods.
         listed: The plugins it lists, in order, also those of one name.
         plugins: The first of each name.
         profiles: The profiles.
@@ -97,9 +106,18 @@ class PickerDocument:
         parsers: The plugins that it names as parsers of requests.
     """
 
-    def __init__(self, data: Any, release: PickerRelease) -> None:
-        self.root = root = Cursor(data)
+    def __init__(
+        self,
+        source: Document,
+        release: PickerRelease,
+        *,
+        experimental: bool = False,
+        disaggregated: bool = True,
+    ) -> None:
+        self.root = root = source.root
         self.release = release
+        self.experimental = experimental
+        self.disaggregated = disaggregated
         known = release.plugins()
         self.listed = [
             Listed(
@@ -131,7 +149,7 @@ class PickerDocument:
     def _default_profile(self) -> ListedProfile:
         """The profile that runs every listed plugin, which the picker makes where none is."""
         references = [
-            Cursor(plugin.name, plugin.at.path)
+            Cursor(plugin.name, plugin.at.path, plugin.at.document)
             for plugin in self.listed
             if any(plugin.has_role(role) for role in PROFILE_ROLES)
         ]
@@ -153,3 +171,81 @@ class PickerDocument:
         produced = {data for known in (*types, *brought) for data in known.produces}
         consumed = {data for known in types for data in known.consumes}
         return produced | (consumed & self.release.picker.config.default_producers.keys())
+
+    def of_type(self, type: str) -> Iterator[Listed]:
+        """The listed plugins of a type."""
+        return (plugin for plugin in self.listed if plugin.type == type)
+
+    def registered(self) -> Iterator[Listed]:
+        """The listed plugins whose type the release has."""
+        return (plugin for plugin in self.listed if plugin.known is not None)
+
+    def pickers(self) -> list[Listed]:
+        """The listed plugins that pick a pod among those that were scored."""
+        return [plugin for plugin in self.listed if plugin.has_role("picker")]
+
+    def profiles_without_picker(self) -> list[ListedProfile]:
+        """The profiles that name no picker."""
+        return [
+            profile
+            for profile in self.profiles
+            if not any(plugin.has_role("picker") for plugin in profile.runs(self.plugins))
+        ]
+
+    def stage_handlers(self) -> Iterator[tuple[Listed, Stages]]:
+        """The profile handlers that disaggregate, and their stages."""
+        for handler in self.handlers:
+            if handler.known is not None and handler.known.stages is not None:
+                yield handler, handler.known.stages
+
+    def named_deciders(self) -> Iterator[tuple[Listed, Cursor, str]]:
+        """The deciders that handlers name: the handler, where it names one, and the name."""
+        for handler, stages in self.stage_handlers():
+            for paths, default in (
+                (stages.prefill_decider, stages.default_prefill_decider),
+                (stages.encode_decider, None),
+            ):
+                at = first_written(handler, paths)
+                name = at.value if at is not None else default
+                if name is not None:
+                    yield handler, at or handler.at, str(name)
+
+    def unknown_parameters(self) -> Iterator[tuple[Listed, str, Cursor]]:
+        """The parameters that the release does not have for their plugin."""
+        for plugin in self.listed:
+            if plugin.known is None:
+                continue
+            names = {parameter.name.casefold() for parameter in plugin.known.parameters}
+            for key, at in plugin.at["parameters"].fields():
+                if key.casefold() not in names:
+                    yield plugin, key, at
+
+    def references(self) -> Iterator[tuple[Cursor, bool]]:
+        """Every place that names a plugin, and whether it names a request parser."""
+        for profile in self.profiles:
+            yield from ((reference, False) for reference in profile.references)
+        yield from ((parser, True) for parser in self.parsers)
+        root = self.root
+        for source in root.at("dataLayer", "sources").items():
+            yield source["pluginRef"], False
+            for extractor in source["extractors"].items():
+                yield extractor["pluginRef"], False
+        for detector in (root["saturationDetector"], root.at("flowControl", "saturationDetector")):
+            if detector["pluginRef"].present:
+                yield detector["pluginRef"], False
+
+    def resolves(self, name: str, *, parser: bool) -> bool:
+        """Whether the picker finds a plugin of that name, listed or created by itself."""
+        if name in self.plugins:
+            return True
+        config, unlisted = self.release.picker.config, self.release.plugins().get(name)
+        if unlisted is None:
+            return False
+        if parser and config.undeclared_parsers:
+            return True
+        return name in config.undeclared and not self._is_replaced(name)
+
+    def _is_replaced(self, name: str) -> bool:
+        """Whether the picker does not create a plugin, since another of its role is listed."""
+        roles = set(self.release.plugin(name).roles) & {"picker", "profile handler"}
+        return any(plugin.has_role(role) for role in roles for plugin in self.listed)

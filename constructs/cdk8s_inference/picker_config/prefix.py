@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings import Finding, Violation
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.picker_config.plugin import Plugin
+from cdk8s_inference.picker_config.rules.block_size import SMALL_BLOCK
 from cdk8s_inference.releases import NotInReleaseError, RouterRelease
 from cdk8s_inference.releases.connector import ServingEngine
 
@@ -59,17 +60,14 @@ class ApproximatePrefix:
         smallest = release.picker.smallest_block_tokens
         if self.block_tokens >= smallest:
             return []
-        return [
-            Finding(
-                "P504",
-                "note",
-                "",
-                f"the engine caches blocks of {self.block_tokens} tokens, and the picker of "
-                f"{release.version} counts blocks of {smallest}: it takes up to {smallest - 1} "
-                "tokens of a cached prompt for new",
-                f"raise the engine's block size to {smallest}, or leave it so",
-            )
-        ]
+        violation = Violation(
+            None,
+            f"the engine caches blocks of {self.block_tokens} tokens, and the picker of "
+            f"{release.version} counts blocks of {smallest}: it counts up to {smallest - 1} "
+            "tokens of a cached prompt as new",
+            fix=f"raise the engine's block size to {smallest}, or leave it so",
+        )
+        return [SMALL_BLOCK.finding(violation)]
 
 
 @dataclass(frozen=True)

@@ -2,228 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdk8s_inference.picker_config.document import Listed, ListedProfile, PickerDocument
-from cdk8s_inference.picker_config.problem import Placed, problem
-from cdk8s_inference.picker_config.stages import (
-    decider_of,
-    first_written,
-    prefill_first,
-)
+from cdk8s_inference.picker_config.stages import decider_of, first_written
 from cdk8s_inference.releases.plugin_type import Stages
-from cdk8s_inference.source import Cursor
 
 PREFILL, DECODE, UNLABELLED = "prefill", "decode", "unlabelled"
 
 
-@dataclass
-class Serving:
-    """What becomes of requests, with a ready pod of each role.
-
-    Attributes:
-        answers: The roles of the pods that may answer; none: every request fails.
-        shortest_prompt: Tokens from which a new prompt is prefilled on a prefill pod; 0 for
-            every prompt, None for none.
-        by_chance: Whether it depends on a tie which pod prefills or answers.
-        problems: What leads there.
-    """
-
-    answers: frozenset[str] = frozenset()
-    shortest_prompt: int | None = None
-    by_chance: bool = False
-    problems: list[Placed] = field(default_factory=list)
-
-
-def serving(document: PickerDocument, *, disaggregated: bool) -> Serving:
-    """What the profile handler makes of a request.
-
-    Args:
-        document: A configuration that the picker starts with.
-        disaggregated: Whether there are prefill and decode pods, or pods without a role.
-    """
+def prefill_handler(document: PickerDocument) -> tuple[Listed, Stages] | None:
+    """The profile handler that runs profiles for prefill and decode, and its stages."""
     handler = document.handlers[0] if document.handlers else None
     stages = handler.known.stages if handler is not None and handler.known is not None else None
-    found = Serving()
-    answering: ListedProfile | None = document.profiles[0]
-    if handler is not None and stages is not None:
-        name = _profile_name(handler, stages.decode, DECODE)
-        answering = document.profile(name)
-        if answering is None:
-            found.problems.append(_no_decode_profile(handler, name))
-            return found
-    assert answering is not None
-    roles = (PREFILL, DECODE) if disaggregated else (UNLABELLED,)
-    found.answers = admitted(document, answering, roles)
-    found.problems += _answering(answering, found.answers)
-    found.by_chance = len(found.answers) > 1
-    if not disaggregated or not found.answers:
-        return found
-    if handler is None or stages is None:
-        found.problems.append(_no_stages(document, handler))
-        return found
-    prefill = document.profile(_profile_name(handler, stages.prefill, PREFILL))
-    prefills = admitted(document, prefill, roles) if prefill is not None else frozenset()
-    reasons = [*_never(document, handler, stages), *_prefilling(prefill, prefills)]
-    found.problems += reasons
-    declined = any(finding.severity != "note" for finding, _ in reasons)
-    if not declined and DECODE in found.answers:
-        found.shortest_prompt = _shortest(document, handler, stages)
-        found.by_chance |= len(prefills) > 1
-    return found
+    return None if handler is None or stages is None else (handler, stages)
+
+
+def decode_name(document: PickerDocument) -> str:
+    """The name of the profile that the handler runs for decode."""
+    found = prefill_handler(document)
+    return DECODE if found is None else _profile_name(found[0], found[1].decode, DECODE)
+
+
+def prefill_name(document: PickerDocument) -> str:
+    """The name of the profile that the handler runs for prefill."""
+    found = prefill_handler(document)
+    return PREFILL if found is None else _profile_name(found[0], found[1].prefill, PREFILL)
+
+
+def answering_profile(document: PickerDocument) -> ListedProfile | None:
+    """The profile whose pod answers; None where the handler names one that is not there."""
+    if prefill_handler(document) is None:
+        return document.profiles[0]
+    return document.profile(decode_name(document))
+
+
+def answers(document: PickerDocument) -> frozenset[str]:
+    """The roles of the pods that may answer a request; none: every request fails."""
+    profile = answering_profile(document)
+    return frozenset() if profile is None else admitted(document, profile, _roles(document))
+
+
+def separates(document: PickerDocument) -> bool:
+    """Whether there are prefill and decode pods, and pods that answer."""
+    return document.disaggregated and bool(answers(document))
+
+
+def prefills(document: PickerDocument) -> tuple[ListedProfile, frozenset[str]] | None:
+    """The profile for prefill and the roles that it admits; None where there is none."""
+    if prefill_handler(document) is None or not separates(document):
+        return None
+    profile = document.profile(prefill_name(document))
+    if profile is None:
+        return None
+    return profile, admitted(document, profile, _roles(document))
+
+
+def shortest_prompt(document: PickerDocument) -> int | None:
+    """Tokens from which a new prompt is sent to a prefill pod, if any is; None for no stages."""
+    found = prefill_handler(document)
+    if found is None or DECODE not in answers(document):
+        return None
+    return _shortest(document, *found)
+
+
+def _roles(document: PickerDocument) -> tuple[str, ...]:
+    return (PREFILL, DECODE) if document.disaggregated else (UNLABELLED,)
 
 
 def _profile_name(handler: Listed, paths: tuple[str, ...], default: str) -> str:
     at = first_written(handler, paths)
     return default if at is None else str(at.value)
-
-
-def _no_decode_profile(handler: Listed, name: str) -> Placed:
-    return problem(
-        "P201",
-        "error",
-        handler.at,
-        f"{handler.name!r} runs profile {name!r} for decode, and there is none: every request is "
-        "refused",
-        f"name a profile {name!r}",
-    )
-
-
-def _no_stages(document: PickerDocument, handler: Listed | None) -> Placed:
-    return _silent(
-        "P301",
-        document.root["plugins"] if handler is None else handler.at,
-        f"{'single-profile-handler' if handler is None else handler.name!r} asks no pod to prefill",
-        "use disagg-profile-handler with profiles prefill and decode, and a decider",
-    )
-
-
-def _answering(profile: ListedProfile, answers: frozenset[str]) -> Iterator[Placed]:
-    if not answers:
-        yield problem(
-            "P202",
-            "error",
-            profile.at,
-            f"no pod passes the filters of profile {profile.name!r}: every request is refused",
-            "keep decode-filter alone",
-        )
-    elif PREFILL in answers:
-        yield _silent(
-            "P401",
-            profile.at,
-            f"profile {profile.name!r} admits prefill pods, which then answer users",
-            "add decode-filter to the profile",
-        )
-
-
-def _prefilling(profile: ListedProfile | None, prefills: frozenset[str]) -> Iterator[Placed]:
-    if profile is None:
-        return
-    if PREFILL not in prefills:
-        yield problem(
-            "P308",
-            "warning",
-            profile.at,
-            f"no prefill pod passes the filters of profile {profile.name!r}",
-            "keep prefill-filter alone",
-        )
-    elif DECODE in prefills:
-        yield problem(
-            "P310",
-            "note",
-            profile.at,
-            f"profile {profile.name!r} admits decode pods, which then prefill for each other",
-            "add prefill-filter to the profile",
-        )
-
-
-def _never(document: PickerDocument, handler: Listed, stages: Stages) -> Iterator[Placed]:
-    """Why no request would be prefilled elsewhere."""
-    release = document.release
-    prefill = _profile_name(handler, stages.prefill, PREFILL)
-    if document.profile(prefill) is None:
-        yield _silent(
-            "P302",
-            handler.at,
-            f"{handler.name!r} runs profile {prefill!r} for prefill, and there is none",
-            f"name a profile {prefill!r}",
-        )
-    if not any(plugin.has_role("header writer") for plugin in document.listed):
-        writers = " or ".join(
-            plugin.type
-            for plugin in release.plugins_for("header writer")
-            if plugin.deprecation is None
-        )
-        yield _silent(
-            "P305",
-            handler.at,
-            f"nothing tells the sidecar which pod prefills: {handler.type!r} of "
-            f"{release.title} writes no header",
-            f"list {writers}",
-        )
-    if prefill_first(handler, stages):
-        return
-    decider = decider_of(document, handler, stages)
-    if decider is None:
-        yield _silent(
-            "P303",
-            handler.at,
-            f"{handler.name!r} has no prefill decider, which switches the stage off",
-            f"set {stages.prefill_decider[0]} to the name of a decider",
-        )
-        return
-    yield from _declines(document, decider)
-
-
-def _declines(document: PickerDocument, decider: Listed) -> Iterator[Placed]:
-    """Why a decider would decline every prompt of text."""
-    assert decider.known is not None
-    decision = decider.known.decision
-    if decision is None:
-        return
-    for name in decision.never_at_zero:
-        if not decider.value(name):
-            yield _silent(
-                "P304",
-                decider.written(name) or decider.at,
-                f"{name} of {decider.name!r} is 0, which declines every prompt",
-                f"set {name} to 1 or more, such as 16",
-            )
-    missing = sorted(set(decision.reads) - document.produced())
-    if missing:
-        makers = [
-            plugin.type
-            for plugin in document.release.plugins_for("producer")
-            if plugin.deprecation is None and set(missing) & set(plugin.produces)
-        ]
-        yield _silent(
-            "P306",
-            decider.at,
-            f"{decider.name!r} reads the {' and the '.join(missing)}, which nothing produces",
-            f"list {' or '.join(makers)}",
-        )
-    types = [document.type_of(parser.text or "") for parser in document.parsers]
-    if decision.thresholds and types and all(known and known.opaque for known in types):
-        yield _silent(
-            "P307",
-            document.parsers[0],
-            f"{document.parsers[0].value!r} leaves the prompt unread, so {decider.name!r} counts "
-            "no token",
-            "use openai-parser, or always-disagg-pd-decider",
-        )
-    if decision.multimodal:
-        yield _silent(
-            "P309",
-            decider.at,
-            f"{decider.name!r} accepts requests with images, video or audio alone",
-            "use it as the encode decider",
-        )
-
-
-def _silent(code: str, at: Cursor, message: str, fix: str) -> Placed:
-    return problem(code, "warning", at, message, fix)
 
 
 def _shortest(document: PickerDocument, handler: Listed, stages: Stages) -> int:

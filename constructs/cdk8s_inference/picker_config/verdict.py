@@ -6,12 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from cdk8s_inference.findings import Finding
-from cdk8s_inference.picker_config.advice import advice
+from cdk8s_inference.findings import Finding, Place, Violation
+from cdk8s_inference.picker_config import rules as rules
 from cdk8s_inference.picker_config.document import PickerDocument
-from cdk8s_inference.picker_config.problem import Placed
-from cdk8s_inference.picker_config.serving import PREFILL, serving
-from cdk8s_inference.picker_config.startup import startup_problems
+from cdk8s_inference.picker_config.rule import PICKER_CONFIG_RULES
+from cdk8s_inference.picker_config.rules.format import UNREADABLE
+from cdk8s_inference.picker_config.serving import (
+    PREFILL,
+    answers,
+    prefills,
+    shortest_prompt,
+)
 from cdk8s_inference.releases import PickerRelease
 from cdk8s_inference.source import Document, read
 
@@ -84,17 +89,16 @@ def assess(
         text: YAML of an EndpointPickerConfig.
         release: The picker's release.
         disaggregated: Whether its pool has prefill and decode pods.
-        experimental: Whether it runs with alpha plugins allowed.
-        file: What findings call the text's file.
+        experimental: Whether it runs with alpha plugins enabled.
+        file: The file that findings name.
     """
     documents, problems = read(text.encode(), file)
     if problems or len(documents) != 1:
-        told = "; ".join(problem.message for problem in problems) or f"{len(documents)} documents"
+        reason = "; ".join(problem.message for problem in problems)
         line = problems[0].line if problems else None
-        finding = Finding(
-            "P101", "error", "", told, "write one EndpointPickerConfig as YAML", file, line
-        )
-        return _does_not_start([finding], disaggregated)
+        at = Place("", "", file, line)
+        violation = Violation(at, reason or f"it holds {len(documents)} documents")
+        return _does_not_start([UNREADABLE.finding(violation)], disaggregated)
     return _assessed(documents[0], release, disaggregated, experimental)
 
 
@@ -108,24 +112,35 @@ def assess_document(
 def _assessed(
     source: Document, release: PickerRelease, disaggregated: bool, experimental: bool
 ) -> Verdict:
-    document = PickerDocument(source.data, release)
-
-    def located(problems: Iterable[Placed]) -> list[Finding]:
-        return [source.locate(finding, path) for finding, path in problems]
-
-    startup = located(startup_problems(document, experimental=experimental))
-    hints = located(advice(document))
+    if not source.data or not isinstance(source.data, dict):
+        violation = Violation(source.root, "it is not a mapping")
+        return _does_not_start([UNREADABLE.finding(violation)], disaggregated)
+    document = PickerDocument(
+        source, release, experimental=experimental, disaggregated=disaggregated
+    )
+    startup = _findings(document, "P1")
+    effects = _findings(document, "P5")
     if startup:
-        return _does_not_start([*startup, *hints], disaggregated)
-    found = serving(document, disaggregated=disaggregated)
+        return _does_not_start([*startup, *effects], disaggregated)
+    serving = [*_findings(document, "P2"), *_findings(document, "P4")]
+    prefill = _findings(document, "P3")
+    declined = any(finding.severity != "note" for finding in prefill)
+    answering, prefilling = answers(document), prefills(document)
+    shortest = None if declined or not disaggregated else shortest_prompt(document)
+    tied = shortest is not None and prefilling is not None and len(prefilling[1]) > 1
     return Verdict(
         starts=True,
-        answers=found.answers,
-        shortest_prompt=found.shortest_prompt,
-        by_chance=found.by_chance,
+        answers=answering,
+        shortest_prompt=shortest,
+        by_chance=tied or len(answering) > 1,
         disaggregated=disaggregated,
-        findings=(*located(found.problems), *hints),
+        findings=(*serving, *prefill, *effects),
     )
+
+
+def _findings(document: PickerDocument, family: str) -> list[Finding]:
+    codes = [code for code in PICKER_CONFIG_RULES.rules if code.startswith(family)]
+    return list(PICKER_CONFIG_RULES.findings(document, sorted(codes)))
 
 
 def _does_not_start(findings: Iterable[Finding], disaggregated: bool) -> Verdict:
