@@ -76,18 +76,24 @@ class AccessBinding:
             role.object.name,
         )
 
+    @cached_property
+    def subjects(self) -> frozenset[tuple[str | None, str | None, str | None]]:
+        """Whom it grants its role: kind, namespace and name of each."""
+        return frozenset(
+            (item["kind"].text, item["namespace"].text, item["name"].text)
+            for item in self.object.at("subjects").items()
+        )
+
     def names(self, namespace: str, account: str) -> bool:
         """Whether a ServiceAccount is among its subjects, by itself or by one of its groups."""
-        known = {
-            ("ServiceAccount", namespace, account),
-            ("User", None, f"system:serviceaccount:{namespace}:{account}"),
-            ("Group", None, f"system:serviceaccounts:{namespace}"),
-            ("Group", None, "system:serviceaccounts"),
-            ("Group", None, "system:authenticated"),
-        }
-        return any(
-            (item["kind"].text, item["namespace"].text, item["name"].text) in known
-            for item in self.object.at("subjects").items()
+        return not self.subjects.isdisjoint(
+            {
+                ("ServiceAccount", namespace, account),
+                ("User", None, f"system:serviceaccount:{namespace}:{account}"),
+                ("Group", None, f"system:serviceaccounts:{namespace}"),
+                ("Group", None, "system:serviceaccounts"),
+                ("Group", None, "system:authenticated"),
+            }
         )
 
 

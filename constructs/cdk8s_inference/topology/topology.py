@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -174,25 +174,38 @@ class Topology:
             if (name := each.at("spec", "channel", "resourceClaimTemplate", "name").text)
         )
 
+    @cached_property
+    def _autoscalers(self) -> dict[tuple[str, str, str], Autoscaler]:
+        return {
+            (each.target.kind, each.target.namespace, each.target.name.value): each
+            for each in reversed(self.autoscalers)
+        }
+
     def autoscaler(self, workload: Workload) -> Autoscaler | None:
         """What scales a workload, if that was read."""
-        return next((each for each in self.autoscalers if each.scales(workload)), None)
+        return self._autoscalers.get((workload.kind, workload.namespace, workload.name))
 
     def access(self, namespace: str, account: str) -> Access:
         """What a ServiceAccount may do in its namespace."""
-        bindings = [each for each in self.bindings if each.holds_in(namespace)]
-        own = [each for each in bindings if each.names(namespace, account)]
-        return Access(
-            tuple(role for each in own for role in self.roles if each.grants(role)),
-            (
-                *(
-                    role.object
-                    for role in self.roles
-                    if not role.is_cluster_wide and role.object.namespace == namespace
-                ),
-                *(each.object for each in bindings),
-            ),
-        )
+        # Every rule about a picker asks for that of its account.
+        found = self._accesses.get((namespace, account))
+        if found is None:
+            bindings = [each for each in self.bindings if each.holds_in(namespace)]
+            own = [each for each in bindings if each.names(namespace, account)]
+            beside = (
+                role.object
+                for role in self.roles
+                if not role.is_cluster_wide and role.object.namespace == namespace
+            )
+            found = self._accesses[namespace, account] = Access(
+                tuple(role for each in own for role in self.roles if each.grants(role)),
+                (*beside, *(each.object for each in bindings)),
+            )
+        return found
+
+    @cached_property
+    def _accesses(self) -> dict[tuple[str, str], Access]:
+        return {}
 
     @cached_property
     def duplicates(self) -> list[tuple[KubeObject, KubeObject]]:
@@ -328,8 +341,11 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
     templates = {found: each.templates for found, each in composed.items()}
     made = list(workloads(objects, templates))
     pods = tuple(each for _, templates in made for each in templates)
+    near: dict[str, list[Pods]] = defaultdict(list)
+    for each in pods:
+        near[each.object.namespace].append(each)
     services = tuple(
-        Service(found, _selected(pods, found, service_selector(found).value))
+        Service(found, _selected(near, found, service_selector(found).value))
         for found in of["Service"]
     )
     # Of several of one name, as in a folder of alternatives, the one in a picker's file is its own.
@@ -355,22 +371,23 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
     autoscalers = tuple(Autoscaler(found) for kind in AUTOSCALER_KINDS for found in of[kind])
     found_pools = [found for found in of["InferencePool"] if found.group in _POOL_GROUPS]
     taken = {(found.namespace, found.name) for found in found_pools}
-    free = tuple(
+    free = frozenset(
         each for each in pickers if (each.object.namespace, each.pool_name.value) not in taken
     )
+    by_name = {(each.object.namespace, each.object.name): each for each in reversed(services)}
     return Topology(
         objects=objects,
         workloads=tuple(workload for workload, _ in made),
         pods=pods,
         pickers=pickers,
-        pools=tuple(_pool(found, pods, pickers, free, services) for found in found_pools),
+        pools=tuple(_pool(found, pods, near, pickers, free, by_name) for found in found_pools),
         services=services,
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
         gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
         grants=tuple(ReferenceGrant(found) for found in of["ReferenceGrant"]),
         claims=claims,
         autoscalers=autoscalers,
-        budgets=tuple(_budget(found, pods, autoscalers) for found in of["PodDisruptionBudget"]),
+        budgets=tuple(_budget(found, near, autoscalers) for found in of["PodDisruptionBudget"]),
         roles=tuple(AccessRole(found) for kind in ROLE_KINDS for found in of[kind]),
         bindings=tuple(AccessBinding(found) for kind in BINDING_KINDS for found in of[kind]),
         device_selectors=(
@@ -390,19 +407,17 @@ def _added(found: KubeObject, pods: list[Pods]) -> frozenset[Addition]:
     return frozenset(add for each in pods for add in each.workload.adds)
 
 
-def _selected(pods: Iterable[Pods], owner: KubeObject, selector: Selector) -> tuple[Pods, ...]:
+def _selected(
+    near: Mapping[str, Sequence[Pods]], owner: KubeObject, selector: Selector
+) -> tuple[Pods, ...]:
     """The pods of the owner's namespace that its selector matches."""
-    return tuple(
-        each
-        for each in pods
-        if each.object.namespace == owner.namespace and selector.matches(each.labels)
-    )
+    return tuple(each for each in near.get(owner.namespace, ()) if selector.matches(each.labels))
 
 
 def _budget(
-    found: KubeObject, pods: tuple[Pods, ...], autoscalers: tuple[Autoscaler, ...]
+    found: KubeObject, near: Mapping[str, Sequence[Pods]], autoscalers: tuple[Autoscaler, ...]
 ) -> Budget:
-    selected = _selected(pods, found, label_selector(found, found.at("spec", "selector")).value)
+    selected = _selected(near, found, label_selector(found, found.at("spec", "selector")).value)
     count = 0
     for each in selected:
         scaler = next((one for one in autoscalers if one.scales(each.workload)), None)
@@ -414,27 +429,20 @@ def _budget(
 def _pool(
     found: KubeObject,
     pods: tuple[Pods, ...],
+    near_pods: Mapping[str, Sequence[Pods]],
     pickers: tuple[Picker, ...],
-    free: tuple[Picker, ...],
-    services: tuple[Service, ...],
+    free: frozenset[Picker],
+    services: Mapping[tuple[str, str], Service],
 ) -> Pool:
     """A pool, with its picker: behind its Service, or that picks from it, or the only free one."""
-    members = _selected(pods, found, pool_selector(found).value)
+    members = _selected(near_pods, found, pool_selector(found).value)
     pool = Pool(found, members, None, None)
     name = pool.picker_name
-    service = next(
-        (
-            each
-            for each in services
-            if name is not None
-            and (each.object.namespace, each.object.name) == (found.namespace, name.value)
-        ),
-        None,
-    )
+    service = None if name is None else services.get((found.namespace, name.value))
     behind = [each for each in pickers if service is not None and each.pods in service.backends]
     near = [each for each in pickers if each.object.namespace == found.namespace]
     own = [each for each in near if each.pool_name.value == found.name]
-    named = [each for each in free if each.pool_name.value == found.name]
+    named = [each for each in pickers if each in free and each.pool_name.value == found.name]
     beside = [each for each in near if each in free]
     candidates = behind or own or named or (beside if len(beside) == 1 else [])
     picker = candidates[0] if candidates else None
