@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cdk8s_inference.checks.proxies import policy_timeout
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
@@ -111,6 +112,10 @@ def not_a_pool(topology: Topology) -> Iterator[Violation]:
                 )
 
 
+_SHORT = 300
+"""Seconds in which a long answer may not be done."""
+
+
 @rule(
     "T503",
     "warning",
@@ -125,13 +130,18 @@ def timeouts(topology: Topology) -> Iterator[Violation]:
     if topology.of_kind("GCPBackendPolicy", "ProxySettingsPolicy"):
         return  # GKE and NGINX Gateway Fabric take no timeouts of a route, and have them there.
     for route in topology.routes:
+        limit = policy_timeout(topology, route.object)
+        if limit is not None:
+            if 0 < (seconds(limit.value) or 0) < _SHORT:
+                yield Violation(limit, f"requests end after {limit.value}", route.object.here)
+            continue
         for rule_ in route.rules:
             if not any(_serves(topology, backend) for backend in rule_.backends):
                 continue
             timeout = rule_.timeout
             if timeout.value is None:
                 yield Violation(timeout, "the rule has no timeouts.request")
-            elif 0 < (seconds(timeout.value) or 0) < 300:
+            elif 0 < (seconds(timeout.value) or 0) < _SHORT:
                 yield Violation(timeout, f"requests end after {timeout.value}")
 
 
@@ -158,11 +168,16 @@ spec:
 )
 def ai_gateway_timeouts(topology: Topology) -> Iterator[Violation]:
     for route in topology.of_kind("AIGatewayRoute"):
+        limit = policy_timeout(topology, route)
+        if limit is not None:
+            if 0 < (seconds(limit.value) or 0) < _SHORT:
+                yield Violation(limit, f"requests end after {limit.value}", route.here)
+            continue
         for rule_ in route.at("spec", "rules").items():
             at = rule_.at("timeouts", "request")
             if at.text is None:
                 yield Violation(route.value_at(at, None), "the rule has no timeouts.request")
-            elif 0 < (seconds(at.text) or 0) < 300:
+            elif 0 < (seconds(at.text) or 0) < _SHORT:
                 yield Violation(route.value_at(at, at.text), f"requests end after {at.text}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cdk8s_inference.checks.proxies import gateways_of, own_proxies
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.evidence import SEEN_RUN
@@ -441,9 +442,11 @@ def whole_gang(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T112",
     "warning",
-    "The pool fails open in words only",
-    why="With the picker down, every request fails, whatever failureMode says.",
-    evidence="Seen run with Envoy; envoyproxy/ai-gateway#2502, llm-d/llm-d-router#2051.",
+    "The gateway ignores the pool's failureMode FailOpen",
+    why="When the picker is down, every request fails.",
+    evidence="Seen run with Envoy AI Gateway; envoyproxy/ai-gateway#2502, "
+    "llm-d/llm-d-router#2051. Istio and GKE honor FailOpen. An Envoy beside the picker does as its "
+    "own failure_mode_allow says. Where the gateway was not read, this is a note.",
     fix="write FailClose, and run two pickers with leader election",
     example=breaks(
         "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "FailOpen"
@@ -452,8 +455,34 @@ def whole_gang(topology: Topology) -> Iterator[Violation]:
 def fail_open(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
-        if mode is not None and mode.value == "FailOpen":
-            yield Violation(mode, "failureMode is FailOpen, which most gateways do not honor")
+        if mode is None or mode.value != "FailOpen":
+            continue
+        proxies = [
+            each for each in own_proxies(topology) if each.namespace == pool.object.namespace
+        ]
+        gateways = gateways_of(topology, pool)
+        refusing = [each for each in proxies if not each.fails_open]
+        if refusing:
+            yield Violation(
+                mode,
+                "failureMode is FailOpen, but failure_mode_allow is not true in the Envoy "
+                "beside the picker",
+                refusing[0].at,
+            )
+        elif not proxies and not gateways:
+            yield Violation(
+                mode,
+                "failureMode is FailOpen, which not every gateway honors; none was read",
+                severity="note",
+            )
+        for gateway, provider in gateways:
+            if provider is not None and "FailOpen" not in provider.failure_modes:
+                yield Violation(
+                    mode,
+                    f"failureMode is FailOpen, but {provider} always does "
+                    f"{provider.failure_modes[0]}",
+                    gateway.class_name,
+                )
 
 
 @rule(

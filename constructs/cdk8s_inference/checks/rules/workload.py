@@ -50,9 +50,11 @@ def volumes(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         if pods.may_gain("volumes"):
             continue
-        claims = pods.workload.at["volumeClaimTemplates"]
+        at = pods.workload.at
+        gang = at["leaderWorkerTemplate"]
+        claims = [*at["volumeClaimTemplates"].items(), *gang["volumeClaimTemplates"].items()]
         names = {item["name"].text for item in pods.at.at("spec", "volumes").items()}
-        names |= {item.at("metadata", "name").text for item in claims.items()}
+        names |= {item.at("metadata", "name").text for item in claims}
         for container in pods.containers:
             for mount in container.at["volumeMounts"].items():
                 if mount["name"].text not in names:
@@ -61,6 +63,44 @@ def volumes(topology: Topology) -> Iterator[Violation]:
                         f"there is no volume {mount['name'].text!r}; there are "
                         f"{', '.join(sorted(filter(None, names))) or 'none'}",
                     )
+
+
+_WITHOUT_IMAGE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: llm}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+        - name: web
+"""
+
+
+@rule(
+    "T621",
+    "error",
+    "A container has no image",
+    why="The API server refuses the pod.",
+    evidence="Kubernetes: spec.containers[*].image is required in a pod. The API server "
+    "checks the template when it is applied.",
+    fix="name an image, by its release",
+    example=manifests("disaggregated", added=_WITHOUT_IMAGE),
+)
+def no_image(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.pods:
+        if pods.workload.kind not in _CHECKED_BY_THE_API_SERVER:
+            continue
+        for container in pods.containers:
+            if not container.image.value and not container.at["image"].present:
+                yield Violation(container.here, f"container {container.name!r} has no image")
+
+
+_CHECKED_BY_THE_API_SERVER = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+"""Kinds whose pod templates the API server itself checks; a controller may complete others."""
 
 
 @rule(

@@ -1,0 +1,95 @@
+"""What proxies do, asked of those that were read: Gateways by their class, and own Envoys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology import KubeObject, Pool, SourceValue, Topology
+from cdk8s_inference.topology.chart_release import yaml_in
+from cdk8s_inference.topology.gateway import Gateway
+
+if TYPE_CHECKING:
+    from cdk8s_inference.gateways import GatewayProvider
+
+_EXT_PROC = "envoy.filters.http.ext_proc"
+
+
+@dataclass(frozen=True)
+class OwnProxy:
+    """An Envoy that asks the picker by a configuration of its own, without a Gateway.
+
+    Attributes:
+        at: Where that configuration is.
+        fails_open: Whether it sends requests on while the picker is down.
+    """
+
+    at: SourceValue[str]
+    fails_open: bool
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that it runs in."""
+        return self.at.object.namespace
+
+
+def own_proxies(topology: Topology) -> Iterator[OwnProxy]:
+    """The Envoys whose configurations were read as ConfigMaps."""
+    for found in topology.of_kind("ConfigMap"):
+        for _, at in found.at("data").fields():
+            if at.text is not None and _EXT_PROC in at.text:
+                yield OwnProxy(found.value_at(at, at.text), _fails_open(yaml_in(at)))
+
+
+def _fails_open(config: Cursor) -> bool:
+    return any(
+        place["name"].text == _EXT_PROC
+        and place.at("typed_config", "failure_mode_allow").value is True
+        for place in config.descendants()
+    )
+
+
+def gateways_of(topology: Topology, pool: Pool) -> list[tuple[Gateway, GatewayProvider | None]]:
+    """The Gateways whose routes lead to a pool, each with its provider where that is known."""
+    found: dict[Gateway, GatewayProvider | None] = {}
+    for route in topology.routes:
+        if not any(
+            backend.is_pool and topology.resolve(backend) is pool.object
+            for backend in route.all_backends()
+        ):
+            continue
+        for parent in route.parents:
+            gateway = topology.gateway(parent.namespace, parent.name.value)
+            if gateway is not None:
+                found[gateway] = provider_of(topology, gateway.object)
+    return list(found.items())
+
+
+def provider_of(topology: Topology, gateway: KubeObject) -> GatewayProvider | None:
+    """The provider whose GatewayClasses usually have the name of a Gateway's class."""
+    # Half of the time that a check takes, and of no use without a Gateway.
+    from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+
+    name = gateway.at("spec", "gatewayClassName").text or ""
+    return next((each for each in GATEWAY_PROVIDERS.values() if each.owns_class(name)), None)
+
+
+def policy_timeout(topology: Topology, route: KubeObject) -> SourceValue[str] | None:
+    """The request timeout that a BackendTrafficPolicy of Envoy Gateway gives a route, if one does.
+
+    It targets the route, or a Gateway that the route attaches to. The AI Gateway makes an HTTPRoute
+    of the same name of each AIGatewayRoute.
+    """
+    parents = {parent["name"].text for parent in route.at("spec", "parentRefs").items()}
+    for policy in topology.of_kind("BackendTrafficPolicy"):
+        timeout = policy.text(policy.at("spec", "timeout", "http", "requestTimeout"))
+        if timeout is None:
+            continue
+        for target in (policy.at("spec", "targetRef"), *policy.at("spec", "targetRefs").items()):
+            kind, name = target["kind"].text, target["name"].text
+            own = name == route.name and policy.namespace == route.namespace
+            if own if kind in ("HTTPRoute", "AIGatewayRoute") else name in parents:
+                return timeout
+    return None
