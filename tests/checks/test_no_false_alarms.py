@@ -55,21 +55,17 @@ EXPLAINED = {
 
 EXPLAINED_LAYOUTS = {
     "modelplane": {
-        # The pool says FailOpen, which the gateway of the stack does not honor.
-        "T112",
         # The sidecar is an ordinary container, without a preStop hook.
         "T210",
         # The role lacks the rewrites: 503 to every request once their CRD is installed.
         "T418",
     },
-    # FailOpen is the router chart's default, and the engine's image is :latest.
-    "llm-d-modelservice": {"T112", "T640"},
+    # The engine's image is :latest.
+    "llm-d-modelservice": {"T640"},
     # Its token's Secret is created by hand.
     "gaie-getting-started": {"T624"},
     # Its pool alone is there, without the picker.
     "wide-ep-leaderworkerset": {"T420"},
-    # FailOpen is the preset of the scheduler.
-    "kserve": {"T112"},
 }
 """Warnings of layouts that others document, and that are true of them."""
 

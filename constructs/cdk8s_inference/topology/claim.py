@@ -34,6 +34,12 @@ class Devices:
         return self.object.value_at(at, at.text)
 
     @cached_property
+    def may_be_accelerators(self) -> bool:
+        """Whether they may be accelerators: not network devices, or channels between nodes."""
+        name = self.device_class.value
+        return name is None or may_be_accelerator_class(name)
+
+    @cached_property
     def takes_all(self) -> bool:
         """Whether it is all that match, however many that are."""
         return self.at["allocationMode"].text == "All"
@@ -136,8 +142,13 @@ class Claim:
         return [devices for request in self.requests for devices in request.choices]
 
     def count(self, request: str | None = None) -> SourceValue[int] | None:
-        """How many devices it gives, or one request of it; None where that cannot be told."""
-        asked = [each for each in self.requests if request in (None, each.name)]
+        """How many accelerators it gives, or one request of it; None where that cannot be told."""
+        asked = [
+            each
+            for each in self.requests
+            if request in (None, each.name)
+            and (not each.choices or any(one.may_be_accelerators for one in each.choices))
+        ]
         return total([each.count for each in asked])
 
     def may_give_accelerators(self, request: str | None = None) -> bool:

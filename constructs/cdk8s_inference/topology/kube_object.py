@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from cdk8s_inference.findings import Path, PathPart, Place, field_path
 from cdk8s_inference.source import Cursor, Document
+from cdk8s_inference.topology.namespaces import inferred_namespaces
 
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
@@ -170,14 +171,14 @@ def strings(cursor: Cursor) -> dict[str, str]:
 def kube_objects(documents: Iterable[Document]) -> list[KubeObject]:
     """The Kubernetes objects of documents; those of a ``List``, and of Crossplane's, one by one.
 
-    Charts name the release's namespace in some objects and leave it out of others, for Helm or
-    ``kubectl apply --namespace`` to add; ``kubectl`` refuses objects that name another one. So
-    where all that are named are one and the same, it is that of the others too.
+    Where they name no namespace, it is that of the objects that they belong to.
     """
     found = list(_placed(documents))
-    named = {name for _, root in found if (name := root.at("metadata", "namespace").text)}
-    home = named.pop() if len(named) == 1 else "default"
-    return [KubeObject(document, root, home) for document, root in found]
+    homes = inferred_namespaces(found)
+    return [
+        KubeObject(document, root, home)
+        for (document, root), home in zip(found, homes, strict=True)
+    ]
 
 
 def _placed(documents: Iterable[Document]) -> Iterator[tuple[Document, Cursor]]:

@@ -60,6 +60,16 @@ class Service:
                 found[port.value] = target or port
         return found
 
+    @cached_property
+    def target_names(self) -> dict[int, SourceValue[str]]:
+        """The names of container ports that its ports lead to, where they lead to names."""
+        found = {}
+        for item in self.object.at("spec", "ports").items():
+            port, named = self.object.number(item["port"]), self.object.text(item["targetPort"])
+            if port is not None and named is not None:
+                found[port.value] = named
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:

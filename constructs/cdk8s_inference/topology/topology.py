@@ -133,15 +133,29 @@ class Topology:
         return self._claims.get((kind, made.object.namespace, name.value)) if name else None
 
     def devices(self, pods: Pods, container: Container) -> SourceValue[int] | None:
-        """How many devices a container of pods gets; None where that cannot be told.
+        """How many accelerators a container of pods gets; None where that cannot be told.
 
-        By the claims that it uses, or where it uses none, of a device plugin.
+        By the claims that it uses, or where none of them gives any, of a device plugin.
         """
         claims = self.accelerator_claims(pods, container)
-        if not claims:
-            return container.plugin_devices
         used = [(self.used_claim(pods, use), use.request) for use in claims]
-        return total([claim.count(request) if claim else None for claim, request in used])
+        counts = [claim.count(request) if claim else None for claim, request in used]
+        unread = container.plugin_devices is not None and not any(counts)
+        return container.plugin_devices if not counts or unread else total(counts)
+
+    def is_channel(self, made: PodClaim) -> bool:
+        """Whether a pod's claim is of a ComputeDomain: a channel between nodes, and no device.
+
+        The domain's controller makes the template.
+        """
+        name = made.template
+        return name is not None and (made.object.namespace, name.value) in self._channels
+
+    @cached_property
+    def _channels(self) -> frozenset[tuple[str, str | None]]:
+        at = ("spec", "channel", "resourceClaimTemplate", "name")
+        domains = self.of_kind("ComputeDomain")
+        return frozenset((each.namespace, each.at(*at).text) for each in domains)
 
     def used_claim(self, pods: Pods, use: ClaimUse) -> Claim | None:
         """What a container of pods uses, if it was read."""
@@ -158,21 +172,10 @@ class Topology:
         for use in container.claims:
             claim = made.get(use.name.value)
             read = self.used_claim(pods, use)
-            template = claim.template if claim else None
-            channel = template is not None and template.value in self._channel_templates
+            channel = claim is not None and self.is_channel(claim)
             if not channel and (read is None or read.may_give_accelerators(use.request)):
                 found.append(use)
         return found
-
-    @cached_property
-    def _channel_templates(self) -> frozenset[str]:
-        """Claim templates that controllers make for ComputeDomains."""
-        return frozenset(
-            name
-            for each in self.objects
-            if each.kind == "ComputeDomain"
-            if (name := each.at("spec", "channel", "resourceClaimTemplate", "name").text)
-        )
 
     @cached_property
     def _autoscalers(self) -> dict[tuple[str, str, str], Autoscaler]:

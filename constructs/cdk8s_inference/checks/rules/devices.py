@@ -130,6 +130,8 @@ def _unread_templates(
         }
         for claim in pods.claims:
             name = claim.template
+            if topology.is_channel(claim):
+                continue
             if name is not None and name.value not in beside and (beside or topology.complete):
                 yield name, beside
 

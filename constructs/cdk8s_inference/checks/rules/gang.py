@@ -245,7 +245,8 @@ def half_a_gang(topology: Topology) -> Iterator[Violation]:
     loose = [gang for gang in gangs if not _is_one(gang)]
     if sum(gang.copies.value for gang in loose) > 1:
         for gang in loose:
-            yield Violation(gang.size, f"{gang.copies.value} copies of {gang.size.value} pods each")
+            copies = f"{gang.copies.value} {'copy' if gang.copies.value == 1 else 'copies'}"
+            yield Violation(gang.size, f"{copies} of {gang.size.value} pods each")
 
 
 def _is_one(gang: Workload) -> bool:
@@ -255,7 +256,9 @@ def _is_one(gang: Workload) -> bool:
         return True
     template = gang.at["leaderWorkerTemplate"]
     pods = [template.at(part, "spec") for part in ("leaderTemplate", "workerTemplate")]
-    return any(each["schedulerName"].present or each["affinity"].present for each in pods)
+    return any(
+        each["schedulerName"].present or each.at("affinity", "podAffinity").present for each in pods
+    )
 
 
 _QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")

@@ -196,9 +196,12 @@ def service_port(topology: Topology) -> Iterator[Violation]:
             continue
         target = service.ports[asked.value]
         if target is None or target.value != picker.port.value:
-            leads = "no port" if target is None else str(target.value)
+            named = service.target_names.get(asked.value)
+            leads = f"port {target.value}" if target is not None else "no port"
+            if target is None and named is not None:
+                leads = f"{named.value!r}, which is the name of no port of the picker's containers"
             yield Violation(
-                target or service.object.here,
+                target or named or service.object.here,
                 f"port {asked.value} leads to {leads}, but the picker listens on "
                 f"{picker.port.value}",
                 picker.port,

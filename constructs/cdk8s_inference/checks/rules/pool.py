@@ -82,9 +82,17 @@ def _roles(pool: Pool) -> SourceValue[str | None]:
     return suspect.role
 
 
+def _role(pods: Pods) -> str:
+    return "no role" if pods.role.value is None else f"role {shown(pods.role.value)}"
+
+
+def _copies(count: int) -> str:
+    return f"{count} {'replica' if count == 1 else 'replicas'}"
+
+
 def _summary(pool: Pool) -> str:
     return "; ".join(
-        f"{each.object} has role {shown(each.role.value)} and {each.workload.copies.value} copies"
+        f"{each.object} has {_role(each)} and {_copies(each.workload.copies.value)}"
         for each in pool.members
     )
 
@@ -107,8 +115,7 @@ def decodes_without_sidecar(topology: Topology) -> Iterator[Violation]:
             if pods.sidecar is None and pods.engine is not None:
                 yield Violation(
                     pods.role,
-                    f"role {shown(pods.role.value)} lets {pods.object} decode, and it has no "
-                    "pd-sidecar",
+                    f"{pods.object} has {_role(pods)}, with which it decodes, and no pd-sidecar",
                     pool.disaggregates,
                 )
 
@@ -316,10 +323,10 @@ def _port_limits(crd: KubeObject) -> Iterator[SourceValue[int]]:
 @rule(
     "T109",
     "error",
-    "The sidecar does not listen on the pool's port",
-    why="Requests are answered 503, or reach the engine beside the sidecar: decode-only.",
+    "The sidecar does not listen on a port of the pool",
+    why="Requests to that port are answered 503, or reach the engine directly: decode-only.",
     evidence=SEEN_RUN,
-    fix="make the sidecar's --port the pool's targetPort, and the engine's --port another",
+    fix="set the sidecar's --port to the pool's targetPort, and the engine's --port to another",
     example=breaks(
         "disaggregated",
         "Deployment/decode",
@@ -328,32 +335,31 @@ def _port_limits(crd: KubeObject) -> Iterator[SourceValue[int]]:
     ),
 )
 def sidecar_port(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
-        for pods in pool.members:
+    for pool, missing, members in _without_listener(topology):
+        for pods in members:
             sidecar, engine = pods.sidecar, pods.engine
             if sidecar is None or sidecar.port is None:
                 continue
-            for port in pool.ports:
-                if port.value in sidecar.ports:
-                    continue
-                past = engine is not None and port.value in engine.ports
-                where = ", where the engine listens: it is bypassed" if past else ""
-                yield Violation(
-                    sidecar.port,
-                    f"the sidecar listens on {_range(sidecar.ports)}, but the pool sends requests "
-                    f"to {port.value}{where}",
-                    port,
-                )
+            bypassed = engine is not None and missing[0].value in engine.ports
+            where = ", where the engine listens: the sidecar is bypassed" if bypassed else ""
+            yield Violation(
+                sidecar.port,
+                f"the sidecar listens on {_range(sidecar.ports)}, but the pool sends requests to "
+                f"{_listed(missing)}{where}",
+                missing[0],
+                cause=missing[0],
+                fix=_RANKS if len(pool.ports) > 1 else None,
+            )
 
 
 @rule(
     "T110",
     "error",
-    "The engine does not listen on the pool's port",
-    why="Prefill is called at the pool's port: the sidecar answers 502, or hides it by "
-    "decode-only (router v0.8.0).",
+    "The engine does not listen on a port of the pool",
+    why="Requests to that port fail. On a prefill pod, the sidecar answers 502, or "
+    "falls back to decode-only (router v0.8.0).",
     evidence=SEEN_RUN,
-    fix="give the engine --port with the pool's targetPort",
+    fix="set the engine's --port to the pool's targetPort",
     example=manifests(
         "disaggregated",
         Edit("Deployment/prefill", f"{_ENGINE}.args[1]", "--port=8001"),
@@ -361,27 +367,64 @@ def sidecar_port(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def engine_port(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
-        for pods in pool.members:
+    for pool, missing, members in _without_listener(topology):
+        ranks = len(pool.ports) > 1
+        if ranks and any(pods.sidecar is not None for pods in members):
+            continue  # The same ports are missing behind a sidecar: T109 says so.
+        for pods in members:
             engine = pods.engine
-            if pods.sidecar is not None or engine is None or engine.port is None:
-                continue
-            if pods.may_gain("flags", "ports", "containers"):
-                continue
-            others = {
-                port.value
-                for container in pods.staying
-                if container is not engine.container
-                for port in container.ports
-            }
-            for port in pool.ports:
-                if port.value not in engine.ports and port.value not in others:
-                    yield Violation(
-                        engine.port,
-                        f"the engine listens on {_range(engine.ports)}, but the pool's port is "
-                        f"{port.value}",
-                        port,
-                    )
+            if pods.sidecar is None and engine is not None and engine.port is not None:
+                yield Violation(
+                    engine.port,
+                    f"the engine listens on {_range(engine.ports)}, but the pool sends requests to "
+                    f"{_listed(missing)}",
+                    missing[0],
+                    cause=missing[0],
+                    fix=_RANKS if ranks else None,
+                )
+
+
+_RANKS = (
+    "list only ports that are listened on in targetPorts, or give each data-parallel rank a port: "
+    "the engine by --data-parallel-multi-port-external-lb, the sidecar by --data-parallel-size"
+)
+
+
+def _without_listener(
+    topology: Topology,
+) -> Iterator[tuple[Pool, tuple[SourceValue[int], ...], list[Pods]]]:
+    """The ports of pools that are not listened on, with the members that lack the same ones."""
+    for pool in topology.pools:
+        lacking: dict[tuple[SourceValue[int], ...], list[Pods]] = {}
+        for pods in pool.members:
+            missing = tuple(port for port in pool.ports if not _may_listen(pods, port.value))
+            if missing:
+                lacking.setdefault(missing, []).append(pods)
+        for missing, members in lacking.items():
+            yield pool, missing, members
+
+
+def _may_listen(pods: Pods, port: int) -> bool:
+    """Whether pods listen on a port, as far as what runs in them is known."""
+    sidecar, engine = pods.sidecar, pods.engine
+    if sidecar is not None:
+        return sidecar.port is None or port in sidecar.ports
+    if engine is None or engine.port is None or port in engine.ports:
+        return True
+    if pods.may_gain("flags", "ports", "containers"):
+        return True
+    return any(
+        port == declared.value
+        for container in pods.staying
+        if container is not engine.container
+        for declared in container.ports
+    )
+
+
+def _listed(ports: tuple[SourceValue[int], ...]) -> str:
+    numbers = tuple(port.value for port in ports)
+    in_a_row = len(numbers) > 2 and numbers == tuple(range(numbers[0], numbers[0] + len(numbers)))
+    return _range(numbers) if in_a_row else ", ".join(map(str, numbers))
 
 
 def _range(ports: tuple[int, ...]) -> str:

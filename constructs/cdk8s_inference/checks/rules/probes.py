@@ -162,8 +162,8 @@ def killed(topology: Topology) -> Iterator[Violation]:
         container = pods.engine.container
         startup = container.at["startupProbe"]
         probe = startup if startup.present else container.at["livenessProbe"]
-        if not probe.present or pods.may_gain("probes"):
-            continue
+        if not probe.present or pods.may_gain("probes") or container.flag("--headless"):
+            continue  # Without an HTTP server, a probe asks for something else.
         delay = _seconds(probe["initialDelaySeconds"].value, 0)
         budget = delay + _seconds(probe["periodSeconds"].value, 10) * _seconds(
             probe["failureThreshold"].value, 3
