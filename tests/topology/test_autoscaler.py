@@ -69,7 +69,8 @@ def test_the_group_of_its_target() -> None:
 def test_a_target_in_another_namespace_is_none() -> None:
     elsewhere = scaler("ScaledObject", {"scaleTargetRef": {"name": "it"}})
     elsewhere["metadata"]["namespace"] = "elsewhere"
-    # Of two namespaces that are named, neither is that of what names none.
-    here = {"kind": "Service", "metadata": {"name": "it", "namespace": "default"}}
-    found = topology([*WORKLOADS, elsewhere, here])
+    here = [
+        {**each, "metadata": {**each["metadata"], "namespace": "default"}} for each in WORKLOADS
+    ]
+    found = topology([*here, elsewhere])
     assert [found.autoscaler(workload) for workload in found.workloads] == [None, None]
