@@ -36,7 +36,7 @@ def shape(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T702",
     "error",
-    "A container uses a claim that its pod does not make",
+    "A container uses a claim that its pod does not have",
     why="The API server refuses the pod.",
     evidence="Kubernetes: resources.claims names entries of spec.resourceClaims.",
     fix="correct the name, or add the claim to the pod",
@@ -66,7 +66,7 @@ def unknown_claim(topology: Topology) -> Iterator[Violation]:
     "T703",
     "error",
     "A pod's claim names no template, or misspells it",
-    why="The pod waits for it, pending.",
+    why="The pod stays pending.",
     evidence="Kubernetes: the pod's claims are made from templates of its namespace.",
     fix="correct the name",
     example=breaks(
@@ -139,8 +139,8 @@ def _unread_templates(
 @rule(
     "T704",
     "error",
-    "An engine gets fewer devices than it shards over",
-    why="It does not start.",
+    "An engine gets fewer devices than its parallelism needs",
+    why="The engine does not start.",
     evidence="vLLM and SGLang take a device for each rank.",
     fix="claim as many devices as tensor, pipeline and local data parallelism need",
     example=breaks("disaggregated", _TEMPLATE, f"{_REQUEST}.exactly.count", 1),
@@ -182,9 +182,9 @@ def _is_spread(pods: Pods) -> bool:
     "T705",
     "warning",
     "An engine gets no device",
-    why="It does not start, or computes on the CPU.",
+    why="The engine does not start, or runs on the CPU.",
     evidence="Devices come from resources.claims, or from a device plugin's resource.",
-    fix="claim a device for the engine's container",
+    fix="claim or request a device for the engine's container",
     example=breaks("sglang", "Deployment/prefill", f"{_POD}.containers[0].resources", REMOVED),
 )
 def no_device(topology: Topology) -> Iterator[Violation]:
@@ -206,9 +206,9 @@ def no_device(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T706",
     "error",
-    "An engine is given its devices twice",
-    why="Devices of a claim and of the device plugin are counted apart: one may be given "
-    "away twice.",
+    "An engine gets the same devices by a claim and by a device plugin",
+    why="The device plugin and the DRA driver do not know of each other's allocations: a "
+    "device may be given to two pods.",
     evidence="NVIDIA's DRA driver: do not combine it with nvidia.com/gpu for the same devices.",
     fix="keep the claim, and remove the extended resource",
     example=breaks(
@@ -268,9 +268,9 @@ def memory(topology: Topology) -> Iterator[Violation]:
     "T708",
     "warning",
     "A pod claims devices that no container uses",
-    why="The devices are taken from others, and lie idle.",
+    why="The devices are allocated, and idle.",
     evidence="Kubernetes: a container gets a claim's devices by resources.claims alone.",
-    fix="name the claim in the container's resources.claims",
+    fix="add the claim to the container's resources.claims",
     example=manifests(
         "disaggregated",
         Edit(

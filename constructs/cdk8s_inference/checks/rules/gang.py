@@ -16,8 +16,8 @@ from cdk8s_inference.topology import Engine, Topology, Workload
 @rule(
     "T603",
     "error",
-    "A gang's name is too long, or no name of a Service",
-    why="Its followers never start: the name of their revision does not fit a label.",
+    "The name of a gang is too long, or no valid Service name",
+    why="Followers never start: the name of their revision is too long for a label.",
     evidence="kubernetes-sigs/lws#410, #972; no admission check says so.",
     fix=f"shorten it to {LEADER_WORKER_SET_LIMIT} characters, and start it with a letter",
     example=breaks("gang", "LeaderWorkerSet/kimi", "metadata.name", "kimi-k2-" * 7 + "serving"),
@@ -35,9 +35,9 @@ def gang_name(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T604",
     "error",
-    "A Service has the name of a gang",
-    why="The controller takes it for its own headless Service, and the leader's address "
-    "resolves to nothing.",
+    "A Service has the same name as a gang",
+    why="The LeaderWorkerSet controller takes it for its own headless Service, and the "
+    "leader's address does not resolve.",
     evidence="LeaderWorkerSet's controller_utils.go looks at the name alone.",
     fix="rename the Service",
     example=manifests(
@@ -60,10 +60,10 @@ def service_of_gang(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T607",
     "error",
-    "An engine counts other nodes than its gang has",
-    why="It waits for nodes that never come, or leaves some idle.",
+    "--nnodes is not the size of the gang",
+    why="The engine waits for nodes that do not exist, or some pods are idle.",
     evidence="vLLM's --nnodes; LeaderWorkerSet's size counts the leader.",
-    fix="let --nnodes be the gang's size",
+    fix="set --nnodes to the gang's size",
     example=breaks("gang", "LeaderWorkerSet/kimi", "spec.leaderWorkerTemplate.size", 4),
 )
 def nodes(topology: Topology) -> Iterator[Violation]:
@@ -80,10 +80,10 @@ def nodes(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T613",
     "error",
-    "The pods of a gang do not agree",
+    "Leader and followers of a gang differ",
     why="They wait for each other, or fail at the first request.",
     evidence="vLLM and SGLang: all nodes of a model run the same version with the same shape.",
-    fix="give leader and followers the same image, model and parallelism",
+    fix="use the same image, model and parallelism for leader and followers",
     example=breaks(
         "gang",
         "LeaderWorkerSet/kimi",
@@ -133,10 +133,10 @@ def _gangs(topology: Topology) -> Iterator[tuple[Engine, Engine]]:
 @rule(
     "T614",
     "error",
-    "A gang has other ranks than its pods make",
-    why="It waits for ranks that never come, or has more than it counts.",
+    "The number of data-parallel ranks is not that of the gang's pods",
+    why="The engine waits for ranks that do not exist, or has more ranks than it expects.",
     evidence="vLLM: --data-parallel-size is the gang's size times --data-parallel-size-local.",
-    fix="let --data-parallel-size be the gang's size times --data-parallel-size-local",
+    fix="set --data-parallel-size to the gang's size times --data-parallel-size-local",
     example=manifests(
         "gang",
         added="""\
@@ -182,10 +182,10 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T615",
     "error",
-    "A gang's follower does not know its place",
-    why="It takes the leader's place, or another follower's: the gang never starts.",
+    "A follower has no rank of its own",
+    why="It uses the leader's rank, or another follower's: the gang never starts.",
     evidence="vLLM: --node-rank and --data-parallel-start-rank are 0 unless they are given.",
-    fix="count it from LWS_WORKER_INDEX, which LeaderWorkerSet sets in every pod",
+    fix="compute it from LWS_WORKER_INDEX, which LeaderWorkerSet sets in every pod",
     example=breaks(
         "gang",
         "LeaderWorkerSet/kimi",
@@ -232,9 +232,9 @@ _NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
 @rule(
     "T617",
     "note",
-    "Gangs may start in halves",
-    why="Pods are scheduled one by one: where nodes are short, each of two gangs may hold "
-    "half of them and wait for the other's, or a gang may lie across slow links.",
+    "A gang may be scheduled partially",
+    why="Pods are scheduled one by one: two gangs may each hold half of the nodes and wait for "
+    "the rest, or a gang may span slow links.",
     evidence="LeaderWorkerSet's KEP-407.",
     fix="set the annotation leaderworkerset.sigs.k8s.io/exclusive-topology, or a scheduler and the "
     "gang scheduling of LeaderWorkerSet's chart",

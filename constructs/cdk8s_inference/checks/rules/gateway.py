@@ -18,8 +18,8 @@ _ROUTE = "HTTPRoute/qwen"
 @rule(
     "T501",
     "error",
-    "A route's backend has another name",
-    why="Its requests are answered 500.",
+    "The name of a route's backend is misspelled",
+    why="Requests are answered 500.",
     evidence="Gateway API: the route's condition ResolvedRefs is False, BackendNotFound.",
     fix="correct the name",
     example=breaks("disaggregated", _ROUTE, f"{_BACKEND}.name", "quen"),
@@ -83,11 +83,11 @@ def _meant(reference: Reference, beside: list[KubeObject]) -> KubeObject | None:
 @rule(
     "T502",
     "error",
-    "A route to a pool leaves out what a pool is",
-    why="Without group and kind a name means a Service: there is none, or it is the wrong "
-    "one, and the picker is never asked.",
+    "A route to a pool has no group or kind",
+    why="Without group and kind, a backendRef means a Service: it does not exist, or the "
+    "picker is never called.",
     evidence="Gateway API: the defaults of backendRefs are the core group and Service.",
-    fix="write group: inference.networking.k8s.io and kind: InferencePool",
+    fix="set group: inference.networking.k8s.io and kind: InferencePool",
     example=breaks(
         "disaggregated",
         _ROUTE,
@@ -119,7 +119,7 @@ _SHORT = 300
 @rule(
     "T503",
     "warning",
-    "A route cuts long answers off",
+    "The timeout of a route cuts long answers",
     why="Envoy ends a request after 15 seconds unless told otherwise: streams stop in the "
     "middle, with status 200.",
     evidence="Rediscovered by six projects, such as modelservice#45 and kserve#5716.",
@@ -148,9 +148,9 @@ def timeouts(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T510",
     "warning",
-    "A route of the AI Gateway cuts long answers off",
-    why="It ends a request after 60 seconds unless told otherwise: streams stop in the "
-    "middle, with status 200.",
+    "The timeout of an AIGatewayRoute cuts long answers",
+    why="It ends a request after 60 seconds by default: streams end in the middle, with status "
+    "200.",
     evidence="Envoy AI Gateway's ai_gateway_route.go; LLMKube#734.",
     fix="set timeouts.request to 0s",
     example=manifests(
@@ -219,10 +219,10 @@ def several_pools(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T505",
     "error",
-    "A route leads to another namespace without leave",
+    "A route references another namespace without a ReferenceGrant",
     why="The reference is not resolved, and requests are answered 500.",
     evidence="Gateway API: a ReferenceGrant in the other namespace must allow it.",
-    fix="put the route into the pool's namespace, or add a ReferenceGrant to that one",
+    fix="move the route to the pool's namespace, or add a ReferenceGrant there",
     example=breaks("disaggregated", _ROUTE, "metadata.namespace", "routes"),
 )
 def other_namespace(topology: Topology) -> Iterator[Violation]:
@@ -251,10 +251,10 @@ def other_namespace(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T506",
     "error",
-    "A gateway does not take a route",
-    why="The route attaches to nothing, and its requests are answered 404.",
+    "No listener of the gateway allows the route",
+    why="The route attaches to no listener, and its requests are answered 404.",
     evidence="Gateway API: the route's condition Accepted is False, or it has no parent at all.",
-    fix="name a Gateway and a listener of it that allow routes of this namespace",
+    fix="reference a Gateway with a listener that allows routes of this namespace",
     example=breaks("disaggregated", _ROUTE, "spec.parentRefs[0].name", "inferense"),
 )
 def not_attached(topology: Topology) -> Iterator[Violation]:
@@ -324,10 +324,11 @@ def gateway_not_read(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T507",
     "error",
-    "A Service does not lead to the engine",
-    why="Requests are answered 503: nothing listens where they go.",
+    "A Service does not lead to the engine's port",
+    why="Requests are answered 503.",
     evidence="Kubernetes: a Service sends to targetPort, whether or not anybody listens.",
-    fix="let the Service's targetPort be the engine's --port, and the route's port the Service's",
+    fix="set the Service's targetPort to the engine's --port, and the route's port to the "
+    "Service's",
     example=breaks("gang", "Service/kimi-http", "spec.ports[0].targetPort", 8080),
 )
 def service_port(topology: Topology) -> Iterator[Violation]:

@@ -69,10 +69,11 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T302",
     "error",
-    "An engine does not hand its KV cache over",
-    why="Prefill runs, nothing is handed over, and decode computes it all again, with status 200.",
+    "An engine has no KV transfer",
+    why="Prefill runs, no KV cache is transferred, and decode computes the prompt again, with "
+    "status 200.",
     evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
-    fix="give prefill and decode the same --kv-transfer-config, with a connector",
+    fix="set the same --kv-transfer-config, with a connector, on prefill and decode",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
 )
 def no_transfer(topology: Topology) -> Iterator[Violation]:
@@ -103,10 +104,11 @@ def no_transfer(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T317",
     "warning",
-    "No engine says how it hands its KV cache over",
-    why="Unless a configuration file says it, decode computes every prompt again, with status 200.",
+    "No engine of the pool has a KV transfer",
+    why="Unless a configuration file sets one, decode computes every prompt again, with status "
+    "200.",
     evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
-    fix="give prefill and decode the same --kv-transfer-config, with a connector",
+    fix="set the same --kv-transfer-config, with a connector, on prefill and decode",
     example=manifests(
         "disaggregated",
         Edit("Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
@@ -139,10 +141,10 @@ def _silent(engine: Engine) -> bool:
 @rule(
     "T303",
     "error",
-    "Prefill and decode hand over by different transports",
-    why="The handshake fails at the first request, or nothing is handed over.",
+    "Prefill and decode use different KV connectors",
+    why="The handshake fails at the first request, or no KV cache is transferred.",
     evidence=f"{_HANDSHAKE} ai-dynamo/dynamo#10027.",
-    fix="name the same connector on both sides",
+    fix="use the same connector on both sides",
     example=breaks(
         "sglang",
         "Deployment/prefill",
@@ -173,9 +175,9 @@ def transports(topology: Topology) -> Iterator[Violation]:
     "T304",
     "error",
     "Prefill and decode load different models",
-    why="The KV cache of one model is of no use to another.",
+    why="The handshake fails: a KV cache is only valid for the model that computed it.",
     evidence=_HANDSHAKE,
-    fix="name the same model on both sides",
+    fix="load the same model on both sides",
     example=manifests(
         "disaggregated",
         Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--model=Qwen/Qwen3-14B"),
@@ -196,7 +198,7 @@ def models(topology: Topology) -> Iterator[Violation]:
     "Only one of prefill and decode names its model",
     why="The other loads the engine's default, unless a file or its image says otherwise.",
     evidence="vLLM loads a small model of its own choice where none is named.",
-    fix="name the same model on both sides",
+    fix="set the same model on both sides",
     example=manifests(
         "disaggregated", Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0")
     ),
@@ -217,10 +219,10 @@ def one_model(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T305",
     "error",
-    "Prefill and decode run different versions of the engine",
+    "Prefill and decode run different engine images",
     why="The handshake fails at the first request.",
     evidence=f"{_HANDSHAKE} llm-d/llm-d#355.",
-    fix="take the same image on both sides, and roll them together",
+    fix="use the same image on both sides, and roll both out together",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.image", "vllm/vllm-openai:v0.22.0"
     ),
@@ -240,11 +242,11 @@ def versions(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T306",
     "error",
-    "Prefill and decode differ in what the handshake compares",
-    why="Requests fail at the first handshake; a speculative decoder on one side alone "
-    "corrupts memory.",
+    "Prefill and decode differ in a flag that the handshake compares",
+    why="Requests fail at the first handshake. A speculative decoder on one side only corrupts "
+    "memory.",
     evidence=f"{_HANDSHAKE} vllm#49230.",
-    fix="give both sides the same flag",
+    fix="set the same flag on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
 )
 def compared(topology: Topology) -> Iterator[Violation]:
@@ -271,10 +273,10 @@ def _said(value: object) -> str:
 @rule(
     "T307",
     "error",
-    "Prefill keeps larger blocks than decode",
+    "The KV blocks of prefill are larger than those of decode",
     why="NIXL cannot split a block: requests fail.",
     evidence="vllm-project/vllm#42895: a smaller block on prefill works for plain models alone.",
-    fix="give both sides the same --block-size",
+    fix="set the same --block-size on both sides",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
 def larger_blocks(topology: Topology) -> Iterator[Violation]:
@@ -289,10 +291,10 @@ def larger_blocks(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T308",
     "warning",
-    "Prefill keeps smaller blocks than decode",
+    "The KV blocks of prefill are smaller than those of decode",
     why="Works for plain models; hybrid ones fail at the first request.",
     evidence="vllm-project/vllm#42895.",
-    fix="give both sides the same --block-size",
+    fix="set the same --block-size on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
 def smaller_blocks(topology: Topology) -> Iterator[Violation]:
@@ -307,7 +309,7 @@ def smaller_blocks(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T309",
     "error",
-    "Prefill shards wider than decode",
+    "Tensor parallelism of prefill is larger than that of decode",
     why="Decode crashes at the first request, often with an IndexError.",
     evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. Mooncake "
     "needs both the same.",
@@ -332,11 +334,11 @@ def wider_prefill(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T310",
     "warning",
-    "Decode hides a cache that did not arrive",
-    why="With kv_load_failure_policy recompute, decode computes the prefill again: a broken "
-    "fabric looks like a slow model, and may give wrong output.",
+    "Decode recomputes KV caches whose transfer failed",
+    why="With kv_load_failure_policy recompute, a broken network looks like a slow model, and "
+    "the output may be wrong.",
     evidence="vllm-project/vllm#32200, #49250.",
-    fix="write kv_load_failure_policy fail, or leave it out",
+    fix="set kv_load_failure_policy to fail, or remove it",
     example=breaks(
         "disaggregated",
         "Deployment/decode",
@@ -353,10 +355,11 @@ def recompute(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T311",
     "warning",
-    "The kv_role is the wrong way round",
-    why="Connectors other than NIXL take their side from it: nothing is handed over.",
+    "kv_role does not match the role of the pod",
+    why="Connectors other than NIXL use kv_role to decide which side sends: no KV cache is "
+    "transferred.",
     evidence="vLLM's connectors; NIXL ignores the role.",
-    fix="write kv_producer or kv_both on prefill, kv_consumer or kv_both on decode",
+    fix="set kv_role to kv_producer or kv_both on prefill, and kv_consumer or kv_both on decode",
     example=breaks(
         "disaggregated",
         "Deployment/decode",
@@ -400,11 +403,12 @@ def _only_produces(engine: Engine) -> str | None:
 @rule(
     "T312",
     "error",
-    "SGLang runs in another mode than its role",
-    why="A prefill server answers no users, and a decode server refuses to prefill: requests "
-    "fail with 400, or nothing is disaggregated.",
+    "--disaggregation-mode of SGLang does not match the role of the pod",
+    why="A prefill server does not answer users, and a decode server refuses to prefill: "
+    "requests fail with 400, or nothing is disaggregated.",
     evidence="SGLang's --disaggregation-mode.",
-    fix="give pods of role prefill --disaggregation-mode prefill, those of role decode decode",
+    fix="set --disaggregation-mode prefill on pods of role prefill, and decode on those of "
+    "role decode",
     example=breaks(
         "sglang", "Deployment/decode", f"{_ENGINE}.args[3]", "--disaggregation-mode=prefill"
     ),
@@ -429,11 +433,11 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T313",
     "error",
-    "SGLang is asked to prefill on decode",
-    why="A decode server of SGLang cannot prefill: what the picker does not disaggregate is "
-    "answered 400.",
+    "The picker may ask an SGLang decode server to prefill",
+    why="A decode server of SGLang cannot prefill: requests that the picker does not "
+    "disaggregate are answered 400.",
     evidence="llm-d's guide: only always-disagg-pd-decider goes with SGLang.",
-    fix="decide by always-disagg-pd-decider",
+    fix="use always-disagg-pd-decider",
     example=manifests(
         "sglang",
         Edit(
@@ -486,9 +490,9 @@ def sglang_decider(topology: Topology) -> Iterator[Violation]:
     "T314",
     "error",
     "Members of a pool serve the model under different names",
-    why="The picker does not look at names: a share of all requests is answered 404.",
+    why="The picker does not compare model names: a share of the requests is answered 404.",
     evidence="vLLM and SGLang refuse a request for a model that they do not serve.",
-    fix="give all members the same --served-model-name, or pools of their own",
+    fix="set the same --served-model-name on all members, or use separate pools",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--served-model-name=qwen"
     ),
@@ -520,10 +524,10 @@ def served_names(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T315",
     "error",
-    "A headless server is to take requests",
+    "A headless server is selected for requests",
     why="With --headless there is no HTTP server, and requests to the pod fail.",
     evidence="vLLM: --data-parallel-hybrid-lb and --headless exclude each other.",
-    fix="remove --headless, or take the pod out of the pool",
+    fix="remove --headless, or remove the pod from the pool",
     example=breaks(
         "gang",
         "LeaderWorkerSet/kimi",
@@ -546,10 +550,10 @@ def headless(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T316",
     "warning",
-    "Precise prefix routing finds nothing in the engines",
-    why="The picker's index stays empty, and routing is by load alone.",
+    "Engines publish no KV events for precise prefix routing",
+    why="The picker's index stays empty, and it routes by load only.",
     evidence="llm-d/llm-d#2203: block size and PYTHONHASHSEED must be the same everywhere.",
-    fix="give every engine --kv-events-config and the same PYTHONHASHSEED",
+    fix="set --kv-events-config and the same PYTHONHASHSEED on every engine",
     example=breaks(
         "disaggregated",
         "ConfigMap/qwen-epp",

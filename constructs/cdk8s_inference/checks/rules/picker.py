@@ -50,9 +50,9 @@ schedulingProfiles:
     "T401",
     "error",
     "The pool's picker does not run",
-    why="The gateway asks nobody, and answers every request 500.",
+    why="The gateway cannot reach a picker, and answers every request 500.",
     evidence=SEEN_RUN,
-    fix="run the picker, with a Service of the name that the pool gives",
+    fix="run the picker, with a Service of the name that the pool references",
     example=breaks("disaggregated", _PICKER, "spec.replicas", 0),
 )
 def no_picker(topology: Topology) -> Iterator[Violation]:
@@ -122,10 +122,10 @@ def picker_not_read(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T402",
     "error",
-    "The picker speaks plain gRPC to a gateway that speaks TLS",
-    why="The gateway cannot ask the picker, and answers every request 500.",
+    "The picker serves plain gRPC to a gateway that uses TLS",
+    why="The gateway cannot reach the picker, and answers every request 500.",
     evidence=f"{SEEN_RUN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
-    fix="give --secure-serving=true, which is the default",
+    fix="set --secure-serving=true, which is the default",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
 )
 def plain_picker(topology: Topology) -> Iterator[Violation]:
@@ -147,9 +147,9 @@ def plain_picker(topology: Topology) -> Iterator[Violation]:
     "T403",
     "error",
     "The picker's Service selects another pod",
-    why="The gateway asks nobody, and answers every request 500.",
+    why="The gateway cannot reach a picker, and answers every request 500.",
     evidence=SEEN_RUN,
-    fix="let the Service select the picker's pods, and nothing else",
+    fix="select the picker's pods, and no others, in the Service",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.selector.app", "qwen"),
 )
 def service_selects(topology: Topology) -> Iterator[Violation]:
@@ -170,9 +170,9 @@ def service_selects(topology: Topology) -> Iterator[Violation]:
     "T404",
     "error",
     "The pool's port does not lead to the picker's",
-    why="The gateway cannot ask the picker, and answers every request 500.",
+    why="The gateway cannot reach the picker, and answers every request 500.",
     evidence=f"{SEEN_RUN} The picker listens on 9002 unless --grpc-port says otherwise.",
-    fix="let endpointPickerRef.port be a port of the Service, and lead to --grpc-port",
+    fix="set endpointPickerRef.port to a port of the Service, and its targetPort to --grpc-port",
     example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].port", 9003),
 )
 def service_port(topology: Topology) -> Iterator[Violation]:
@@ -211,10 +211,10 @@ def service_port(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T405",
     "error",
-    "The picker picks from another pool",
-    why="It finds no pool, never gets ready, and every request fails.",
+    "The picker is configured for another pool",
+    why="It does not find its pool and never becomes ready: every request fails.",
     evidence="The picker's cache holds one pool of one namespace, in which its pods are too.",
-    fix="give --pool-name and --pool-namespace of the pool that names this picker",
+    fix="set --pool-name and --pool-namespace to the pool that references this picker",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[0]", "--pool-name=quen"),
 )
 def other_pool(topology: Topology) -> Iterator[Violation]:
@@ -240,10 +240,10 @@ def other_pool(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T406",
     "error",
-    "The picker's release does not know a flag",
+    "The picker's release does not define a flag",
     why="The picker exits, and every request is answered 500.",
     evidence="Every flag of each release, as run.",
-    fix="remove the flag, or write it as the release calls it",
+    fix="remove the flag, or use its name in this release",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--model-server-metrics-port=8000"),
 )
 def unknown_flag(topology: Topology) -> Iterator[Violation]:
@@ -262,10 +262,11 @@ def unknown_flag(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T411",
     "warning",
-    "Several pickers pick at once",
-    why="Each knows only the requests and prefixes of its own: load and cache are misjudged.",
+    "Several pickers are active at once",
+    why="Each of them only counts its own requests and prefixes: load and caches are estimated "
+    "wrong.",
     evidence="llm-d's operations guide: state is kept in the process.",
-    fix="give --ha-enable-leader-election, or run one",
+    fix="set --ha-enable-leader-election, or run one replica",
     example=breaks("disaggregated", _PICKER, "spec.replicas", 2),
 )
 def several_pickers(topology: Topology) -> Iterator[Violation]:
@@ -306,8 +307,8 @@ def unknown_release(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T413",
     "error",
-    "The picker is probed for a service that it does not have",
-    why="With leader election it answers SERVICE_UNKNOWN, and never gets ready.",
+    "The picker is probed for a gRPC service that it does not serve",
+    why="With leader election it answers SERVICE_UNKNOWN, and never becomes ready.",
     evidence=f"{SEEN_RUN} Only liveness, readiness and the empty name are known then.",
     fix="probe the services readiness and liveness",
     example=manifests(
@@ -346,10 +347,10 @@ def probe_service(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T415",
     "warning",
-    "The picker is killed while it drains",
+    "The picker is killed before its drain timeout",
     why="Streams that it still serves are cut.",
     evidence=f"{SEEN_RUN} It drains for 30 seconds after SIGTERM by default.",
-    fix="set terminationGracePeriodSeconds above its --drain-timeout",
+    fix="set terminationGracePeriodSeconds above --drain-timeout",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.terminationGracePeriodSeconds", 20
     ),
@@ -374,8 +375,8 @@ def grace(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T425",
     "error",
-    "A picker that does not lead takes requests",
-    why="It is ready, knows no pods, and answers 503 to every request that reaches it.",
+    "A standby picker gets requests",
+    why="It is ready, has no pods in its cache, and answers 503 to every request.",
     evidence="Seen run with router v0.8.0 and v0.9.0; from v0.10.0 on it knows them.",
     fix="probe readiness for the service readiness, or use router v0.10.0 or newer",
     example=manifests(
@@ -446,7 +447,7 @@ def standby_serves(topology: Topology) -> Iterator[Violation]:
     "T426",
     "error",
     "The picker's parser does not read the pool's protocol",
-    why="The picker never gets ready, and every request fails.",
+    why="The picker never becomes ready, and every request fails.",
     evidence="The picker's health.go from v0.9.0 on: each parser must take the pool's appProtocol.",
     fix="set the pool's appProtocol to kubernetes.io/h2c, or remove the parser",
     example=manifests(

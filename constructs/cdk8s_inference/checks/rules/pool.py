@@ -31,9 +31,9 @@ def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
     "T101",
     "error",
     "No pod of the pool decodes",
-    why="The picker's decode filter finds nobody, and every request is answered 429.",
+    why="The decode filter of the picker matches no pod, and every request is answered 429.",
     evidence=SEEN_RUN,
-    fix="label the decode pods llm-d.ai/role: decode, and give them a copy at least",
+    fix="label the decode pods llm-d.ai/role: decode, and set their replicas to 1 or more",
     example=breaks("disaggregated", "Deployment/decode", "spec.replicas", 0),
 )
 def nobody_decodes(topology: Topology) -> Iterator[Violation]:
@@ -50,9 +50,9 @@ def nobody_decodes(topology: Topology) -> Iterator[Violation]:
     "T102",
     "error",
     "No pod of the pool prefills",
-    why="Every request is prefilled where it is decoded, with status 200: decode-only.",
+    why="Each request is prefilled in the decode pod, with status 200: nothing is disaggregated.",
     evidence=f"{SEEN_RUN} llm-d/llm-d-router#2521.",
-    fix="label the prefill pods llm-d.ai/role: prefill, and give them a copy at least",
+    fix="label the prefill pods llm-d.ai/role: prefill, and set their replicas to 1 or more",
     example=breaks("disaggregated", "Deployment/prefill", "spec.replicas", 0),
 )
 def nobody_prefills(topology: Topology) -> Iterator[Violation]:
@@ -101,8 +101,8 @@ def _summary(pool: Pool) -> str:
     "T103",
     "error",
     "A pod decodes without the pd-sidecar",
-    why="The picker sends it users' requests, and nothing in it asks for prefill elsewhere: "
-    "they are served decode-only, or by prefill pods.",
+    why="The picker sends users' requests to the pod, and no sidecar in it calls a prefill "
+    "pod: requests are served decode-only, or by prefill pods.",
     evidence=SEEN_RUN,
     fix="add the pd-sidecar to decode pods; label pods that only prefill llm-d.ai/role: prefill",
     example=breaks("disaggregated", "Deployment/prefill", _ROLE, "both"),
@@ -123,10 +123,10 @@ def decodes_without_sidecar(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T104",
     "error",
-    "The role label has a value that no filter knows",
-    why="The picker passes the pod over: it never gets a request.",
+    "The role label has an unknown value",
+    why="No role filter of the picker matches the pod: it never gets a request.",
     evidence=SEEN_RUN,
-    fix="write it in lower case: prefill, decode, prefill-decode or encode",
+    fix="use a value in lower case: prefill, decode, prefill-decode or encode",
     example=manifests(
         "disaggregated",
         added="""\
@@ -167,7 +167,7 @@ def unknown_role(topology: Topology) -> Iterator[Violation]:
     "The selector matches no pods",
     why="The pool is empty, and every request is answered 503.",
     evidence=SEEN_RUN,
-    fix="select labels that the serving pods carry, in the pool's own namespace",
+    fix="select labels that the serving pods have, in the pool's own namespace",
     example=breaks("gang", "Service/kimi-http", "spec.selector", {"model": "kimmi"}),
 )
 def selects_nothing(topology: Topology) -> Iterator[Violation]:
@@ -211,9 +211,10 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
     "T106",
     "error",
     "The pool selects pods that take no requests",
-    why="A share of all requests goes to pods where nothing listens, and fails.",
+    why="The picker sends a share of the requests to pods that have no HTTP server, and these "
+    "requests fail.",
     evidence="llm-d/llm-d#2212. Followers of a gang compute for their leader, and serve nobody.",
-    fix="select a label that only serving pods have, not followers, and not the picker",
+    fix="select a label that only serving pods have: no followers, no picker",
     example=breaks(
         "disaggregated", "Deployment/qwen-epp", "spec.template.metadata.labels.model", "qwen"
     ),
@@ -242,9 +243,9 @@ def selects_followers(topology: Topology) -> Iterator[Violation]:
     "T107",
     "warning",
     "Serving pods with a role are in no pool",
-    why="The pods run, and get no requests.",
+    why="The pods run, but get no requests.",
     evidence="The picker looks for pods by the pool's selector alone.",
-    fix="give the pods the labels that the pool selects",
+    fix="add the labels that the pool selects to the pods",
     example=manifests(
         "disaggregated",
         added="""\
@@ -287,10 +288,10 @@ def in_no_pool(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T108",
     "error",
-    "The pool's ports are too many, or twice the same",
+    "The pool has too many ports, or one port twice",
     why="The API server refuses the pool.",
     evidence="InferencePool v1 takes 1 to 8 ports, each once; before v1.1.0 of its CRD only one.",
-    fix="give 1 to 8 different ports",
+    fix="list 1 to 8 different ports",
     example=breaks(
         "disaggregated",
         "InferencePool/qwen",
@@ -435,9 +436,9 @@ def _range(ports: tuple[int, ...]) -> str:
     "T111",
     "warning",
     "Every pod of a gang is in the pool",
-    why="Where only the first pod of a gang serves, the others' share of requests fails.",
+    why="If only the first pod of a gang serves, requests to the others fail.",
     evidence="LeaderWorkerSet without a leaderTemplate gives all pods the same labels.",
-    fix="write a leaderTemplate, and give its pods alone the label that is selected",
+    fix="add a leaderTemplate, and put the selected label on its pods only",
     example=manifests(
         "gang",
         Edit("Service/kimi-http", "spec.selector", {"model": "kimi"}),
@@ -531,10 +532,11 @@ def fail_open(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T113",
     "error",
-    "The pool's reference to its picker is malformed",
+    "The pool's reference to its picker is invalid",
     why="The API server refuses the pool.",
     evidence="InferencePool v1: a Service's name and port; failureMode is FailOpen or FailClose.",
-    fix="write name and port.number of the picker's Service, and one of the two modes",
+    fix="set name and port.number of the picker's Service, and failureMode to FailOpen or "
+    "FailClose",
     example=breaks(
         "disaggregated", "InferencePool/qwen", "spec.endpointPickerRef.failureMode", "Open"
     ),
@@ -558,9 +560,9 @@ def picker_reference(topology: Topology) -> Iterator[Violation]:
     "T114",
     "warning",
     "Followers that serve by themselves are in no pool",
-    why="Their share of the ranks gets no requests: the devices lie idle.",
+    why="Their data-parallel ranks get no requests, and their devices are idle.",
     evidence="vLLM's hybrid and external load balancing: every pod has an API for its own ranks.",
-    fix="give the followers the label that the pool selects",
+    fix="add the label that the pool selects to the followers",
     example=manifests(
         "gang",
         Edit(

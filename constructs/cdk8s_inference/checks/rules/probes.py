@@ -17,8 +17,8 @@ _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 @rule(
     "T601",
     "error",
-    "A probe asks a port where nothing listens",
-    why="The container never gets ready, or is restarted again and again.",
+    "A probe uses a port without a listener",
+    why="The container never becomes ready, or is restarted again and again.",
     evidence="Kubernetes probes the pod's address at that port.",
     fix="probe the port that the container listens on",
     example=breaks(
@@ -74,11 +74,11 @@ def _listening(topology: Topology, pods: Pods, container: Container) -> set[int]
 @rule(
     "T605",
     "warning",
-    "Nothing asks whether an engine is ready",
-    why="The pod counts as ready while it loads weights, or after its server died, and gets "
+    "An engine has no readiness probe",
+    why="The pod is ready while the engine loads weights, or after its server died, and gets "
     "requests that fail.",
     evidence="llm-d/llm-d#1176.",
-    fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
+    fix="add a readinessProbe of the engine's own port, at /health or /v1/models",
     example=breaks("gang", "LeaderWorkerSet/kimi", f"{_LEADER}.readinessProbe", REMOVED),
 )
 def not_asked(topology: Topology) -> Iterator[Violation]:
@@ -91,12 +91,12 @@ def not_asked(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T618",
     "error",
-    "Nothing asks whether a prefill or decode engine is ready",
-    why="A pod whose server loads weights, or died, is picked all the same: v0.8.0 decodes "
-    "alone without a sound, later releases answer long prompts 502.",
+    "A prefill or decode engine has no readiness probe",
+    why="The picker chooses a pod whose server is still loading, or died: v0.8.0 falls back to "
+    "decode-only, later releases answer long prompts 502.",
     evidence=f"{SEEN}: a prefill process that is down in a ready pod, or dies after its start; "
     "llm-d/llm-d#1176.",
-    fix="give the engine a readinessProbe of its own port, at /health or /v1/models",
+    fix="add a readinessProbe of the engine's own port, at /health or /v1/models",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe", REMOVED),
 )
 def not_asked_apart(topology: Topology) -> Iterator[Violation]:
@@ -115,9 +115,9 @@ def _not_asked(some: Iterable[Pods]) -> Iterator[Violation]:
 @rule(
     "T606",
     "warning",
-    "An engine's probe asks the sidecar",
-    why="The sidecar answers /health by itself, always with 200: the pod is ready with the "
-    "engine down.",
+    "The engine's probe is answered by the sidecar",
+    why="The sidecar answers /health itself, always with 200: the pod is ready while the "
+    "engine is down.",
     evidence=SEEN_RUN,
     fix="probe the engine's own port, or /v1/models through the sidecar",
     example=breaks(
@@ -142,10 +142,11 @@ def asks_sidecar(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T609",
     "warning",
-    "An engine is killed while it loads",
-    why="The liveness probe restarts it before the weights are loaded, again and again.",
+    "An engine may be restarted while it loads its model",
+    why="The probe fails before the weights are loaded, and the kubelet restarts the container "
+    "again and again.",
     evidence="kserve/kserve#5062; llm-d's guides allow an hour.",
-    fix="give it a startupProbe of at least ten minutes",
+    fix="add a startupProbe that allows ten minutes or more",
     example=manifests(
         "disaggregated",
         Edit(
@@ -183,7 +184,7 @@ def _seconds(value: object, default: int) -> int:
     "T612",
     "warning",
     "A probe asks for a path that the engine does not serve",
-    why="The engine answers 404, and never gets ready.",
+    why="The engine answers 404, and never becomes ready.",
     evidence="The routes of vLLM and SGLang.",
     fix="probe /health or /v1/models",
     example=breaks(

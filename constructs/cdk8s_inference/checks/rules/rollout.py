@@ -17,7 +17,7 @@ from cdk8s_inference.topology.kube_object import share
     "A rollout may neither add nor remove a pod",
     why="The API server refuses the workload.",
     evidence="Deployment and LeaderWorkerSet: maxSurge and maxUnavailable exclude 0 and 0.",
-    fix="let one of maxSurge and maxUnavailable be 1",
+    fix="set maxSurge or maxUnavailable to 1 or more",
     example=breaks(
         "disaggregated",
         "Deployment/prefill",
@@ -52,8 +52,8 @@ spec:
 @rule(
     "T802",
     "error",
-    "An autoscaler's target has another name or kind",
-    why="It reports an error that nobody looks at, and the engine keeps its size.",
+    "The autoscaler's target is misspelled",
+    why="The autoscaler only reports an error in its status, and the engine is not scaled.",
     evidence="The target's name and kind must be those of a workload in its namespace.",
     fix="correct scaleTargetRef",
     example=manifests("disaggregated", added=_AUTOSCALER.format(name="decode", target="decod")),
@@ -73,8 +73,8 @@ def scales_nothing(topology: Topology) -> Iterator[Violation]:
     "T807",
     "warning",
     "An autoscaler's target was not read",
-    why="Where it does not exist, the autoscaler reports an error that nobody looks at, and "
-    "the engine keeps its size.",
+    why="If it does not exist, the autoscaler only reports an error in its status, and the "
+    "engine is not scaled.",
     evidence="The target's name and kind must be those of a workload in its namespace.",
     fix="check the autoscaler together with its target, or correct scaleTargetRef",
     example=manifests("disaggregated", added=_AUTOSCALER.format(name="encode", target="encode")),
@@ -113,8 +113,8 @@ def _meant(name: str, beside: list[Workload]) -> Workload | None:
 @rule(
     "T803",
     "warning",
-    "An autoscaler and a fixed number of copies pull at one workload",
-    why="Every apply sets the number back, and kills what was scaled up.",
+    "A workload with an autoscaler sets replicas",
+    why="Each apply resets the number of replicas, and removes pods that the autoscaler added.",
     evidence="Kubernetes: leave replicas out of a workload that is scaled.",
     fix="remove spec.replicas from the workload",
     example=manifests("disaggregated", added=_AUTOSCALER.format(name="decode", target="decode")),
@@ -143,8 +143,8 @@ spec:
 @rule(
     "T804",
     "warning",
-    "A disruption budget protects no pods",
-    why="A drain of nodes takes all copies at once.",
+    "A PodDisruptionBudget selects no pods",
+    why="A node drain may evict all replicas at once.",
     evidence="Its selector matches no pods of its namespace.",
     fix="select the pods to protect",
     example=manifests("disaggregated", added=_BUDGET.format(app="decoder", allowed=1)),
@@ -164,10 +164,10 @@ def protects_nothing(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T805",
     "warning",
-    "A disruption budget allows no disruption",
-    why="Nodes cannot be drained, and upgrades of the cluster wait.",
+    "A PodDisruptionBudget allows no disruption",
+    why="Nodes cannot be drained, and cluster upgrades wait.",
     evidence="Kubernetes: an eviction waits until the budget allows one.",
-    fix="allow one pod to be away",
+    fix="allow one pod to be unavailable",
     example=manifests("disaggregated", added=_BUDGET.format(app="decode", allowed=0)),
 )
 def allows_nothing(topology: Topology) -> Iterator[Violation]:
@@ -239,9 +239,9 @@ def standby(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T808",
     "note",
-    "A rollout of gangs goes one by one",
-    why="Where the cluster's StatefulSets do not know maxUnavailable, it is 1 whatever is "
-    "written: as many cold starts after each other as there are gangs.",
+    "Gangs are rolled out one at a time",
+    why="In clusters whose StatefulSets do not support maxUnavailable it is 1, whatever is "
+    "set: gangs restart one after the other.",
     evidence="kubernetes-sigs/lws#315: the feature gate MaxUnavailableStatefulSet.",
     fix="see that the gate is on in the cluster, or reckon with the time",
     example=breaks(

@@ -30,7 +30,8 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
     "The sidecar forwards to a port where no engine listens",
     why="Every request is answered 503, long ones after they were prefilled.",
     evidence=f"{SEEN_RUN} The default moved from 8001 to 8200 in v0.10.0.",
-    fix="give the sidecar the engine's --port: --model-server-port, before v0.10.0 --vllm-port",
+    fix="set the sidecar's port flag to the engine's --port: --model-server-port, before "
+    "v0.10.0 --vllm-port",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[1]", "--model-server-port=8200"),
 )
 def engine_port(topology: Topology) -> Iterator[Violation]:
@@ -48,10 +49,10 @@ def engine_port(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T202",
     "error",
-    "The sidecar and the engine listen on one port",
-    why="The second of them does not start, or requests go around the sidecar: 503.",
+    "The sidecar and the engine listen on the same port",
+    why="The second of them does not start, or requests bypass the sidecar: 503.",
     evidence=SEEN_RUN,
-    fix="leave the pool's port to the sidecar, and give the engine another --port",
+    fix="keep the pool's port for the sidecar, and set the engine's --port to another",
     example=breaks(
         "disaggregated",
         "Deployment/decode",
@@ -73,10 +74,10 @@ def same_port(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T203",
     "error",
-    "The sidecar speaks TLS to a gateway that does not",
+    "The sidecar serves TLS to a gateway that uses plain HTTP",
     why="Every request is answered 400, and the picker cannot scrape the engine's metrics.",
     evidence=f"{SEEN_RUN} --secure-proxy is true unless it is given.",
-    fix="give --secure-proxy=false, or a BackendTLSPolicy for the pool",
+    fix="set --secure-proxy=false, or add a BackendTLSPolicy for the pool",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[3]", "--secure-proxy=true"),
 )
 def secure_proxy(topology: Topology) -> Iterator[Violation]:
@@ -105,10 +106,10 @@ def _is_tls(members: tuple[Pods, ...]) -> bool:
 @rule(
     "T204",
     "error",
-    "The sidecar's release does not know a flag",
+    "The sidecar's release does not define a flag",
     why="The sidecar exits with status 2, and its pod never becomes ready.",
     evidence="Every flag of each release, as run; llm-d/llm-d-router#2054.",
-    fix="remove the flag, or write it as the release calls it",
+    fix="remove the flag, or use its name in this release",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--secure-serving=false"),
 )
 def unknown_flag(topology: Topology) -> Iterator[Violation]:
@@ -154,11 +155,11 @@ def unknown_connector(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T206",
     "error",
-    "The sidecar's connector is not the engine's transport",
-    why="Prefill and decode both run, with status 200, and no cache is handed over: decode "
-    "computes everything again.",
+    "The sidecar's connector does not match the engine's KV connector",
+    why="Prefill and decode both run, with status 200, but no KV cache is transferred: decode "
+    "computes the prompt again.",
     evidence=SEEN_RUN,
-    fix="let --kv-connector, and the engines' own transport, name the same",
+    fix="set --kv-connector to the connector that the engines use",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ARGS}[2]", "--kv-connector=shared-storage"
     ),
@@ -223,10 +224,10 @@ def unknown_release(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T208",
     "warning",
-    "Sidecar and picker are of different releases",
-    why="They go together: the headers that one writes, the other reads.",
+    "The sidecar and the picker are of different releases",
+    why="The sidecar reads headers that the picker writes; both can change between releases.",
     evidence="llm-d releases them together; llm-d/llm-d-benchmark#862.",
-    fix="take both images from one release",
+    fix="use both images from the same release",
     example=manifests(
         "disaggregated",
         Edit(
@@ -256,11 +257,11 @@ def two_releases(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T209",
     "error",
-    "The sidecar is an init container that must end",
-    why="The pod waits for the sidecar to end before it starts the engine: forever.",
+    "The sidecar is an init container without restartPolicy Always",
+    why="The kubelet waits until the sidecar ends before it starts the engine: it never does.",
     evidence="Kubernetes: an init container stays beside the others with restartPolicy Always "
     "alone.",
-    fix="set restartPolicy: Always on it",
+    fix="set restartPolicy: Always",
     example=breaks(
         "disaggregated",
         "Deployment/decode",
@@ -282,10 +283,10 @@ def must_end(topology: Topology) -> Iterator[Violation]:
     "T210",
     "warning",
     "The sidecar stops before the engine",
-    why="On SIGTERM it exits within 30 ms and cuts every stream of its pod.",
+    why="On SIGTERM the sidecar exits within 30 ms and cuts every stream of its pod.",
     evidence=SEEN_RUN,
-    fix="make it a native sidecar (an init container with restartPolicy: Always), or let a preStop "
-    "hook wait",
+    fix="make it a native sidecar (an init container with restartPolicy: Always), or add a "
+    "preStop hook that waits",
     example=manifests(
         "disaggregated",
         Edit("Deployment/decode", "spec.template.spec.initContainers", REMOVED),
@@ -319,10 +320,10 @@ def stops_first(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T211",
     "error",
-    "The sidecar expects TLS from a prefill engine without it",
-    why="Every prefill call fails, and is answered 502 or hidden by decode-only.",
+    "The sidecar expects TLS from a prefill engine that serves plain HTTP",
+    why="Every prefill call fails: requests are answered 502, or served decode-only.",
     evidence="The sidecar's --enable-tls=prefiller, and its older --prefiller-use-tls.",
-    fix="give the prefill engine --ssl-certfile and --ssl-keyfile, or remove the flag",
+    fix="set --ssl-certfile and --ssl-keyfile on the prefill engine, or remove the flag",
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-tls=prefiller"),
 )
 def prefill_tls(topology: Topology) -> Iterator[Violation]:
@@ -349,8 +350,8 @@ def prefill_tls(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T212",
     "error",
-    "The sidecar and the prefill engine name different bootstrap ports",
-    why="Decode asks for the cache where nobody listens, and the request hangs.",
+    "The sidecar and the prefill engine use different bootstrap ports",
+    why="Decode connects to a port without a listener, and the request hangs.",
     evidence="SGLang: --disaggregation-bootstrap-port of prefill, SGLANG_BOOTSTRAP_PORT of the "
     "sidecar; both 8998 by default.",
     fix="set SGLANG_BOOTSTRAP_PORT on the sidecar to the prefill engine's port",
@@ -388,10 +389,10 @@ def bootstrap_port(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T213",
     "error",
-    "The sidecar checks prefill targets against no pool",
+    "SSRF protection of the sidecar has no pool to check targets against",
     why="With --enable-ssrf-protection and without a pool it does not start.",
     evidence="The sidecar's allow list; seen in its sources.",
-    fix="give --inference-pool=NAMESPACE/NAME, and let the pod's account read pods and pools",
+    fix="set --inference-pool=NAMESPACE/NAME, and allow the pod's account to read pods and pools",
     example=breaks(
         "disaggregated", "Deployment/decode", f"{_ARGS}[4]", "--enable-ssrf-protection=true"
     ),

@@ -19,7 +19,7 @@ _ENGINE = "spec.template.spec.containers[0]"
     "A selector does not match its own pods",
     why="The API server refuses the workload.",
     evidence="Kubernetes: apps/v1 requires it.",
-    fix="let selector.matchLabels be labels of the pod template",
+    fix="use labels of the pod template in selector.matchLabels",
     example=breaks("disaggregated", "Deployment/qwen-epp", "spec.selector.matchLabels.app", "epp"),
 )
 def selector(topology: Topology) -> Iterator[Violation]:
@@ -106,8 +106,8 @@ _CHECKED_BY_THE_API_SERVER = ("Deployment", "StatefulSet", "DaemonSet", "Replica
 @rule(
     "T610",
     "warning",
-    "Devices share too little memory",
-    why="NCCL and NIXL need /dev/shm, which is 64 MiB unless a volume is mounted: the engine "
+    "The shared memory of a multi-device engine is too small",
+    why="NCCL and NIXL use /dev/shm, which is 64 MiB unless a volume is mounted: the engine "
     "crashes, or copies slowly.",
     evidence="vLLM's and llm-d's manifests.",
     fix="mount an emptyDir with medium: Memory at /dev/shm",
@@ -166,10 +166,10 @@ def one_name(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T616",
     "warning",
-    "An engine's port is declared, but not given to it",
-    why="A declared port changes nothing: the engine listens on its default.",
+    "The declared port is not the one that the engine listens on",
+    why="containerPort does not configure the engine: without --port it listens on its default.",
     evidence="vLLM listens on 8000 without --port, SGLang on 30000.",
-    fix="give the engine --port",
+    fix="set the engine's --port",
     example=manifests(
         "disaggregated",
         added="""\
@@ -213,8 +213,8 @@ def port_not_given(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T619",
     "warning",
-    "An engine is killed while it finishes its requests",
-    why="The kubelet ends it before --shutdown-timeout has passed, and streams are cut.",
+    "An engine is killed before its shutdown timeout",
+    why="The kubelet kills it before --shutdown-timeout has passed, and streams are cut.",
     evidence="llm-d's guides: terminationGracePeriodSeconds above --shutdown-timeout.",
     fix="set terminationGracePeriodSeconds above --shutdown-timeout",
     example=breaks(
