@@ -7,7 +7,7 @@ import pytest
 from cdk8s_inference.topology import Autoscaler
 from tests.topology.test_topology import topology, value
 
-WORKLOADS = [
+WORKLOADS: list[dict[str, Any]] = [
     {"kind": kind, "metadata": {"name": "it"}, "spec": {"replicas": 2}}
     for kind in ("Deployment", "LeaderWorkerSet")
 ]
