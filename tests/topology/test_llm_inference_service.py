@@ -120,7 +120,6 @@ def test_prefill_and_decode_have_a_sidecar_between_them() -> None:
         ({"args": [NIXL.replace("NixlConnector", "MooncakeConnector")]}, "T303"),
         ({"args": [NIXL, "--dtype=float16"]}, "T306"),
         ({"args": [NIXL, "--port=9000"]}, "T110"),
-        ({"args": [NIXL, "--tensor-parallel-size=2"]}, "T309"),
         ({"args": []}, "T302"),
         ({"env": []}, "T301"),
         ({"image": "vllm/vllm-openai:v0.22.0"}, "T305"),

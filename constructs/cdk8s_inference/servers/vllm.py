@@ -363,6 +363,7 @@ SERVER = Server(
     handshake_flags=(
         "--dtype",
         "--kv-cache-dtype",
+        "--disable-hybrid-kv-cache-manager",
         "--quantization",
         "--attention-backend",
         "--speculative-config",

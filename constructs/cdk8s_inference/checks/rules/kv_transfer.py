@@ -40,9 +40,9 @@ def _disaggregated(topology: Topology) -> Iterator[tuple[Pods, Engine]]:
     "T301",
     "error",
     "The NIXL side channel is not at the pod's address",
-    why="vLLM announces localhost: the handshake fails, and decode computes the prefill "
-    "again, or the request fails.",
-    evidence="vllm-project/vllm#27083.",
+    why="vLLM announces localhost to decode: the handshake fails, and the request is answered 500. "
+    "With kv_load_failure_policy recompute, decode computes the prefill again instead.",
+    evidence="Seen run with vLLM v0.32.0. vllm-project/vllm#27083.",
     fix="set VLLM_NIXL_SIDE_CHANNEL_HOST from fieldRef status.podIP, on prefill and on decode",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.env", []),
 )
@@ -57,7 +57,9 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
         variable = container.environment.get(name)
         if variable is None:
             if not any(name in word.value for word in container.words):
-                yield Violation(container.here, f"{name} is not set: it is localhost", None)
+                yield Violation(
+                    container.here, f"{name} is not set; its default is localhost", None
+                )
         elif variable.value is not None:
             if "$(" not in variable.value:
                 yield Violation(variable, f"{name} is {variable.value!r}, the same for every pod")
@@ -162,13 +164,25 @@ def transports(topology: Topology) -> Iterator[Violation]:
                 f"prefill runs {prefill.kind}, decode {decode.kind}",
                 decode.container.here,
             )
-        elif prefill.connectors and decode.connectors and prefill.connectors != decode.connectors:
+        elif not _pair_up(prefill, decode):
             yield Violation(
                 prefill.transfer_flag or prefill.container.here,
                 f"prefill hands over by {', '.join(sorted(prefill.connectors))}, decode takes "
                 f"{', '.join(sorted(decode.connectors))}",
                 decode.transfer_flag or decode.container.here,
             )
+
+
+def _pair_up(prefill: Engine, decode: Engine) -> bool:
+    """Whether both sides may use one transport, or one of them names none."""
+    one, other = prefill.connectors, decode.connectors
+    if not one or not other or one == other or prefill.server is None:
+        return True
+    known = [[prefill.server.connector(name) for name in names] for names in (one, other)]
+    if len(one) > 1 or len(other) > 1:
+        return False
+    (here,), (there,) = known
+    return here is not None and there is not None and here.pairs(there)
 
 
 @rule(
@@ -245,7 +259,7 @@ def versions(topology: Topology) -> Iterator[Violation]:
     "Prefill and decode differ in a flag that the handshake compares",
     why="Requests fail at the first handshake. A speculative decoder on one side only corrupts "
     "memory.",
-    evidence=f"{_HANDSHAKE} vllm#49230.",
+    evidence=f"Seen run with vLLM v0.32.0. {_HANDSHAKE} vllm#49230.",
     fix="set the same flag on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
 )
@@ -292,8 +306,9 @@ def larger_blocks(topology: Topology) -> Iterator[Violation]:
     "T308",
     "warning",
     "The KV blocks of prefill are smaller than those of decode",
-    why="Works for plain models; hybrid ones fail at the first request.",
-    evidence="vllm-project/vllm#42895.",
+    why="Hybrid models fail at the first request. Plain ones may answer 200 with wrong text.",
+    evidence="vllm-project/vllm#42895. Seen run with vLLM v0.32.0 on CPUs, but not on GPUs: "
+    "wrong text.",
     fix="set the same --block-size on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
@@ -308,11 +323,12 @@ def smaller_blocks(topology: Topology) -> Iterator[Violation]:
 
 @rule(
     "T309",
-    "error",
+    "warning",
     "Tensor parallelism of prefill is larger than that of decode",
-    why="Decode crashes at the first request, often with an IndexError.",
-    evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. Mooncake "
-    "needs both the same.",
+    why="Many models and releases of vLLM fail at the first request, often with an IndexError in "
+    "decode.",
+    evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. Seen run with "
+    "vLLM v0.32.0: 2 to 1 works with a plain model. Mooncake needs both the same: an error.",
     fix="give decode a --tensor-parallel-size at least as large as that of prefill",
     example=manifests(
         "disaggregated", Edit("Deployment/decode", f"{_ENGINE}.args[2]", "--tensor-parallel-size=1")
@@ -327,7 +343,10 @@ def wider_prefill(topology: Topology) -> Iterator[Violation]:
         vllm = prefill.kind == "vllm"
         if (vllm and one.value > other.value) or (vllm and equal and one.value != other.value):
             yield Violation(
-                one, f"prefill shards over {one.value} devices, decode over {other.value}", other
+                one,
+                f"prefill shards over {one.value} devices, decode over {other.value}",
+                other,
+                severity="error" if equal else None,
             )
 
 
@@ -343,7 +362,8 @@ def wider_prefill(topology: Topology) -> Iterator[Violation]:
         "disaggregated",
         "Deployment/decode",
         f"{_ENGINE}.args[3]",
-        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_load_failure_policy":"recompute"}',
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both",'
+        '"kv_load_failure_policy":"recompute"}',
     ),
 )
 def recompute(topology: Topology) -> Iterator[Violation]:
@@ -376,7 +396,7 @@ def roles(topology: Topology) -> Iterator[Violation]:
                 if engine is None or transfer is None or has_placeholder(transfer.role):
                     continue
                 said = f"kv_role is {transfer.role!r} on {side}"
-                if transfer.role == _WRONG_ROLE[side] or transfer.role not in ("", *KV_ROLES):
+                if transfer.role == _WRONG_ROLE[side]:
                     yield Violation(transfer.connector, said, pods.role)
                 elif side == "decode" and (lone := _only_produces(engine)) is not None:
                     yield Violation(
@@ -398,6 +418,120 @@ def _only_produces(engine: Engine) -> str | None:
         if known is not None and known.both_produces_only and not known.consumes(part.role):
             return known.name
     return None
+
+
+@rule(
+    "T319",
+    "error",
+    "kv_role is missing or unknown",
+    why="vLLM does not start.",
+    evidence="Seen run with vLLM v0.32.0. KVTransferConfig takes kv_producer, kv_consumer and "
+    "kv_both.",
+    fix="write kv_role kv_producer, kv_consumer or kv_both",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        f"{_ENGINE}.args[3]",
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"decode"}',
+    ),
+)
+def no_role(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        transfer = engine.transfer if engine else None
+        if transfer is None or not transfer.connector.value or transfer.role in KV_ROLES:
+            continue
+        if has_placeholder(transfer.role):
+            continue
+        said = f"is {transfer.role!r}" if transfer.role else "is not given"
+        yield Violation(transfer.connector, f"kv_role {said}; it is one of {', '.join(KV_ROLES)}")
+
+
+@rule(
+    "T320",
+    "error",
+    "Engines share one engine_id",
+    why="Decode tells prefill engines apart by engine_id. With one id on both sides requests are "
+    "answered 500; with one id on two prefill engines, decode answers 200 with wrong text.",
+    evidence="Seen run with vLLM v0.32.0. Without engine_id each engine makes an id of its own.",
+    fix="remove engine_id",
+    example=breaks(
+        "disaggregated",
+        "Deployment/prefill",
+        f"{_ENGINE}.args[3]",
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both",'
+        '"engine_id":"prefill"}',
+    ),
+)
+def fixed_engine_id(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        first: dict[str, tuple[Pods, SourceValue[str]]] = {}
+        for pods in (*pool.prefill, *pool.decode):
+            transfer = pods.engine.transfer if pods.engine else None
+            written = transfer.written.get("engine_id") if transfer else None
+            if transfer is None or not isinstance(written, str) or has_placeholder(written):
+                continue
+            at = transfer.connector
+            copies = pods.workload.copies.value * pods.per_copy
+            if written in first and first[written][0] is not pods:
+                other, place = first[written]
+                yield Violation(at, f"engine_id is {written!r} here and in {other.object}", place)
+            elif copies > 1:
+                yield Violation(
+                    at,
+                    f"engine_id is {written!r} in each of {copies} pods",
+                    pods.workload.copies,
+                )
+            first.setdefault(written, (pods, at))
+
+
+_REMOVED_CONNECTOR = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: small, namespace: llm}
+spec:
+  selector: {matchLabels: {app: small}}
+  template:
+    metadata: {labels: {app: small}}
+    spec:
+      containers:
+        - name: vllm
+          image: vllm/vllm-openai:v0.23.0
+          args:
+            - --model=Qwen/Qwen3-0.6B
+            - --kv-transfer-config={"kv_connector":"SharedStorageConnector","kv_role":"kv_both"}
+          readinessProbe: {httpGet: {path: /health, port: 8000}}
+          resources: {limits: {nvidia.com/gpu: 1}}
+"""
+
+
+@rule(
+    "T321",
+    "error",
+    "vLLM's release lacks the KV connector",
+    why="vLLM does not start.",
+    evidence="Seen run with vLLM v0.32.0. SharedStorageConnector became ExampleConnector in "
+    "v0.13.0.",
+    fix="name a connector of the release",
+    example=manifests(
+        "disaggregated",
+        added=_REMOVED_CONNECTOR,
+    ),
+)
+def no_connector(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        if engine is None or engine.transfer is None or engine.server is None:
+            continue
+        for part in engine.transfer.parts:
+            known = engine.server.connector(part.connector)
+            release = engine.invocation.release
+            if known is not None and release is not None and not known.in_release(release):
+                yield Violation(
+                    engine.transfer.connector,
+                    f"vLLM {release} has no {part.connector}",
+                    engine.container.image,
+                )
 
 
 @rule(

@@ -58,9 +58,9 @@ def admin_access(topology: Topology) -> Iterator[Violation]:
     "T903",
     "warning",
     "Engines share the node's network",
-    why="Two engines of a node claim one side channel port, and one of them hands the "
-    "other's cache over, or none.",
-    evidence="vLLM's NIXL guide: the port is counted up by data-parallel rank alone.",
+    why="Two engines on one node need the same side channel port: the second one never becomes "
+    "ready, and its process stays alive.",
+    evidence="Seen run with vLLM v0.32.0. vLLM adds the data-parallel rank alone to the port.",
     fix="remove hostNetwork, or keep two engines from one node",
     example=breaks("disaggregated", "Deployment/prefill", "spec.template.spec.hostNetwork", True),
 )
