@@ -383,7 +383,7 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
         workloads=tuple(workload for workload, _ in made),
         pods=pods,
         pickers=pickers,
-        pools=tuple(_pool(found, pods, near, pickers, free, by_name) for found in found_pools),
+        pools=tuple(_pool(found, near, pickers, free, by_name) for found in found_pools),
         services=services,
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
         gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
@@ -431,7 +431,6 @@ def _budget(
 
 def _pool(
     found: KubeObject,
-    pods: tuple[Pods, ...],
     near_pods: Mapping[str, Sequence[Pods]],
     pickers: tuple[Picker, ...],
     free: frozenset[Picker],
@@ -450,11 +449,11 @@ def _pool(
     candidates = behind or own or named or (beside if len(beside) == 1 else [])
     picker = candidates[0] if candidates else None
     selector = pool_selector(found).value
+    unknown = is_placeholder(found.namespace)
     unsure = any(
         each not in members and selector.may_match(each.labels)
-        for each in pods
-        if each.object.namespace == found.namespace
-        or is_placeholder(each.object.namespace)
-        or is_placeholder(found.namespace)
+        for namespace, there in near_pods.items()
+        if unknown or namespace == found.namespace or is_placeholder(namespace)
+        for each in there
     )
     return Pool(found, members, picker, service, unsure)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import breaks, manifests
-from cdk8s_inference.topology import Topology
+from cdk8s_inference.source import Cursor
+from cdk8s_inference.topology import Engine, Topology
 from cdk8s_inference.topology.kube_object import whole_number
 
 _ENGINE = "spec.template.spec.containers[0]"
@@ -119,6 +120,8 @@ def shared_memory(topology: Topology) -> Iterator[Violation]:
         assert engine is not None
         if engine.tensor_parallel is None or engine.tensor_parallel.value == 1:
             continue
+        if any(key == "google.com/tpu" for key, _ in _limits(engine)):
+            continue  # TPUs share neither by NCCL nor by NIXL.
         if pods.may_gain("volumes"):
             continue
         memory = {
@@ -137,6 +140,10 @@ def shared_memory(topology: Topology) -> Iterator[Violation]:
                 f"{engine.tensor_parallel.value} devices share the container's own /dev/shm",
                 engine.tensor_parallel,
             )
+
+
+def _limits(engine: Engine) -> Iterator[tuple[str, Cursor]]:
+    return engine.container.at.at("resources", "limits").fields()
 
 
 @rule(
