@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 PREFILL, DECODE = ("--port=8000", NIXL), ("--port=8001", NIXL)
 SERVE = "exec vllm serve /mnt/models --port={port} --nnodes=3 --node-rank=$(MODELPLANE_RANK)"
-HANDING_OVER = f"{SERVE} --kv-transfer-config.kv_connector=NixlConnector"
+HANDING_OVER = (
+    f"{SERVE} --kv-transfer-config.kv_connector=NixlConnector --kv-transfer-config.kv_role=kv_both"
+)
 
 
 def spread(name: str, *, port: int = 8000, **fields: Any) -> Json:

@@ -62,7 +62,7 @@ def test_text_shows_both_lines(bad: Path) -> None:
     assert excerpt == f"  {number:>6} | - --model-server-port=8200"
     assert see.startswith(f"    see: {bad}:{other} Deployment llm/decode spec.template")
     assert there == f"  {other:>6} | - --port=8001"
-    assert fix.startswith("    fix: give the sidecar the engine's --port")
+    assert fix.startswith("    fix: set the sidecar's port flag to the engine's --port")
     assert closing == f"1 error in {WHOLE}"
 
 
@@ -350,13 +350,3 @@ def test_kinds_with_pod_templates_that_are_not_known(good: Path) -> None:
     assert summary["unread"] == ["what a controller makes of 1 Fleet"]
     last = run("check", path).stdout.splitlines()[-1]
     assert last.endswith("; not read: what a controller makes of 1 Fleet")
-
-
-def test_modelplanes_other_kinds_are_no_documents(tmp_path: Path) -> None:
-    file = tmp_path / "service.yaml"
-    file.write_text("apiVersion: modelplane.ai/v1alpha1\nkind: ModelService\nmetadata: {}\n")
-    result = run("check", file)
-    assert result.exit_code == 0
-    assert "D010" not in result.stdout
-    file.write_text("apiVersion: modelplane.ai/v1alpha1\nkind: ModelDeploymnt\nmetadata: {}\n")
-    assert "D010" in run("check", file).stdout

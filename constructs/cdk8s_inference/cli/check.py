@@ -15,13 +15,12 @@ from cdk8s_inference.cli.excerpt import with_excerpt
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.report import counts, escaped, printable, styled
-from cdk8s_inference.findings import Finding, errors, near_name
+from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.source import Document, read
 from cdk8s_inference.topology import read_topology
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _FORMATS = ("text", "json", "sarif", "github")
-_DOCUMENT_KINDS = ("ModelDeployment", "ServingStack")
 _DOCUMENT_GROUPS = ("modelplane.ai/", "infrastructure.modelplane.ai/")
 
 
@@ -128,23 +127,12 @@ def _files(path: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _is_document(document: Document) -> bool:
-    """Whether it is a ModelDeployment or a ServingStack, if a misspelled one.
-
-    Modelplane has further kinds, which are nothing to check.
-    """
-    lower = [each.lower() for each in _DOCUMENT_KINDS]
-    version, kind = document.root["apiVersion"].text or "", document.root["kind"].text
-    return version.startswith(_DOCUMENT_GROUPS) and (
-        kind is None or kind.lower() in lower or near_name(kind.lower(), lower) is not None
-    )
-
-
 def _sort(documents: Sequence[Document], source: Input, found: _Read, named: bool) -> bool:
     """Sorts the documents of a file, and says whether there is an object among them."""
     others, count = [], 0
     for document in documents:
-        if _is_document(document):
+        version = document.root["apiVersion"].text or ""
+        if version.startswith(_DOCUMENT_GROUPS):
             found.documents.append(document)
             count += 1
         elif not_objects.is_kustomization(document):

@@ -375,7 +375,7 @@ def recompute(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T311",
     "warning",
-    "kv_role does not match the role of the pod",
+    "The kv_role does not match the role of the pod",
     why="Connectors other than NIXL use kv_role to decide which side sends: no KV cache is "
     "transferred.",
     evidence="vLLM's connectors; NIXL ignores the role.",
@@ -423,7 +423,7 @@ def _only_produces(engine: Engine) -> str | None:
 @rule(
     "T319",
     "error",
-    "kv_role is missing or unknown",
+    "The kv_role is missing or unknown",
     why="vLLM does not start.",
     evidence="Seen run with vLLM v0.32.0. KVTransferConfig takes kv_producer, kv_consumer and "
     "kv_both.",
@@ -508,7 +508,7 @@ spec:
 @rule(
     "T321",
     "error",
-    "vLLM's release lacks the KV connector",
+    "The KV connector is not in vLLM's release",
     why="vLLM does not start.",
     evidence="Seen run with vLLM v0.32.0. SharedStorageConnector became ExampleConnector in "
     "v0.13.0.",
