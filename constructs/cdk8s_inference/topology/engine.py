@@ -131,12 +131,13 @@ class Engine:
         read than the flags: a configuration file, an image's own entrypoint, a controller's flags.
         """
         unsaid = self.flag(self.names.port) is None
-        if unsaid and self.container.ports and not self._is_started_as_written:
+        if unsaid and self.container.ports and not self.is_started_as_written:
             return self.container.ports[0]
         return self._number(self.default_port, self.names.port)
 
     @property
-    def _is_started_as_written(self) -> bool:
+    def is_started_as_written(self) -> bool:
+        """Whether its flags are all that it is given: no file, image or controller adds to them."""
         if self.server is None or self.reads_file or self.gains_flags:
             return False
         found = self.container.recognized

@@ -214,8 +214,12 @@ def models(topology: Topology) -> Iterator[Violation]:
     evidence="vLLM loads a small model of its own choice where none is named.",
     fix="set the same model on both sides",
     example=manifests(
-        "disaggregated", Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0")
+        "disaggregated",
+        Edit("Deployment/prefill", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.23.0"),
+        Edit("Deployment/decode", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.23.0"),
+        Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0"),
     ),
+    after=("T646",),
 )
 def one_model(topology: Topology) -> Iterator[Violation]:
     for _, prefill, decode in _pairs(topology):

@@ -1,0 +1,67 @@
+"""Ports that an engine raises by the rank of its pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Edit, Violation
+from cdk8s_inference.findings.example import manifests
+from cdk8s_inference.topology import Topology
+
+_ENGINE = {
+    "name": "vllm",
+    "image": "vllm/vllm-openai:v0.23.0",
+    "args": [
+        "--model=moonshotai/Kimi-K2",
+        "--port=8000",
+        "--data-parallel-size=2",
+        "--data-parallel-size-local=1",
+        "--data-parallel-start-rank=$(LWS_WORKER_INDEX)",
+        "--data-parallel-hybrid-lb",
+        '--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}',
+    ],
+    "readinessProbe": {"httpGet": {"path": "/health", "port": 8000}},
+    "resources": {"limits": {"nvidia.com/gpu": 1}},
+}
+_POD = {"metadata": {"labels": {"model": "kimi"}}, "spec": {"containers": [_ENGINE]}}
+
+_FIXED = frozenset({"KV events", "KV event replay", "P2P tier"})
+"""What others dial by a port that they are configured with. NIXL tells its port by itself."""
+
+
+@rule(
+    "T322",
+    "warning",
+    "Pods of one gang listen on different ports than their peers dial",
+    why="vLLM adds the global data-parallel rank to these ports. The first pod listens on the "
+    "port that is written, the next ones above it, and peers or the picker dial the same port on "
+    "all of them: connections are refused, or reach another rank.",
+    evidence="Read in vLLM's source: offset_endpoint_port for KV events, and the P2P tier's "
+    "port + data_parallel_rank.",
+    fix="lower the port by the pod's start rank, such as $((5557 - START_RANK)) in a shell",
+    example=manifests(
+        "gang",
+        Edit(
+            "LeaderWorkerSet/kimi",
+            "spec.leaderWorkerTemplate",
+            {"size": 2, "workerTemplate": _POD},
+        ),
+    ),
+)
+def raised_ports(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        if engine is None or pods.workload.size.value < 2:
+            continue
+        start = engine.flag(engine.names.start_rank)
+        if start is None or start.value == "0":
+            continue
+        for socket in engine.sockets:
+            if socket.by_start_rank and socket.purpose in _FIXED and socket.port is not None:
+                yield Violation(
+                    start,
+                    f"the {socket.purpose} port is {socket.port} plus this start rank, "
+                    f"{start.value}, which differs from pod to pod",
+                    engine.transfer_flag,
+                )
