@@ -83,11 +83,12 @@ spec:
 
 @rule(
     "T621",
-    "error",
+    "warning",
     "A container has no image",
-    why="The API server refuses the pod.",
-    evidence="Kubernetes: spec.containers[*].image is required in a pod. The API server "
-    "checks the template when it is applied.",
+    why="The API server refuses the object, unless a later Kustomize layer or an admission webhook "
+    "fills the image in.",
+    evidence="Kubernetes: spec.containers[*].image is required in a pod, after admission. The API "
+    "server checks the template when it is applied.",
     fix="name an image, by its release",
     example=manifests("disaggregated", added=_WITHOUT_IMAGE),
 )
