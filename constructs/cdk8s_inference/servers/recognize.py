@@ -121,6 +121,23 @@ def recognize(
     return next((Recognized(server, "image", given) for server in held), None)
 
 
+def other_program(command: Sequence[str], args: Sequence[str]) -> str | None:
+    """A program of a server that serves no model, such as ``vllm launch``; None for any other.
+
+    >>> other_program(["vllm", "launch", "render"], ["Qwen/Qwen3-8B"])
+    'vllm launch'
+    >>> other_program(["vllm"], ["serve", "Qwen/Qwen3-8B"]) is None
+    True
+    """
+    for run in commands(command, args):
+        words = [word.text for word in run]
+        for position, server in _programs(words):
+            named = (word for word in words[position + 1 :] if not word.startswith("-"))
+            if server is None and (first := next(named, None)) is not None:
+                return f"{words[position].rpartition('/')[2]} {first}"
+    return None
+
+
 def _with_passed(run: Sequence[Word], runs: Sequence[Sequence[Word]]) -> list[Word]:
     """A command, with the arguments of its script where it takes these."""
     if len(runs) > 1 and any(PASSED_ON.search(word.text) for word in run):

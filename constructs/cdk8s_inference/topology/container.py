@@ -11,6 +11,7 @@ from typing import Literal
 from cdk8s_inference.servers import Given, Recognized, flags_given, recognize
 from cdk8s_inference.servers.accelerators import is_device_of_one_rank, may_be_accelerator
 from cdk8s_inference.servers.command_line import placed_words
+from cdk8s_inference.servers.recognize import other_program
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import ClaimUse
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, whole_number
@@ -123,6 +124,11 @@ class Container:
         """The server that it runs, if it runs one."""
         command, args = self.at["command"].strings, self.at["args"].strings
         return recognize(command, args, self.image.value.lower(), self._expanded)
+
+    @cached_property
+    def other_program(self) -> str | None:
+        """A program of a model server that serves no model, such as ``vllm launch``."""
+        return other_program(self.at["command"].strings, self.at["args"].strings)
 
     def expanded(self, given: Iterable[Given]) -> list[Given]:
         """Flags whose variables are replaced where their value is known."""

@@ -83,7 +83,10 @@ def monitor(kind: str, endpoints: str, labels: dict[str, str], **endpoint: Any) 
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": kind,
         "metadata": {"name": "epp", "namespace": "llm"},
-        "spec": {"selector": {"matchLabels": labels}, endpoints: [{"port": "m", **endpoint}]},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            endpoints: [{"targetPort": 9090, **endpoint}],
+        },
     }
 
 

@@ -214,7 +214,7 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
     why="The picker sends a share of the requests to pods that have no HTTP server, and these "
     "requests fail.",
     evidence="llm-d/llm-d#2212. Followers of a gang compute for their leader, and serve nobody.",
-    fix="select a label that only serving pods have: no followers, no picker",
+    fix="select a label that only serving pods have: no followers, pickers or renderers",
     example=breaks(
         "disaggregated", "Deployment/qwen-epp", "spec.template.metadata.labels.model", "qwen"
     ),
@@ -237,6 +237,13 @@ def selects_followers(topology: Topology) -> Iterator[Violation]:
                 and (owner.kind == "InferencePool")
             ):
                 yield Violation(at, f"{at.value} matches the picker {pods.object}", pods.here)
+            elif owner.kind == "InferencePool" and pods.engine is None:
+                others = (container.other_program for container in pods.staying)
+                program = next((each for each in others if each is not None), None)
+                if program is not None:
+                    yield Violation(
+                        at, f"{at.value} matches {pods.object}, which runs {program}", pods.here
+                    )
 
 
 @rule(
