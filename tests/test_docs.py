@@ -153,7 +153,7 @@ def test_its_connectors_are_those_of_the_releases() -> None:
 
 
 def test_the_check_is_shown_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (shown,) = re.findall(r"```console\n\$ (.*?)```", CHECKS, re.DOTALL)
+    shown, *_ = re.findall(r"```console\n\$ (.*?)```", CHECKS, re.DOTALL)
     command, _, output = shown.partition("\n")
     objects = examples.broken("T201")
     decode = next(each for each in objects if each["metadata"]["name"] == "decode")

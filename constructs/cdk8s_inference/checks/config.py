@@ -21,8 +21,12 @@ def config_findings(topology: Topology) -> Iterator[tuple[Finding, KubeObject]]:
     has prefill and decode pods says that it is meant to.
     """
     # Half of the time that a check takes, and of no use without a picker.
+    from cdk8s_inference.picker_config.standalone import KIND, standalone_findings
     from cdk8s_inference.picker_config.verdict import assess
 
+    for found in topology.of_kind(KIND):
+        for finding in standalone_findings(found.document):
+            yield replace(finding, object=str(found)), found
     for picker in topology.pickers:
         config = picker.config
         if config is None or has_placeholder(config.value):

@@ -92,6 +92,7 @@ def coverage(
         "engine": len(engines),
         "pool": len(topology.pools),
         "picker": len(topology.pickers),
+        "picker configuration": len(topology.of_kind("EndpointPickerConfig")),
         "route": len(topology.routes),
         "gateway": len(topology.gateways),
         **kinds,

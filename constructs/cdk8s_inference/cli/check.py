@@ -101,7 +101,7 @@ def _read(paths: Sequence[str]) -> _Read:
             unparsed = NotObjects(not_objects.TEMPLATE, source.name, None, is_named)
             found.others.append(unparsed)
             documents = []
-        if _sort(documents, source, found, is_named) or (problems and not unparsed):
+        if _sort(documents, source, content, found, is_named) or (problems and not unparsed):
             holding.add(source.argument)
         found.contents[source.name] = content
     _leave_patches_out(found)
@@ -127,7 +127,9 @@ def _files(path: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _sort(documents: Sequence[Document], source: Input, found: _Read, named: bool) -> bool:
+def _sort(
+    documents: Sequence[Document], source: Input, content: bytes, found: _Read, named: bool
+) -> bool:
     """Sorts the documents of a file, and says whether there is an object among them."""
     others, count = [], 0
     for document in documents:
@@ -144,6 +146,7 @@ def _sort(documents: Sequence[Document], source: Input, found: _Read, named: boo
             count += 1
         else:
             others.append(document)
+            found.findings += _embedded(document, content)
     if count:
         found.others += [
             NotObjects(not_objects.DOCUMENT, source.name, each.line(()), True) for each in others
@@ -152,6 +155,15 @@ def _sort(documents: Sequence[Document], source: Input, found: _Read, named: boo
         what = not_objects.what_instead(source.name)
         found.others.append(NotObjects(what, source.name, None, named))
     return count > 0
+
+
+def _embedded(document: Document, content: bytes) -> list[Finding]:
+    """The findings of pickers' configurations within a file that is no object, as Helm values."""
+    if b"EndpointPickerConfig" not in content:
+        return []
+    from cdk8s_inference.picker_config.standalone import embedded_findings
+
+    return list(embedded_findings(document))
 
 
 def _leave_patches_out(found: _Read) -> None:

@@ -99,19 +99,28 @@ def assess(
         at = Place("", "", file, line)
         violation = Violation(at, reason or f"it holds {len(documents)} documents")
         return _does_not_start([UNREADABLE.finding(violation)], disaggregated)
-    return _assessed(documents[0], release, disaggregated, experimental)
+    return assess_source(
+        documents[0], release, disaggregated=disaggregated, experimental=experimental
+    )
 
 
 def assess_document(
     data: Any, release: PickerRelease, *, disaggregated: bool = True, experimental: bool = False
 ) -> Verdict:
     """As :func:`assess`, for a configuration that is plain data."""
-    return _assessed(Document(data), release, disaggregated, experimental)
+    return assess_source(
+        Document(data), release, disaggregated=disaggregated, experimental=experimental
+    )
 
 
-def _assessed(
-    source: Document, release: PickerRelease, disaggregated: bool, experimental: bool
+def assess_source(
+    source: Document,
+    release: PickerRelease,
+    *,
+    disaggregated: bool = True,
+    experimental: bool = False,
 ) -> Verdict:
+    """As :func:`assess`, for a configuration that was read already."""
     if not source.data or not isinstance(source.data, dict):
         violation = Violation(source.root, "it is not a mapping")
         return _does_not_start([UNREADABLE.finding(violation)], disaggregated)

@@ -27,6 +27,7 @@ _FOLLOWER = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0]"
         f"{_FOLLOWER}.readinessProbe",
         {"httpGet": {"path": "/health", "port": 8000}},
     ),
+    after=("T315",),
 )
 def probed_follower(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
