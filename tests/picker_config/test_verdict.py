@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdk8s_inference.findings import Finding
 from cdk8s_inference.picker_config import (
     DisaggregatedConfig,
     UnifiedConfig,
@@ -259,6 +260,18 @@ def decider_in(config: Config) -> Config:
     return found
 
 
+def writer_in(config: Config) -> Config:
+    found: Config = next(
+        each for each in config["plugins"] if each["type"] == "disagg-headers-handler"
+    )
+    return found
+
+
+def found(config: Config, release: RouterRelease, code: str) -> Finding:
+    (finding,) = (each for each in assess_document(config, release).findings if each.code == code)
+    return finding
+
+
 def drop(config: Config, *types: str) -> None:
     config["plugins"] = [each for each in config["plugins"] if each["type"] not in types]
     for profile in config["schedulingProfiles"]:
@@ -300,7 +313,32 @@ def test_profile_under_another_name() -> None:
         config["schedulingProfiles"][0]["name"] = "first"
         assert_silent(config, release, "P302")
         handler_in(config)["parameters"]["profiles"] = {"prefill": "first"}
+        if release is ROUTER_V0_8_0:
+            assert_silent(config, release, "P311")
+            writer_in(config)["parameters"] = {"prefillProfile": "first"}
         assert assess_document(config, release).outcome == "disaggregates"
+
+
+def test_a_header_writer_that_another_handler_makes_redundant() -> None:
+    for release in (ROUTER_V0_9_0, ROUTER_V0_10_0):
+        config = config_of(release)
+        config["schedulingProfiles"][0]["name"] = "first"
+        handler_in(config)["parameters"]["profiles"] = {"prefill": "first"}
+        config["plugins"].append({"type": "disagg-headers-handler"})
+        # Whichever runs last decides, and that differs from start to start.
+        assert_silent(config, release, "P311")
+        assert "at some starts" in found(config, release, "P311").message
+        writer_in(config)["parameters"] = {"prefillProfile": "first"}
+        assert assess_document(config, release).outcome == "disaggregates"
+
+
+def test_a_header_writer_of_another_profile() -> None:
+    config = config_of(ROUTER_V0_8_0)
+    writer_in(config)["parameters"] = {"prefillProfile": "first"}
+    assert_silent(config, ROUTER_V0_8_0, "P311")
+    message = found(config, ROUTER_V0_8_0, "P311").message
+    assert "'first'" in message
+    assert "'prefill'" in message
 
 
 def test_one_profile() -> None:

@@ -30,7 +30,20 @@ Outcome = Literal[
 ]
 
 SILENT_CODES = frozenset(
-    {"P301", "P302", "P303", "P304", "P305", "P306", "P307", "P308", "P309", "P401", "P501"}
+    {
+        "P301",
+        "P302",
+        "P303",
+        "P304",
+        "P305",
+        "P306",
+        "P307",
+        "P308",
+        "P309",
+        "P311",
+        "P401",
+        "P501",
+    }
 )
 """Findings of pickers that start, look healthy, and do something else than was meant."""
 

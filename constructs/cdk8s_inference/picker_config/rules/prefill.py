@@ -25,8 +25,18 @@ from cdk8s_inference.picker_config.serving import (
     prefills,
     separates,
 )
-from cdk8s_inference.picker_config.stages import decider_of, prefill_first
+from cdk8s_inference.picker_config.stages import decider_of, first_written, prefill_first
 from cdk8s_inference.releases.plugin_type import Decision
+
+_OTHER_NAMES = edited(
+    WORKS_IN_V0_8_0,
+    (
+        "  - type: disagg-headers-handler\n",
+        "  - type: disagg-headers-handler\n    parameters:\n      prefillProfile: pf\n",
+    ),
+    ("      deciders:\n", "      profiles:\n        prefill: pf\n      deciders:\n"),
+    ("  - name: prefill\n", "  - name: pf\n"),
+)
 
 
 @rule(
@@ -170,6 +180,52 @@ def no_header(document: PickerDocument) -> Iterator[Violation]:
             fix=f"list {writers}",
             severity="warning",
         )
+
+
+@rule(
+    "P311",
+    None,
+    "The plugin that writes the prefill header looks for another profile",
+    why=f"{SILENT} The plugin finds no pod under its profile's name, and deletes the header.",
+    evidence="Read in the source of llm-d-router v0.8.0 and v0.9.0: disagg-headers-handler reads "
+    "its own prefillProfile, prefill by default, not the names in the handler's profiles. From "
+    "v0.9.0 on disagg-profile-handler writes the header itself, and the order of the two differs "
+    "from start to start.",
+    fix="set prefillProfile of disagg-headers-handler to the handler's profiles.prefill, or from "
+    "v0.9.0 on remove the plugin",
+    example=picker_config(
+        edited(
+            _OTHER_NAMES,
+            ("    parameters:\n      prefillProfile: pf\n", ""),
+        ),
+        _OTHER_NAMES,
+        release="v0.8.0",
+    ),
+)
+def header_of_another_profile(document: PickerDocument) -> Iterator[Violation]:
+    found, name = prefill_handler(document), prefill_name(document)
+    if found is None or not separates(document) or document.profile(name) is None:
+        return
+    handler = found[0]
+    for writer in document.listed:
+        if not writer.has_role("header writer") or writer.has_role("profile handler"):
+            continue
+        read = writer.value("prefillProfile")
+        if read != name:
+            message = (
+                f"{writer.name!r} looks for profile {read!r}, but {handler.name!r} runs "
+                f"{name!r} for prefill"
+            )
+            redundant = handler.has_role("header writer")
+            if redundant:
+                message += f"; at some starts it deletes the header that {handler.name!r} writes"
+            yield Violation(
+                writer.written("prefillProfile") or writer.at,
+                message,
+                first_written(handler, found[1].prefill) or handler.at,
+                fix=f"remove {writer.name!r}" if redundant else f"set prefillProfile to {name}",
+                severity="warning",
+            )
 
 
 @rule(
