@@ -97,7 +97,7 @@ def test_a_deployment_in_typed_python_is_the_one_in_the_document() -> None:
         serving={"mode": "PrefillDecode"},
         modelCacheRef={"name": "weights"},
     )
-    image = "vllm/vllm-openai:v0.23.0"
+    image = "ghcr.io/acme/vllm:v0.23.0"
     leader = Member.of(
         "Leader",
         image=image,

@@ -47,7 +47,12 @@ def vllm() -> Shape:
 
 
 def sglang() -> Shape:
-    shared = ["--model-path=openai/gpt-oss-120b", "--page-size=64", "--enable-metrics"]
+    shared = [
+        "--model-path=openai/gpt-oss-120b",
+        "--host=0.0.0.0",
+        "--page-size=64",
+        "--enable-metrics",
+    ]
     return [
         Engine.standalone(
             mode,

@@ -133,7 +133,14 @@ def test_a_gateway_that_drops_headers_serves_unified() -> None:
             "it",
             name="it",
             namespace="ml-team",
-            engines=[Engine.standalone("vllm", image="vllm/vllm-openai:v0.23.0", devices=[GPU])],
+            engines=[
+                Engine.standalone(
+                    "vllm",
+                    image="vllm/vllm-openai:v0.23.0",
+                    args=["--model=Qwen/Qwen3-8B"],
+                    devices=[GPU],
+                )
+            ],
             platform=Platform(gateway=Gateway(provider=provider), unified_mode="picker"),
         )
     findings = chart.check()

@@ -30,7 +30,7 @@ def device(name: str = "gpu", **fields: Any) -> Json:
 
 
 def member(*args: str, role: str | None = None, claims: bool = True, **container: Any) -> Json:
-    engine: Json = {"name": "engine", "image": "vllm/vllm-openai:v0.23.0"}
+    engine: Json = {"name": "engine", "image": "ghcr.io/acme/vllm:v0.23.0"}
     if args:
         engine["args"] = list(args)
     return {
@@ -90,7 +90,7 @@ def everything() -> Json:
         {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": dict(source)}},
         {"name": "CONFIG", "valueFrom": {"configMapKeyRef": dict(source)}},
     ]
-    leader = member("--port=8001", role="Leader", command=["vllm", "serve"], env=env)
+    leader = member("--port=8001", role="Leader", command=["vllm", "serve", "/mnt/models"], env=env)
     leader["nodeSelector"]["devices"] += [device("nic", count=2)]
     leader["template"]["metadata"] = {
         "labels": {"example.com/tier": "prod", "team": "a"},

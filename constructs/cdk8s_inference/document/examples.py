@@ -109,7 +109,10 @@ DISAGGREGATED_SGLANG = edited(
         for phase in ("prefill", "decode")
         for edit in (
             (VLLM_IMAGE, SGLANG_IMAGE),
-            (NIXL, f"{ARG}--disaggregation-mode={phase}{ARG}--enable-metrics"),
+            (
+                NIXL,
+                f"{ARG}--host=0.0.0.0{ARG}--disaggregation-mode={phase}{ARG}--enable-metrics",
+            ),
         )
     ),
 )
@@ -171,6 +174,7 @@ ModelDeployment(
             phase="Prefill",
             image=image,
             args=[
+                "--host=0.0.0.0",
                 "--port=8000",
                 "--disaggregation-mode=prefill",
                 "--disaggregation-bootstrap-port=8998",
@@ -182,6 +186,7 @@ ModelDeployment(
             phase="Prefill",
             image=image,
             args=[
+                "--host=0.0.0.0",
                 "--port=8000",
                 "--disaggregation-mode=prefill",
                 "--disaggregation-bootstrap-port=8998",

@@ -17,7 +17,7 @@ _KV = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}
 @rule(
     "T646",
     "error",
-    "vLLM is given no model",
+    "No model is given to vLLM",
     why="It downloads and serves the default of its release, a small model for demonstrations: "
     "every answer is another model's than the one that was meant.",
     evidence="vLLM's ModelConfig.model has a default, Qwen/Qwen3-0.6B since 0.8.5; read in its "
