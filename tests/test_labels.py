@@ -139,7 +139,7 @@ def test_nobody_sets_a_label_that_selectors_use(key: str) -> None:
         edited(unified(), "spec.template.metadata", {"labels": {key: "x"}}),
         named("qwen", unified(), {key: "x"}),
     ):
-        with pytest.raises(InvalidInput, match=re.escape(f"label '{key}' uses a reserved prefix")):
+        with pytest.raises(InvalidInput, match=re.escape(f"label '{key}' has a reserved prefix")):
             ModelDeployment.from_document(App(), "qwen", found)
 
 

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from cdk8s_inference import App, ModelDeployment
 from tests.cli.console import save
-from tests.document.builders import gangs, prefill_decode
+from tests.document.builders import edited, gangs, prefill_decode
 
 ROOT = Path(__file__).resolve().parent.parent
 HOMES = {
@@ -147,7 +147,7 @@ def test_it_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     place = call(python, "-c", "import cdk8s_inference; print(cdk8s_inference.__file__)")
     assert Path(place.decode().strip()).is_relative_to(site)
 
-    documents = [prefill_decode(), gangs()]
+    documents = [prefill_decode(), edited(gangs(), "metadata.name", "kimi")]
     file = save(tmp_path / "in.yaml", *documents)
     written = call(home / "bin" / "cdk8s-inference", "synth", file, "--stdout")
     expected = []

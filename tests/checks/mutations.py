@@ -94,7 +94,7 @@ SLIPS = re.compile(
     # A follower with an HTTP server that nobody asks.
     r"|workerTemplate.* ---headless$"
     # A tag that names no release is no mistake by itself: a note says by which it is judged.
-    r"|image: .* -> .*:latest$"
+    r"|image: .* -> .*:(latest|v0\.0\.1)$"
 )
 """What is not noticed, and why that is so."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from lark import Token, Tree
 
@@ -41,6 +42,7 @@ _USUAL = re.compile(rf"{_TERM}( && {_TERM})*")
 """What nearly all selectors are, and right: building the parser takes a tenth of a second."""
 
 
+@cache
 def selector_problem(text: str) -> str | None:
     """Why an expression selects no device; None where nothing in it says so.
 

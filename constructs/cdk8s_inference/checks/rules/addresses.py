@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from itertools import chain
 
@@ -15,7 +16,7 @@ from cdk8s_inference.topology import Pods, SourceValue, Topology
 @rule(
     "T115",
     "error",
-    "An engine listens on a loopback address",
+    "An engine does not listen on its pod's address",
     why="Nothing outside its pod can connect: probes fail, the pod never becomes Ready, and after "
     "startupProbe.failureThreshold the kubelet restarts it.",
     evidence="SGLang binds 127.0.0.1 without --host, and TensorRT-LLM localhost; read in their "
@@ -31,17 +32,29 @@ def loopback(topology: Topology) -> Iterator[Violation]:
         if engine is None or engine.server is None or not engine.is_started_as_written:
             continue
         http = engine.server.http(engine.invocation)
-        if http is None or http.address not in LOOPBACK:
+        if http is None or http.address is None:
+            continue
+        given = engine.flag(engine.names.host)
+        if given is not None and http.address[:1].isdigit() and not _is_ip(http.address):
+            yield Violation(given, f"{http.address!r} is not an IP address")
+        if http.address not in LOOPBACK:
             continue
         reason = _reached(topology, pods)
         if reason is not None:
-            given = engine.flag(engine.names.host)
             said = f"{engine.names.host} is" if given else f"without {engine.names.host} it is"
             yield Violation(
                 given or engine.container.here,
                 f"{engine.server.title} binds one address, and {said} {http.address}",
                 reason,
             )
+
+
+def _is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _reached(topology: Topology, pods: Pods) -> SourceValue[object] | None:

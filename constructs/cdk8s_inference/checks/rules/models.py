@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Edit, Violation
+from cdk8s_inference.findings import Edit, Severity, Violation
 from cdk8s_inference.findings.example import manifests
 from cdk8s_inference.servers import VLLM
 from cdk8s_inference.topology import Topology
@@ -34,5 +34,8 @@ def no_model(topology: Topology) -> Iterator[Violation]:
         engine = pods.engine
         if engine is None or engine.server is not VLLM or not engine.is_started_as_written:
             continue
-        if engine.model is None and not any("$" in word.value for word in engine.container.words):
-            yield Violation(engine.container.here, f"{pods.object} names no model")
+        if engine.model is not None or any("$" in word.value for word in engine.container.words):
+            continue
+        # Who gives vLLM no argument at all may mean its default, or a base that others complete.
+        severity: Severity = "error" if engine.invocation.given else "warning"
+        yield Violation(engine.container.here, f"{pods.object} names no model", severity=severity)
