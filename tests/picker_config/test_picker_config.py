@@ -43,7 +43,7 @@ from tests.kit.observed import observed
 
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 
-PRECISE = PrecisePrefix("Qwen/Qwen3-8B")
+PRECISE = PrecisePrefix("Qwen/Qwen3-8B", "http://renderer:8000")
 
 PRESETS: dict[str, PickerConfig] = {
     "prefix-aware": DisaggregatedConfig.prefix_aware(),

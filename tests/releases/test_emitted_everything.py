@@ -74,7 +74,9 @@ def configs(release: RouterRelease) -> dict[str, PickerConfig]:
         "load": DisaggregatedConfig.load_aware(AlwaysDisaggregate()),
     }
     if release.has_plugin("precise-prefix-cache-producer"):
-        found["precise"] = DisaggregatedConfig.precise_prefix(PrecisePrefix("m"))
+        found["precise"] = DisaggregatedConfig.precise_prefix(
+            PrecisePrefix("m", "http://renderer:8000")
+        )
     return found
 
 

@@ -83,7 +83,7 @@ PRECISE = edited(
     parameters:
       modelName: Qwen/Qwen3-32B
       vllm:
-        url: http://localhost:8000
+        url: http://renderer:8000
   - type: precise-prefix-cache-producer
     parameters:
       tokenProcessorConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from cdk8s_inference.findings import Finding, Violation
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
@@ -75,21 +76,33 @@ class PrecisePrefix:
     """From the engines' own KV cache events: also what several pickers sent, and what was evicted.
 
     Engines must publish the events (vLLM: ``--kv-events-config``) and a vLLM must render prompts
-    to tokens at ``render_url``.
+    to tokens at ``render_url``. Without one the picker has no tokens: it finds no prefix, sends no
+    prompt to a prefill pod, and every request is still answered 200.
 
     Attributes:
-        model: The model's name on Hugging Face, whose tokenizer counts.
-        render_url: Where vLLM answers ``/v1/completions/render``, over plain HTTP.
+        model: The name by which that vLLM calls its model: ``--served-model-name``, else
+            ``--model``.
+        render_url: Where a vLLM answers ``/v1/completions/render``, such as a Service of
+            ``vllm launch render``: ``http://renderer.models:8000``. There is no default: the
+            picker's own, ``http://localhost:8000``, has no answer in the pod that is composed.
         block_tokens: Tokens of a block of the index.
         engine: Whose events they are.
         events_port: The port of the engines' event socket (ZMQ).
     """
 
     model: str
-    render_url: str = "http://localhost:8000"
+    render_url: str
     block_tokens: int = 64
     engine: ServingEngine = "vllm"
     events_port: int = 5557
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.render_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(
+                f"render_url is {self.render_url!r}; give the URL of a vLLM that renders prompts, "
+                "such as http://renderer.models:8000"
+            )
 
     def producers(self, release: RouterRelease) -> list[Plugin]:
         """The plugins that keep the knowledge.
@@ -121,7 +134,7 @@ class PrecisePrefix:
         return [(Plugin("endpoint-notification-source"), self._producer())]
 
     def findings(self, release: RouterRelease) -> list[Finding]:
-        """Nothing to tell."""
+        """None."""
         return []
 
     def _producer(self) -> Plugin:
