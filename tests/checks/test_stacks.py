@@ -156,7 +156,7 @@ def test_the_taint_of_an_engine() -> None:
     pods["tolerations"] = [{"key": "models", "operator": "Exists", "effect": "NoSchedule"}]
     told = [each for each in found([*example(), *objects]) if each.severity != "note"]
     assert [(each.code, each.message) for each in told] == [
-        ("T531", "its worker does not tolerate models")
+        ("T531", "the worker does not tolerate the taint models")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Envoy Gateway: whether it knows pools, asks the AI Gateway, and is reached."""
+"""Envoy Gateway: its extension manager, the order of the InferencePool CRD, and its Service."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
 @rule(
     "T520",
     "error",
-    "Envoy Gateway does not know InferencePools",
-    why="Routes to pools are not resolved, and their requests are answered 500.",
-    evidence="Envoy AI Gateway's manifests for Envoy Gateway, and its example for InferencePools.",
-    fix="give extensionManager backendResources with InferencePool, the hooks of xdsTranslator and "
-    "the AI Gateway's service, as Envoy AI Gateway's values have them",
+    "Envoy Gateway is not configured for InferencePools",
+    why="Routes to an InferencePool are not resolved, and their requests are answered 500.",
+    evidence="The Envoy Gateway values that Envoy AI Gateway publishes, and its InferencePool "
+    "example.",
+    fix="set backendResources with InferencePool, the xdsTranslator hooks and the service of Envoy "
+    "AI Gateway in extensionManager, as in the Envoy Gateway values of Envoy AI Gateway",
     example=breaks(
         "substrate",
         _CONFIG,
@@ -49,7 +50,7 @@ _ELSEWHERE = "{hostname: ai-gateway-controller.ai-gateway.svc.cluster.local, por
         _config(f"{{hooks: {_HOOKS}, service: {{fqdn: {_THERE}}}}}"),
     ),
 )
-def pools_unknown(topology: Topology) -> Iterator[Violation]:
+def inference_pools_not_configured(topology: Topology) -> Iterator[Violation]:
     for owner, config in _envoy_gateways(topology):
         pooled = _pooled(topology)
         because = pooled or _ai_gateway(topology)
@@ -104,7 +105,7 @@ def _envoy_gateways(topology: Topology) -> Iterator[tuple[KubeObject, Cursor]]:
 
 
 def _ai_gateway(topology: Topology) -> SourceValue[str] | None:
-    """What says that Envoy Gateway is to ask the AI Gateway."""
+    """The object that shows that Envoy AI Gateway extends Envoy Gateway."""
     for pods, _ in topology.running("ai-gateway-controller"):
         return pods.here
     for release in topology.charts(AI_GATEWAY):
@@ -126,7 +127,7 @@ def _pooled(topology: Topology) -> SourceValue[str] | None:
 
 def _is_others(topology: Topology, gateway: KubeObject) -> bool:
     """Whether a gateway is programmed by another controller than Envoy Gateway."""
-    # Half of the time that a check takes, and of no use without Envoy Gateway.
+    # The import takes half of the time of a check, and only Envoy Gateway needs it.
     from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 
     name = gateway.at("spec", "gatewayClassName").text or ""
@@ -143,10 +144,10 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 @rule(
     "T521",
     "error",
-    "Envoy Gateway asks the AI Gateway where it is not",
-    why="Envoy gets no configuration: routes are accepted, and nothing listens.",
-    evidence="The host name holds the AI Gateway's namespace and its Service's name. Seen run.",
-    fix="let extensionManager.service.fqdn be the AI Gateway's Service",
+    "The extension service of Envoy Gateway is not that of Envoy AI Gateway",
+    why="Envoy gets no configuration: the routes are accepted, but the proxy has no listener.",
+    evidence="Seen run. The host name is made of the name and the namespace of the Service.",
+    fix="set extensionManager.service.fqdn to the Service of Envoy AI Gateway",
     example=breaks(
         "substrate",
         _CONFIG,
@@ -156,7 +157,7 @@ _CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
         ),
     ),
 )
-def asks_elsewhere(topology: Topology) -> Iterator[Violation]:
+def wrong_extension_service(topology: Topology) -> Iterator[Violation]:
     known = list(_extension_servers(topology))
     for owner, config in _envoy_gateways(topology):
         at = config.at("extensionManager", "service", "fqdn", "hostname")
@@ -167,13 +168,14 @@ def asks_elsewhere(topology: Topology) -> Iterator[Violation]:
             name, namespace, place = known[0]
             yield Violation(
                 owner.value_at(at, at.text),
-                f"Envoy Gateway asks {at.text}, but the AI Gateway is {name}.{namespace}.svc",
+                f"Envoy Gateway calls {at.text}, and the Service of Envoy AI Gateway is "
+                f"{name}.{namespace}.svc",
                 place,
             )
 
 
 def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, SourceValue[str]]]:
-    """Name and namespace of each Service of an AI Gateway."""
+    """The name and namespace of each Service of Envoy AI Gateway, and where it is written."""
     controllers = {pods for pods, _ in topology.running("ai-gateway-controller")}
     for service in topology.services:
         if controllers & {*service.backends}:
@@ -188,9 +190,9 @@ def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, SourceVal
 @rule(
     "T527",
     "warning",
-    "Envoy Gateway comes before the InferencePool CRD",
-    why="It watches InferencePools from its start on: until the CRD is there it fails, and "
-    "what waits for it to be healthy, such as the next sync wave, waits for ever.",
+    "Envoy Gateway is applied before the InferencePool CRD",
+    why="Envoy Gateway watches InferencePools and fails without the CRD. If a later sync wave that "
+    "contains the CRD waits until Envoy Gateway is healthy, the sync does not complete.",
     evidence="envoyproxy/ai-gateway#953; silogen/cluster-forge#730.",
     fix="apply the CRD first: in an earlier sync wave, or earlier in the file",
     example=breaks(
@@ -200,7 +202,7 @@ def _extension_servers(topology: Topology) -> Iterator[tuple[str, str, SourceVal
         "1",
     ),
 )
-def crd_later(topology: Topology) -> Iterator[Violation]:
+def crd_applied_later(topology: Topology) -> Iterator[Violation]:
     watched = any(
         each["kind"].text == "InferencePool"
         for _, config in _envoy_gateways(topology)
@@ -216,12 +218,17 @@ def crd_later(topology: Topology) -> Iterator[Violation]:
             same = crd.document.file is not None and crd.document.file == gateway.document.file
             order = topology.objects.index
             if same and order(crd) > order(gateway):
-                yield Violation(crd.here, f"{gateway} is earlier in the file", gateway.here)
+                yield Violation(
+                    crd.here,
+                    f"the InferencePool CRD is after {gateway} in the file",
+                    gateway.here,
+                )
         elif (_wave(crd) or 0) > (_wave(gateway) or 0):
             at = crd.at("metadata", "annotations", _WAVE)
             yield Violation(
                 crd.value_at(at, at.text),
-                f"the CRD is of wave {_wave(crd) or 0}, {gateway} of {_wave(gateway) or 0}",
+                f"the InferencePool CRD is in sync wave {_wave(crd) or 0}, and {gateway} in "
+                f"{_wave(gateway) or 0}",
                 gateway.here,
             )
 
@@ -238,11 +245,12 @@ def _wave(found: KubeObject) -> int | None:
 @rule(
     "T528",
     "note",
-    "The gateway's load balancer asks only nodes that run its proxy",
-    why="Some clouds' load balancers find no healthy node then, and the gateway gets no "
-    "request; on others it keeps the client's address.",
-    evidence="Envoy Gateway's default is Local; modelplane 7bd5657f set Cluster.",
-    fix="set externalTrafficPolicy: Cluster where the gateway has an address and does not answer",
+    "The gateway's load balancer uses only nodes that run its proxy",
+    why="The load balancers of some clouds find no healthy node with externalTrafficPolicy: Local, "
+    "and the gateway gets no requests. On others this setting preserves the client's address.",
+    evidence="The default of Envoy Gateway is Local; modelplane changed it to Cluster in commit "
+    "7bd5657f.",
+    fix="set externalTrafficPolicy: Cluster if the gateway has an address but does not respond",
     example=breaks(
         "substrate",
         "EnvoyProxy/envoy",
@@ -250,10 +258,13 @@ def _wave(found: KubeObject) -> int | None:
         "Local",
     ),
 )
-def local_traffic(topology: Topology) -> Iterator[Violation]:
+def local_traffic_policy(topology: Topology) -> Iterator[Violation]:
     for proxy in topology.of_kind("EnvoyProxy"):
         service = proxy.at("spec", "provider", "kubernetes", "envoyService")
         policy = service["externalTrafficPolicy"]
         balanced = service["type"].text in (None, "LoadBalancer")
         if balanced and policy.text in (None, "Local"):
-            yield Violation(proxy.value_at(policy, policy.text), "externalTrafficPolicy is Local")
+            written = "Local" if policy.present else "not set, which is Local"
+            yield Violation(
+                proxy.value_at(policy, policy.text), f"externalTrafficPolicy is {written}"
+            )

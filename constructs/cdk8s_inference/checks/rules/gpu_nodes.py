@@ -1,4 +1,4 @@
-"""Nodes with GPUs: whether what finds and drives the devices gets there."""
+"""GPU nodes: whether the pods that label nodes and serve devices run on them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _GPUS = "HelmRelease/gpus"
 @rule(
     "T531",
     "warning",
-    "Node Feature Discovery does not enter GPU nodes",
-    why="Nodes that it does not enter get no label, the GPUs' driver runs where the label is, "
-    "and claims stay pending.",
+    "Node Feature Discovery does not tolerate the taint of GPU nodes",
+    why="The worker is not scheduled on these nodes and does not label them. The GPU driver's pods "
+    "select nodes by this label, so that no devices are published and claims stay pending.",
     evidence="kubernetes-sigs/dra-driver-nvidia-gpu#1084; NVIDIA/k8s-device-plugin#1934. GKE "
-    "taints GPU nodes by itself.",
-    fix="give the worker a toleration of the taint",
+    "adds a taint to GPU nodes.",
+    fix="add a toleration for the taint to the worker",
     example=breaks("substrate", "HelmRelease/nfd", "spec.values", {}),
 )
-def nodes_not_entered(topology: Topology) -> Iterator[Violation]:
+def taint_not_tolerated(topology: Topology) -> Iterator[Violation]:
     taints = _taints(topology)
     for place, tolerations in _nfd_workers(topology):
         keys = {
@@ -38,7 +38,7 @@ def nodes_not_entered(topology: Topology) -> Iterator[Violation]:
             continue  # It tolerates everything.
         for taint, because in taints.items():
             if taint not in keys:
-                yield Violation(place, f"its worker does not tolerate {taint}", because)
+                yield Violation(place, f"the worker does not tolerate the taint {taint}", because)
 
 
 def _nfd_workers(topology: Topology) -> Iterator[tuple[SourceValue[str], Cursor]]:
@@ -53,7 +53,7 @@ def _nfd_workers(topology: Topology) -> Iterator[tuple[SourceValue[str], Cursor]
 
 
 def _taints(topology: Topology) -> dict[str, SourceValue[str]]:
-    """The taints of nodes with devices, as far as something says that there are any."""
+    """The taints of GPU nodes: GKE's, and those that serving pods tolerate."""
     found: dict[str, SourceValue[str]] = {}
     on_gke = _on_gke(topology)
     if on_gke is not None:
@@ -72,7 +72,7 @@ _GKE_POLICIES = ("GCPBackendPolicy", "HealthCheckPolicy")
 
 
 def _on_gke(topology: Topology) -> SourceValue[str] | None:
-    """What says that the cluster is of GKE."""
+    """The value that shows that the cluster is GKE's."""
     for policy in topology.of_kind(*_GKE_POLICIES):
         if policy.group == "networking.gke.io":
             return policy.here
@@ -97,11 +97,12 @@ def _on_gke(topology: Topology) -> SourceValue[str] | None:
 @rule(
     "T532",
     "warning",
-    "GKE refuses the GPU driver's pods",
-    why="Their priority is of system-critical pods, which GKE takes outside of kube-system "
-    "only where a ResourceQuota admits them: there is no driver, and claims stay pending.",
-    evidence="modelplaneai/modelplane#229; GKE limits the consumption of system priority classes.",
-    fix="add a ResourceQuota to the driver's namespace, scoped to the priority class",
+    "GKE rejects the GPU driver's pods",
+    why="The pods have a system-critical priority class. Outside kube-system, GKE admits such pods "
+    "only if a ResourceQuota allows them. Without the driver, claims stay pending.",
+    evidence="modelplaneai/modelplane#229; GKE limits the consumption of the system priority "
+    "classes.",
+    fix="add a ResourceQuota that is scoped to the priority class to the driver's namespace",
     example=breaks("substrate", "ResourceQuota/critical-pods", "metadata.namespace", "nfd"),
 )
 def no_quota(topology: Topology) -> Iterator[Violation]:
@@ -118,12 +119,14 @@ def no_quota(topology: Topology) -> Iterator[Violation]:
         critical = priority is None or priority.startswith("system-")
         if critical and namespace not in {*admitted, "kube-system"}:
             yield Violation(
-                owner, f"no ResourceQuota of {namespace!r} admits critical pods", because
+                owner,
+                f"no ResourceQuota in namespace {namespace!r} allows system-critical pods",
+                because,
             )
 
 
 def _dra_drivers(topology: Topology) -> Iterator[tuple[SourceValue[str], str, str | None]]:
-    """NVIDIA's DRA drivers, their namespaces and priority classes; None for the chart's."""
+    """NVIDIA's DRA drivers, with namespace and priority class; None is the chart's default."""
     for release in topology.charts(DRA_DRIVER):
         if release.values is not None:
             priority = release.values.at("kubeletPlugin", "priorityClassName").text
@@ -137,13 +140,14 @@ def _dra_drivers(topology: Topology) -> Iterator[tuple[SourceValue[str], str, st
 @rule(
     "T533",
     "warning",
-    "The GPU driver is looked for where GKE does not have it",
-    why="The DRA driver finds no driver on the node and offers no GPU: claims stay pending.",
-    evidence=f"modelplane 44b53c07: GKE keeps NVIDIA's driver in {GKE_DRIVER_ROOT}.",
+    "The NVIDIA driver root is not GKE's",
+    why="The DRA driver finds no NVIDIA driver on the node and publishes no GPUs: claims stay "
+    "pending.",
+    evidence=f"GKE installs the NVIDIA driver in {GKE_DRIVER_ROOT}; modelplane commit 44b53c07.",
     fix=f"set nvidiaDriverRoot: {GKE_DRIVER_ROOT}",
     example=breaks("substrate", _GPUS, "spec.values.nvidiaDriverRoot", REMOVED),
 )
-def driver_elsewhere(topology: Topology) -> Iterator[Violation]:
+def wrong_driver_root(topology: Topology) -> Iterator[Violation]:
     because = _on_gke(topology)
     for release in topology.charts(DRA_DRIVER):
         if because is None or release.values is None:
@@ -152,6 +156,6 @@ def driver_elsewhere(topology: Topology) -> Iterator[Violation]:
         if root.text in (None, "/"):
             yield Violation(
                 release.object.value_at(root, root.text),
-                f"nvidiaDriverRoot is {root.text or '/'}",
+                f"nvidiaDriverRoot is {root.text or 'not set, which is /'}",
                 because,
             )

@@ -1,4 +1,4 @@
-"""What serving stands on, as installed: releases, CRDs and charts that go together."""
+"""The installed components: whether their releases, CRDs and Helm charts are compatible."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _GPUS = "HelmRelease/gpus"
 @rule(
     "T522",
     "warning",
-    "Releases of the stack's parts are not known to work together",
-    why="A controller meets CRDs or a partner that it was not built for: it crashes, or "
-    "passes over what it does not know.",
-    evidence="The projects' compatibility pages, which the message names.",
-    fix="take releases that are known to work together",
+    "The releases of two components are not known to be compatible",
+    why="A controller crashes, or ignores fields and objects, if it runs with CRDs or with another "
+    "component of a release that it does not support.",
+    evidence="The compatibility pages of the projects; the message names the page.",
+    fix="use releases that are documented to work together",
     example=breaks(
         "substrate",
         "Deployment/envoy-gateway",
@@ -34,7 +34,7 @@ _GPUS = "HelmRelease/gpus"
         "docker.io/envoyproxy/gateway:v1.7.2",
     ),
 )
-def releases_apart(topology: Topology) -> Iterator[Violation]:
+def incompatible_components(topology: Topology) -> Iterator[Violation]:
     found = _installed(topology)
     for each in incompatible_releases({part: version.value for part, version in found.items()}):
         by = found[each.by] if each.by else None
@@ -55,7 +55,7 @@ _BUNDLES = {
 
 
 def _installed(topology: Topology) -> dict[Part, SourceValue[str]]:
-    """The release of each part, but for those read in several, as of several clusters."""
+    """The release of each part; parts with several releases, as of several clusters, are absent."""
     versions: dict[Part, list[SourceValue[str]]] = {}
     for part, version in _versions(topology):
         if number(version.value):
@@ -77,7 +77,7 @@ def _versions(topology: Topology) -> Iterator[tuple[Part, SourceValue[str]]]:
             if version is not None:
                 yield part, version
     if topology.chart_releases:
-        # A quarter of the time that a check takes, and of no use without charts.
+        # The import takes a quarter of the time of a check, and only charts need it.
         from cdk8s_inference.stack.catalog import CHARTS, PARTS
 
         parts = {chart: PARTS[component] for component, (_, chart) in CHARTS.items()}
@@ -87,7 +87,7 @@ def _versions(topology: Topology) -> Iterator[tuple[Part, SourceValue[str]]]:
 
 
 def _bundle(topology: Topology) -> list[tuple[KubeObject, SourceValue[str]]]:
-    """Gateway API's CRDs with the release of each."""
+    """The CRDs of Gateway API, each with its release."""
     key = "gateway.networking.k8s.io/bundle-version"
     found = (
         (crd, crd.text(crd.at("metadata", "annotations", key)))
@@ -103,10 +103,11 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
 @rule(
     "T523",
     "warning",
-    "Gateway API's CRDs are of several releases",
-    why="Controllers look at one of them for the release of all, and write fields that the "
-    "others do not have.",
-    evidence="Gateway API: a bundle is released, and upgraded, as one.",
+    "The Gateway API CRDs are of different releases",
+    why="A controller reads the release from one CRD and then uses fields that the other CRDs do "
+    "not have.",
+    evidence="Gateway API's versioning page: the CRDs of a release are a bundle, and are upgraded "
+    "together.",
     fix="apply the CRDs of one release",
     example=breaks(
         "substrate",
@@ -115,7 +116,7 @@ _CHANNEL = "gateway.networking.k8s.io/channel"
         "v1.6.1",
     ),
 )
-def several_bundles(topology: Topology) -> Iterator[Violation]:
+def mixed_bundle_versions(topology: Topology) -> Iterator[Violation]:
     bundle = _bundle(topology)
     folders: dict[str, list[tuple[KubeObject, SourceValue[str]]]] = {}
     for crd, version in bundle:
@@ -124,23 +125,25 @@ def several_bundles(topology: Topology) -> Iterator[Violation]:
         for crd, version in others:
             if version.value != one.value:
                 yield Violation(
-                    version, f"{crd.name} is of {version.value}, {first.name} of {one.value}", one
+                    version,
+                    f"{crd.name} is of release {version.value}, and {first.name} of {one.value}",
+                    one,
                 )
 
 
 def _folder(found: KubeObject) -> str:
-    """Where an object is written: of two folders, each may be of another cluster."""
+    """The folder of an object's file. Two folders may be for two clusters."""
     return str(PurePath(found.document.file or "").parent)
 
 
 @rule(
     "T524",
     "error",
-    "The upgrade policy refuses Gateway API's CRDs",
-    why="The API server does not take them, and what is applied with them stops there.",
-    evidence="The policy safe-upgrades.gateway.networking.k8s.io, which comes with Gateway API "
-    "from v1.5 on, takes no CRD of a release before v1.5.",
-    fix="apply CRDs of v1.5 or newer",
+    "The safe-upgrades policy rejects the Gateway API CRDs",
+    why="The API server rejects the CRDs, and the apply fails.",
+    evidence="The ValidatingAdmissionPolicy safe-upgrades.gateway.networking.k8s.io, which is part "
+    "of Gateway API from v1.5 on, rejects CRDs of releases before v1.5.",
+    fix="apply the CRDs of v1.5 or newer",
     example=manifests(
         "gang",
         added="""\
@@ -161,7 +164,7 @@ metadata: {name: safe-upgrades.gateway.networking.k8s.io}
 """,
     ),
 )
-def refused_by_policy(topology: Topology) -> Iterator[Violation]:
+def rejected_by_policy(topology: Topology) -> Iterator[Violation]:
     policies = [
         policy
         for policy in topology.of_kind("ValidatingAdmissionPolicy")
@@ -170,18 +173,23 @@ def refused_by_policy(topology: Topology) -> Iterator[Violation]:
     for crd, version in _bundle(topology):
         for policy in policies[:1]:
             if _folder(crd) == _folder(policy) and () < number(version.value) < (1, 5):
-                yield Violation(version, f"{crd.name} is of {version.value}", policy.here)
+                yield Violation(
+                    version,
+                    f"{crd.name} is of release {version.value}, and {policy.name} is installed",
+                    policy.here,
+                )
 
 
 @rule(
     "T525",
     "warning",
-    "Envoy Gateway's chart brings other CRDs of Gateway API",
-    why="The chart's are of the experimental channel: Gateway API's upgrade policy refuses "
-    "them over those of the standard channel, and the installation fails, or they replace them.",
-    evidence="Envoy Gateway's chart, crds/gatewayapi-crds.yaml; Gateway API's safe-upgrades "
-    "policy.",
-    fix="leave the chart's CRDs out: crds: Skip for Flux, skipCrds for Argo CD",
+    "The Envoy Gateway chart replaces the Gateway API CRDs",
+    why="The chart contains the CRDs of the experimental channel. The safe-upgrades policy of "
+    "Gateway API rejects them, and the installation fails; without the policy they replace the "
+    "CRDs of the standard channel.",
+    evidence="The file crds/gatewayapi-crds.yaml of the Envoy Gateway chart; the safe-upgrades "
+    "policy of Gateway API.",
+    fix="do not install the CRDs of the chart: set crds: Skip in Flux, or skipCrds in Argo CD",
     example=manifests(
         "substrate",
         added="""\
@@ -215,7 +223,7 @@ spec:
 """,
     ),
 )
-def experimental_over_standard(topology: Topology) -> Iterator[Violation]:
+def chart_replaces_crds(topology: Topology) -> Iterator[Violation]:
     standard = [
         version for crd, version in _bundle(topology) if crd.annotations.get(_CHANNEL) == "standard"
     ]
@@ -225,7 +233,8 @@ def experimental_over_standard(topology: Topology) -> Iterator[Violation]:
         if standard and release.replaces_crds and not left_out:
             yield Violation(
                 release.chart,
-                f"{release.object} applies the chart's CRDs over those of the standard channel",
+                f"{release.object} installs the CRDs of the chart, which replace those of the "
+                "standard channel",
                 standard[0],
             )
 
@@ -233,11 +242,11 @@ def experimental_over_standard(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T526",
     "error",
-    "The chart inferencepool is no installer of CRDs",
-    why="It makes a pool and a picker, and without the labels of a model's pods it does not "
-    "render; InferencePool stays an unknown kind.",
+    "The chart inferencepool does not install CRDs",
+    why="The chart creates an InferencePool and an endpoint picker, and rendering fails without "
+    "the labels of the model server pods. The InferencePool CRD is not installed.",
     evidence="modelplaneai/modelplane#158; the chart's templates/_validations.tpl.",
-    fix="apply the CRDs of the Gateway API Inference Extension's release instead",
+    fix="apply the CRDs of a Gateway API Inference Extension release instead",
     example=manifests(
         "substrate",
         added="""\
@@ -252,7 +261,7 @@ spec:
 """,
     ),
 )
-def no_installer(topology: Topology) -> Iterator[Violation]:
+def chart_without_crds(topology: Topology) -> Iterator[Violation]:
     for release in topology.charts("inferencepool"):
         values = release.values
         if values is None:
@@ -260,23 +269,25 @@ def no_installer(topology: Topology) -> Iterator[Violation]:
         labels = values.at("inferencePool", "modelServers", "matchLabels")
         if not labels.value:
             yield Violation(
-                release.chart, "the chart is given no inferencePool.modelServers.matchLabels"
+                release.chart,
+                "the values of the chart do not set inferencePool.modelServers.matchLabels",
             )
 
 
 @rule(
     "T529",
     "warning",
-    "A Helm release's name makes others too long",
-    why="A ServiceAccount of the chart gets a name of more than 63 characters, which no label "
-    "holds: with Cilium its pods get no network, and never start.",
-    evidence="modelplaneai/modelplane#215: Cilium labels pods by their ServiceAccount.",
-    fix="give the release a short name, such as the chart's own",
+    "The name of a Helm release is too long",
+    why="The chart creates a ServiceAccount whose name is longer than the 63 characters of a label "
+    "value. With Cilium the pods of this ServiceAccount get no network and do not start.",
+    evidence="modelplaneai/modelplane#215: Cilium uses the name of the ServiceAccount as a label "
+    "value.",
+    fix="use a shorter release name, such as the name of the chart",
     example=breaks(
         "substrate", _GPUS, "spec.releaseName", "production-europe-west4-inference-gpus"
     ),
 )
-def long_names(topology: Topology) -> Iterator[Violation]:
+def long_release_name(topology: Topology) -> Iterator[Violation]:
     for release in topology.chart_releases:
         if release.chart.value not in _LONGEST:
             continue
@@ -286,7 +297,9 @@ def long_names(topology: Topology) -> Iterator[Violation]:
         account = f"{(overrides or full)[:63].removesuffix('-')}{suffix}"
         if len(account) > 63:
             yield Violation(
-                release.name, f"ServiceAccount {account} has {len(account)} characters of 63"
+                release.name,
+                f"the name of ServiceAccount {account} has {len(account)} characters; a label "
+                "value has at most 63",
             )
 
 
@@ -295,28 +308,28 @@ _LONGEST = {
     "lws": "-controller-manager",
     NODE_FEATURE_DISCOVERY: "-worker",
 }
-"""What the longest name of a ServiceAccount adds to the full name of a chart's release."""
+"""The suffix that a chart adds to its full name for the longest name of a ServiceAccount."""
 
 
 @rule(
     "T530",
     "warning",
-    "An upgrade of a chart leaves its CRDs behind",
-    why="The new controller works on the old CRDs: the API server drops fields that they do "
-    "not have, without a word.",
-    evidence="Helm installs a chart's crds/ once, and never upgrades them; Flux's upgrade.crds is "
-    "Skip unless written.",
-    fix="set spec.upgrade.crds to CreateReplace, or to Skip where the CRDs are applied apart",
+    "An upgrade of a HelmRelease does not upgrade its CRDs",
+    why="The new controller runs with the old CRDs, and the API server drops fields that are not "
+    "in them without an error.",
+    evidence="Helm installs the CRDs in crds/ once and does not upgrade them; the default of "
+    "spec.upgrade.crds in Flux is Skip.",
+    fix="set spec.upgrade.crds to CreateReplace, or to Skip if the CRDs are applied separately",
     example=breaks("substrate", _GPUS, "spec.upgrade", REMOVED),
 )
-def crds_left_behind(topology: Topology) -> Iterator[Violation]:
+def crds_not_upgraded(topology: Topology) -> Iterator[Violation]:
     for release in topology.charts(*_WITH_CRDS):
         if release.object.kind == "HelmRelease":
             at = release.object.at("spec", "upgrade", "crds")
             if at.text in (None, "Create"):
                 yield Violation(
                     release.object.value_at(at, at.text),
-                    f"spec.upgrade.crds is {at.text or 'not written'}",
+                    f"spec.upgrade.crds is {at.text or 'not set'}",
                     release.chart,
                 )
 
@@ -328,16 +341,17 @@ _WITH_CRDS = (
     "kube-prometheus-stack",
     "lws",
 )
-"""Charts with a folder crds/; the others' CRDs are templates, which Helm upgrades."""
+"""Charts with a folder crds/. The CRDs of other charts are templates, which Helm upgrades."""
 
 
 @rule(
     "T534",
     "error",
-    "The AI Gateway's release passes over the namespace of a pool",
-    why="It looks for the pool in the route's own namespace, and requests are answered 500.",
-    evidence="envoyproxy/ai-gateway#2339: mended in v1.1.0.",
-    fix="use Envoy AI Gateway v1.1.0 or newer, or put the route into the pool's namespace",
+    "Envoy AI Gateway ignores the namespace of a pool before v1.1.0",
+    why="The controller looks for the pool in the namespace of the route, and requests are "
+    "answered 500.",
+    evidence="envoyproxy/ai-gateway#2339: fixed in v1.1.0.",
+    fix="use Envoy AI Gateway v1.1.0 or newer, or move the route to the namespace of the pool",
     example=manifests(
         "substrate",
         Edit(
@@ -348,7 +362,7 @@ _WITH_CRDS = (
         Edit("HTTPRoute/qwen", "spec.rules[0].backendRefs[0].namespace", "models"),
     ),
 )
-def namespace_passed_over(topology: Topology) -> Iterator[Violation]:
+def pool_namespace_ignored(topology: Topology) -> Iterator[Violation]:
     release = _installed(topology).get("ai_gateway")
     if release is None or number(release.value) >= (1, 1):
         return
@@ -357,7 +371,8 @@ def namespace_passed_over(topology: Topology) -> Iterator[Violation]:
             if backend.is_pool and backend.namespace != route.object.namespace:
                 yield Violation(
                     route.object.value_at(backend.at["namespace"], backend.namespace),
-                    f"{backend} is in another namespace, and the AI Gateway is {release.value}",
+                    f"{backend} is not in the namespace of the route, "
+                    f"{route.object.namespace!r}, and Envoy AI Gateway is {release.value}",
                     release,
                 )
 
@@ -365,10 +380,11 @@ def namespace_passed_over(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T535",
     "error",
-    "A DisaggregatedSet has a field that its CRD does not know",
-    why="The API server drops it without a word, or kubectl refuses the object.",
-    evidence="LeaderWorkerSet v0.10.0 has no groupIdentity, which llm-d's manifests write.",
-    fix="install a release of LeaderWorkerSet that has it, or remove the field",
+    "A DisaggregatedSet has a field that is not in its CRD",
+    why="The API server drops the field without an error, or kubectl rejects the object.",
+    evidence="The CRD of LeaderWorkerSet v0.10.0 has no groupIdentity, which manifests of llm-d "
+    "set.",
+    fix="install a release of LeaderWorkerSet that has the field, or remove the field",
     example=manifests(
         "substrate",
         added="""\
@@ -410,6 +426,7 @@ def unknown_role_field(topology: Topology) -> Iterator[Violation]:
                         if known and key not in known:
                             yield Violation(
                                 found.value_at(at, key),
-                                f"roles have no {key}; they have {', '.join(known)}",
+                                f"{key} is not a field of a role in the CRD; its fields are "
+                                f"{', '.join(known)}",
                                 crd.here,
                             )

@@ -1,4 +1,4 @@
-"""Metrics: whether the picker reads those of engines, and others may read its own."""
+"""Metrics: those that the picker reads from engines, and those that it serves."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from cdk8s_inference.topology.kube_object import strings
 @rule(
     "T416",
     "warning",
-    "The picker does not know the engine's metrics",
-    why="It reads vLLM's names from another engine: load is unknown, and picks are ties.",
-    evidence="The picker's core-metrics-extractor; the label is the release's.",
-    fix="label the pods with the engine's name",
+    "The label for the engine type does not match the engine",
+    why="The picker looks for the metrics of the labeled engine, or of vLLM without a label, and "
+    "does not find them. It has no load of the pod, and scores that depend on load are equal.",
+    evidence="The core-metrics-extractor plugin of the picker; the name of the label is the "
+    "release's.",
+    fix="set the label of the pods to the name of the engine",
     example=breaks(
         "sglang",
         "Deployment/decode",
@@ -30,7 +32,7 @@ from cdk8s_inference.topology.kube_object import strings
 def engine_type(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         if pool.picker is None or len(pool.picker.release.picker.engines) < 2:
-            continue  # Older pickers know one engine's metrics; their flags name any other's.
+            continue  # Older pickers read the metrics of one engine; flags set other names.
         key = pool.picker.release.picker.engine_label
         old = "inference.networking.k8s.io/engine-type"
         for pods in pool.running:
@@ -42,7 +44,7 @@ def engine_type(topology: Topology) -> Iterator[Violation]:
             if pods.engine.kind not in (value, None):
                 yield Violation(
                     label,
-                    f"label {key} is {value!r}, and the engine is {pods.engine.kind}",
+                    f"label {key} is {value!r}, but the engine is {pods.engine.kind}",
                     pods.engine.container.here,
                 )
 
@@ -50,10 +52,10 @@ def engine_type(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T417",
     "warning",
-    "SGLang shows no metrics",
-    why="The picker knows no load of it, and its picks are ties.",
-    evidence="SGLang serves /metrics with --enable-metrics alone.",
-    fix="give SGLang --enable-metrics",
+    "SGLang serves no metrics",
+    why="The picker has no load of the pod, and scores that depend on load are equal.",
+    evidence="SGLang serves /metrics only with --enable-metrics.",
+    fix="add --enable-metrics to the arguments of SGLang",
     example=breaks(
         "sglang", "Deployment/decode", "spec.template.spec.containers[0].args[5]", "--log-requests"
     ),
@@ -67,17 +69,17 @@ def sglang_metrics(topology: Topology) -> Iterator[Violation]:
                 continue
             flag = engine.names.metrics
             if flag is not None and engine.flag(flag) is None:
-                yield Violation(engine.container.here, f"{flag} is not given", pool.here)
+                yield Violation(engine.container.here, f"{flag} is not set", pool.here)
 
 
 @rule(
     "T424",
     "warning",
-    "The picker refuses scrapes",
-    why="Its metrics are answered 401: dashboards and autoscalers that read them see nothing.",
+    "A monitor scrapes the picker without credentials",
+    why="The picker answers 401, and its metrics are missing in dashboards and autoscalers.",
     evidence=f"{SEEN_RUN} --metrics-endpoint-auth is on by default.",
-    fix="give the monitor's endpoint an authorization whose account may get /metrics, or the "
-    "picker --metrics-endpoint-auth=false",
+    fix="set authorization in the endpoint of the monitor, for a ServiceAccount that may get "
+    "/metrics, or --metrics-endpoint-auth=false in the picker",
     example=manifests(
         "disaggregated",
         added="""\
@@ -90,7 +92,7 @@ spec:
 """,
     ),
 )
-def refused_scrapes(topology: Topology) -> Iterator[Violation]:
+def scrape_without_credentials(topology: Topology) -> Iterator[Violation]:
     for monitor in topology.of_kind("PodMonitor", "ServiceMonitor"):
         wanted = strings(monitor.at("spec", "selector", "matchLabels"))
         for picker in topology.pickers:
@@ -106,7 +108,9 @@ def refused_scrapes(topology: Topology) -> Iterator[Violation]:
             for endpoint in _endpoints(monitor):
                 if not any(endpoint[key].present for key in _CREDENTIALS):
                     yield Violation(
-                        monitor.value_at(endpoint, None), "the endpoint gives no credentials", auth
+                        monitor.value_at(endpoint, None),
+                        f"the endpoint has no credentials, and {picker.object} requires them",
+                        auth,
                     )
 
 

@@ -1,4 +1,4 @@
-"""What the endpoint picker may read of the API server."""
+"""The endpoint picker's ServiceAccount, permissions and token, and the objects that it reads."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _PICKER = "Deployment/qwen-epp"
 @rule(
     "T407",
     "error",
-    "The picker may not read what it watches",
-    why="The process starts, answers 503 to every request, and exits after two minutes with "
-    "the name of a kind that is often not the forbidden one.",
-    evidence=f"{SEEN_RUN} Rules for absent CRDs do no harm.",
-    fix="bind its ServiceAccount to a Role that allows list and watch of all of them",
+    "The picker has no permission for resources that it watches",
+    why="The picker starts, answers 503 to every request, and exits after two minutes. Its error "
+    "often names another kind than the one without permission.",
+    evidence=f"{SEEN_RUN} Role rules for CRDs that are not installed have no effect.",
+    fix="bind its ServiceAccount to a Role that allows list and watch for these resources",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[0].resources", ["services"]),
     after=("T427",),
 )
-def may_not_read(topology: Topology) -> Iterator[Violation]:
+def missing_permissions(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         needed = [each for each in picker.watches if not each.if_installed]
         if picker.switch("ha-enable-leader-election").value:
             needed += picker.release.picker.leader_election
-        # Whatever its release is, it reads pods and its pool.
+        # Every release reads pods and its pool.
         certain = [each for each in needed if each.resources in _ALWAYS]
         if picker.match.assumed is None:
             certain = needed
@@ -45,13 +45,14 @@ _ALWAYS = (("pods",), ("inferencepools",), ("leases",))
 @rule(
     "T418",
     "warning",
-    "The picker may not read kinds that may be installed",
-    why="Once the CRD of such a kind is installed, it answers 503 to every request.",
+    "The picker has no permission for resources of optional CRDs",
+    why="When the CRD is installed, the picker answers 503 to every request.",
     evidence=f"{SEEN_RUN} llm-d/llm-d-benchmark#740.",
-    fix="allow list and watch of them too: rules for absent CRDs do no harm",
+    fix="allow list and watch for these resources too; Role rules for CRDs that are not installed "
+    "have no effect",
     example=breaks("disaggregated", "Role/qwen-epp", "rules[2].apiGroups", ["llm-d.ai"]),
 )
-def may_not_read_all(topology: Topology) -> Iterator[Violation]:
+def missing_optional_permissions(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         needed = [each for each in picker.watches if each.if_installed]
         yield from _missing(topology, picker, needed, severity=picker.assumed_severity)
@@ -76,11 +77,12 @@ def _missing(
             access.allows(verb, permission.api_group, resource) for verb in permission.verbs
         )
     ]
-    # Without any role of its account among what was read, permissions are given elsewhere.
+    # If no role of the account was read, its permissions may be in objects that were not read.
     if missing and access.roles:
         yield Violation(
             account,
-            f"ServiceAccount {namespace}/{account.value} may not read {', '.join(missing)}",
+            f"ServiceAccount {namespace}/{account.value} has no permission to read "
+            f"{', '.join(missing)}",
             access.roles[0].object.here,
             severity=severity,
         )
@@ -89,10 +91,10 @@ def _missing(
 @rule(
     "T421",
     "warning",
-    "The picker's permissions were not read",
-    why="Where its account has none, it answers 503 to every request, and exits after two minutes.",
+    "No role of the picker's ServiceAccount was read",
+    why="A picker without permissions answers 503 to every request, and exits after two minutes.",
     evidence=SEEN_RUN,
-    fix="check the picker together with its roles and bindings, or correct their names",
+    fix="check the picker together with its roles and role bindings, or correct their names",
     example=breaks("disaggregated", "RoleBinding/qwen-epp", "roleRef.name", "epp"),
 )
 def permissions_not_read(topology: Topology) -> Iterator[Violation]:
@@ -103,8 +105,8 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
             beside = access.beside[:1]
             yield Violation(
                 account,
-                f"no role that ServiceAccount {namespace}/{account.value} has was read"
-                + "".join(f"; {each} was" for each in beside),
+                f"no role that is bound to ServiceAccount {namespace}/{account.value} was read"
+                + "".join(f"; {each} was read" for each in beside),
                 [each.here for each in beside],
                 missing=True,
             )
@@ -114,9 +116,9 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
     "T414",
     "error",
     "The picker has no token for the API server",
-    why="It cannot read its pool, and every request is answered 503.",
+    why="The picker cannot read its pool, and every request is answered 503.",
     evidence=SEEN_RUN,
-    fix="remove automountServiceAccountToken: false from the picker's pod",
+    fix="remove automountServiceAccountToken: false from the pod template or the ServiceAccount",
     example=breaks(
         "disaggregated", _PICKER, "spec.template.spec.automountServiceAccountToken", False
     ),
@@ -127,20 +129,26 @@ def no_token(topology: Topology) -> Iterator[Violation]:
         name = picker.pods.account.value
         account = topology.find("ServiceAccount", picker.object.namespace, name)
         if own.value is False:
-            yield Violation(picker.object.value_at(own, False), "the pod mounts no token")
+            yield Violation(
+                picker.object.value_at(own, False),
+                "automountServiceAccountToken of the pod is false",
+            )
         elif own.value is None and account is not None:
             at = account.at("automountServiceAccountToken")
             if at.value is False:
-                yield Violation(account.value_at(at, False), f"{account} mounts no token")
+                yield Violation(
+                    account.value_at(at, False),
+                    f"automountServiceAccountToken of {account} is false",
+                )
 
 
 @rule(
     "T419",
     "warning",
     "The picker's ServiceAccount was not read",
-    why="Without it no pod of the picker is made.",
-    evidence="Kubernetes: a pod's ServiceAccount must be there first.",
-    fix="correct serviceAccountName, or check the picker together with its account",
+    why="If the ServiceAccount does not exist, no pod of the picker is created.",
+    evidence="Kubernetes rejects a pod whose ServiceAccount does not exist.",
+    fix="correct serviceAccountName, or check the picker together with its ServiceAccount",
     example=manifests(
         "disaggregated",
         Edit(_PICKER, "spec.template.spec.serviceAccountName", "epp"),
@@ -152,12 +160,12 @@ def no_account(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
         if account.value == "default" or not (accounts or topology.complete):
-            continue  # Kubernetes makes the account "default" itself.
+            continue  # Kubernetes creates the account "default" in every namespace.
         if topology.find("ServiceAccount", namespace, account.value) is None:
             yield Violation(
                 account,
-                f"ServiceAccount {namespace}/{account.value} is not among what was read"
-                + "".join(f"; {each} is" for each in accounts[:1]),
+                f"ServiceAccount {namespace}/{account.value} was not read"
+                + "".join(f"; {each} was read" for each in accounts[:1]),
                 [each.here for each in accounts[:1]],
                 missing=True,
             )
@@ -166,14 +174,14 @@ def no_account(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T423",
     "warning",
-    "The picker passes over objectives or rewrites",
-    why="They are accepted, and change nothing: requests keep the default priority, and "
-    "models their names.",
-    evidence="llm-d/llm-d-router#1449: from v0.9.0 on the picker reads them of the group llm-d.ai "
-    "where that is installed, and of no other; v0.8.0 knows the old group alone. The Inference "
-    "Extension's picker reads InferenceModels before v1.0, objectives from v1.0 on (v1.3.0 none), "
-    "and rewrites from v1.3.1 on, as its sources say.",
-    fix="write them for the group that the picker's release reads",
+    "The picker does not read an InferenceObjective or InferenceModelRewrite",
+    why="The object is accepted but has no effect: requests keep the default priority, and models "
+    "keep their names.",
+    evidence="llm-d/llm-d-router#1449: from v0.9.0 on the router's picker reads only the group "
+    "llm-d.ai if its CRDs are installed; v0.8.0 reads only the older group. Read in the source of "
+    "the Inference Extension: its picker reads InferenceModels before v1.0, InferenceObjectives "
+    "from v1.0 on except in v1.3.0, and InferenceModelRewrites from v1.3.1 on.",
+    fix="use the API group that the picker's release reads",
     example=manifests(
         "disaggregated",
         added="""\
@@ -189,7 +197,7 @@ spec: {priority: 1, poolRef: {name: qwen}}
 """,
     ),
 )
-def passed_over(topology: Topology) -> Iterator[Violation]:
+def objects_not_read(topology: Topology) -> Iterator[Violation]:
     kinds = ("InferenceObjective", "InferenceModelRewrite", "InferenceModel")
     new = [each for each in topology.of_kind(*kinds) if each.group == "llm-d.ai"]
     new += [
@@ -207,13 +215,15 @@ def passed_over(topology: Topology) -> Iterator[Violation]:
         if pickers and not any(_reads(picker, each.group, resource) for picker in pickers):
             yield Violation(
                 each.here,
-                f"{pickers[0].release.title} reads no {resource} of group {each.group}",
+                f"{pickers[0].release.title} does not read {resource} of group {each.group}",
                 pickers[0].container.image,
                 severity=pickers[0].assumed_severity,
             )
         elif each.group == _LEGACY and new and (reads_new or not pickers):
             yield Violation(
-                each.here, f"{each} is of group {_LEGACY}, {new[0]} of llm-d.ai", new[0].here
+                each.here,
+                f"{each} is of group {_LEGACY}, but {new[0]} of llm-d.ai",
+                new[0].here,
             )
 
 

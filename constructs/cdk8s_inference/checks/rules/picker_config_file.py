@@ -1,4 +1,4 @@
-"""The endpoint picker's configuration: whether it is there, and takes effect."""
+"""The endpoint picker's configuration file: whether it is mounted, and changes take effect."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PICKER = "Deployment/qwen-epp"
 @rule(
     "T408",
     "error",
-    "The picker's configuration is not where it looks",
+    "The picker's configuration file is not mounted",
     why="The picker does not start, and every request is answered 500.",
-    evidence="The picker reads --config-file once, at start.",
-    fix="mount the ConfigMap that holds the file, and give its path",
+    evidence="The picker reads --config-file once, when it starts.",
+    fix="mount the ConfigMap that contains the file, and set --config-file to its path",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--config-file=/config/epp.yaml"),
 )
-def config_elsewhere(topology: Topology) -> Iterator[Violation]:
+def config_file_not_mounted(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         file = picker.config_file
         if file is None:
@@ -33,7 +33,7 @@ def config_elsewhere(topology: Topology) -> Iterator[Violation]:
         if "config-text" in picker.flags:
             yield Violation(
                 file,
-                "--config-file and --config-text exclude each other",
+                "--config-file and --config-text are both set, and exclude each other",
                 picker.flags["config-text"],
             )
         elif picker.config_volume is not None:
@@ -42,14 +42,17 @@ def config_elsewhere(topology: Topology) -> Iterator[Violation]:
             if found is not None and picker.config is None:
                 keys = [entry for entry, _ in found.at("data").fields()]
                 yield Violation(
-                    file, f"{found} has no {key!r}; it has {', '.join(keys)}", found.here
+                    file,
+                    f"{file.value!r} is the key {key!r} of {found}, whose keys are "
+                    f"{', '.join(keys)}",
+                    found.here,
                 )
         elif not _mounted(picker, file.value):
-            yield Violation(file, f"no volume that holds a file is mounted at {file.value!r}")
+            yield Violation(file, f"no volume that contains {file.value!r} is mounted")
 
 
 def _mounted(picker: Picker, path: str) -> bool:
-    """Whether a volume of some kind is mounted there; a ConfigMap without a name is none."""
+    """Whether any volume is mounted at the path. A ConfigMap without a name does not count."""
     nameless = {
         volume["name"].text
         for volume in picker.pods.at.at("spec", "volumes").items()
@@ -66,10 +69,10 @@ def _mounted(picker: Picker, path: str) -> bool:
 @rule(
     "T409",
     "warning",
-    "The picker's configuration was not read",
-    why="What keeps it from starting, or from disaggregating, stays unseen until it runs.",
-    evidence="It is in an object that is not among what was read.",
-    fix="check the picker together with its ConfigMap, and correct the ConfigMap's name",
+    "The ConfigMap of the picker's configuration was not read",
+    why="Errors in the configuration are not found before the picker runs.",
+    evidence="The volume names a ConfigMap that was not read.",
+    fix="check the picker together with its ConfigMap, or correct the name of the ConfigMap",
     example=breaks("disaggregated", _PICKER, "spec.template.spec.volumes[0].configMap.name", "epp"),
 )
 def config_not_read(topology: Topology) -> Iterator[Violation]:
@@ -78,18 +81,21 @@ def config_not_read(topology: Topology) -> Iterator[Violation]:
             name, _ = picker.config_volume
             if name.value not in picker.config_maps:
                 yield Violation(
-                    name, f"ConfigMap {name.value!r} is not among what was read", missing=True
+                    name,
+                    f"ConfigMap {picker.object.namespace}/{name.value} was not read",
+                    missing=True,
                 )
 
 
 @rule(
     "T410",
     "error",
-    "The picker has no configuration for roles",
-    why="Its built-in configuration has one profile: prefill pods serve users, and nothing "
-    "is disaggregated.",
-    evidence="Seen in the picker's sources; the same as a configuration of one profile, seen run.",
-    fix="give --config-file or --config-text",
+    "The picker of a disaggregated pool has no configuration",
+    why="The built-in configuration has one profile: prefill pods get users' requests, and no "
+    "request is disaggregated.",
+    evidence="Read in the source of the picker. A configuration with one profile was seen run and "
+    "has the same result.",
+    fix="set --config-file or --config-text to a configuration with a prefill and a decode profile",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[2]", "--tracing=false"),
 )
 def no_config(topology: Topology) -> Iterator[Violation]:
@@ -98,7 +104,7 @@ def no_config(topology: Topology) -> Iterator[Violation]:
         if picker is not None and not {"config-file", "config-text"} & picker.flags.keys():
             yield Violation(
                 picker.container.here,
-                "neither --config-file nor --config-text is given",
+                "neither --config-file nor --config-text is set",
                 pool.disaggregates,
             )
 
@@ -106,11 +112,11 @@ def no_config(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T429",
     "warning",
-    "The picker is given no configuration, and has none built in",
-    why="It exits at its start, and every request is answered 500.",
-    evidence="Read in the sources of the Inference Extension: its picker has a built-in "
-    "configuration from v1.4.0 on, and stops without one before.",
-    fix="give --config-file or --config-text",
+    "The picker has no configuration, and its release has no default",
+    why="The picker exits when it starts, and every request is answered 500.",
+    evidence="Read in the source of the Inference Extension: its picker has a default "
+    "configuration from v1.4.0 on; before, it exits without one.",
+    fix="set --config-file or --config-text",
     example=breaks("inference-extension", _PICKER, f"{_ARGS}[3]", "--v=2"),
 )
 def needs_config(topology: Topology) -> Iterator[Violation]:
@@ -120,7 +126,7 @@ def needs_config(topology: Topology) -> Iterator[Violation]:
         if picker.release.picker.needs_config and not given and picker not in disaggregated:
             yield Violation(
                 picker.container.here,
-                f"{picker.release.title} is given neither --config-file nor --config-text",
+                f"neither --config-file nor --config-text is set for {picker.release.title}",
                 picker.container.image,
                 severity=picker.assumed_severity,
             )
@@ -129,15 +135,15 @@ def needs_config(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T422",
     "note",
-    "A change of the picker's configuration does not reach it",
-    why="It reads its configuration once, at start: after a change of the ConfigMap it goes "
-    "on by the old one until somebody restarts it.",
-    evidence="The picker reads --config-file once, at start; modelplane's routing.py.",
-    fix="write a checksum of the ConfigMap into an annotation of the pods, or into its name, or "
+    "A change of the picker's ConfigMap does not restart the picker",
+    why="The picker reads its configuration once, when it starts. After a change of the ConfigMap "
+    "it uses the old configuration until it is restarted.",
+    evidence="The picker reads --config-file once, when it starts; modelplane's routing.py.",
+    fix="add a checksum of the ConfigMap to the pod annotations or to the ConfigMap's name, or "
     "restart the picker after each change",
     example=breaks("disaggregated", _PICKER, "spec.template.metadata.annotations", REMOVED),
 )
-def not_rolled(topology: Topology) -> Iterator[Violation]:
+def change_does_not_restart(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         volume = picker.config_volume
         if volume is None or picker.config is None:
@@ -145,14 +151,18 @@ def not_rolled(topology: Topology) -> Iterator[Violation]:
         name, _ = volume
         config_map = picker.config_maps[name.value]
         annotations = {**picker.pods.annotations, **picker.object.annotations}
-        told = any(_ROLLS.search(f"{key}: {value}") for key, value in annotations.items())
-        fixed = config_map.at("immutable").value is True or _HASHED.search(name.value)
-        if not told and not fixed:
-            yield Violation(name, f"nothing of the pods changes with {config_map}", config_map.here)
+        restarts = any(_CHECKSUM.search(f"{key}: {value}") for key, value in annotations.items())
+        fixed = config_map.at("immutable").value is True or _HASH_SUFFIX.search(name.value)
+        if not restarts and not fixed:
+            yield Violation(
+                name,
+                f"the pod template does not change if {config_map} changes",
+                config_map.here,
+            )
 
 
-_ROLLS = re.compile(r"checksum|hash|reload|\b[0-9a-f]{8,}\b", re.IGNORECASE)
-"""An annotation that changes with the configuration, or asks a reloader to see to it."""
+_CHECKSUM = re.compile(r"checksum|hash|reload|\b[0-9a-f]{8,}\b", re.IGNORECASE)
+"""An annotation with a checksum of the configuration, or for a reloader."""
 
-_HASHED = re.compile(r"-(?=[a-z]*[0-9])[a-z0-9]{8,10}$")
-"""The end of a name that is made from the content, as by Kustomize."""
+_HASH_SUFFIX = re.compile(r"-(?=[a-z]*[0-9])[a-z0-9]{8,10}$")
+"""The suffix of a name with a hash of the content, such as Kustomize's."""

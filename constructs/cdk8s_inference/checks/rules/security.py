@@ -1,4 +1,4 @@
-"""What a serving pod may do beyond serving."""
+"""Privileges that serving pods do not need: privileged, adminAccess, hostNetwork."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _ENGINE = "spec.template.spec.containers[0]"
     "T901",
     "warning",
     "A container is privileged",
-    why="Whoever breaks into the model server has the node.",
-    evidence="Devices come by claims or a device plugin; RDMA needs the capability IPC_LOCK alone.",
-    fix="remove privileged, and add the capabilities that are needed",
+    why="An attacker who compromises the container has full access to the node.",
+    evidence="Pod Security Standards. Device claims and device plugins give access to devices "
+    "without it; RDMA needs only the capability IPC_LOCK.",
+    fix="remove privileged, and add the capabilities that the container needs",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.securityContext.privileged", True
     ),
@@ -29,16 +30,18 @@ def privileged(topology: Topology) -> Iterator[Violation]:
             continue
         for container in pods.containers:
             if container.privileged.value:
-                yield Violation(container.privileged, f"container {container.name!r}")
+                yield Violation(container.privileged, f"container {container.name!r} is privileged")
 
 
 @rule(
     "T902",
     "warning",
-    "A claim asks for administrative access",
-    why="It shares devices with whoever has them, and the API server refuses it outside of "
-    "labelled namespaces.",
-    evidence="resource.k8s.io/v1: adminAccess is for monitoring.",
+    "A device request sets adminAccess",
+    why="The devices are not allocated exclusively: other claims use them at the same time. The "
+    "API server rejects the claim in namespaces without the label "
+    "resource.kubernetes.io/admin-access.",
+    evidence="The API reference of resource.k8s.io/v1: adminAccess is for monitoring and "
+    "management of devices.",
     fix="remove adminAccess",
     example=breaks(
         "disaggregated",
@@ -57,11 +60,11 @@ def admin_access(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T903",
     "warning",
-    "Engines share the node's network",
-    why="Two engines on one node need the same side channel port: the second one never becomes "
-    "ready, and its process stays alive.",
-    evidence="Seen run with vLLM v0.32.0. vLLM adds the data-parallel rank alone to the port.",
-    fix="remove hostNetwork, or keep two engines from one node",
+    "Engines use the host network",
+    why="Two engines on one node use the same side channel port: the second one does not become "
+    "ready, and its process does not exit.",
+    evidence="Seen run with vLLM v0.32.0. vLLM adds only the data-parallel rank to the port.",
+    fix="remove hostNetwork, or add a podAntiAffinity that allows one engine on each node",
     example=breaks("disaggregated", "Deployment/prefill", "spec.template.spec.hostNetwork", True),
 )
 def host_network(topology: Topology) -> Iterator[Violation]:
