@@ -15,9 +15,14 @@ def broken(code: str) -> list[Any]:
     """The objects that a rule over a topology reports."""
     example = RULES[code].example
     assert example is not None
-    return list(yaml.safe_load_all(example.broken))
+    return objects_of(example.broken)
 
 
 def base(name: str, *edits: Edit) -> list[Any]:
     """The objects of an example file, changed."""
-    return list(yaml.safe_load_all(manifests(name, *edits).broken if edits else example_text(name)))
+    return objects_of(manifests(name, *edits).broken if edits else example_text(name))
+
+
+def objects_of(text: str) -> list[Any]:
+    """The objects of a YAML stream."""
+    return list(yaml.load_all(text, yaml.CSafeLoader))

@@ -191,15 +191,19 @@ def example_text(base: str) -> str:
 
 
 def _edited(base: str, edits: Sequence[Edit], added: str) -> tuple[str, str]:
-    objects = list(yaml.safe_load_all(example_text(base)))
+    objects = _objects(example_text(base))
     fixed = _dumped(objects)
     for edit in edits:
         apply(objects, edit)
-    return _dumped([*objects, *yaml.safe_load_all(added)]), fixed
+    return _dumped([*objects, *_objects(added)]), fixed
+
+
+def _objects(text: str) -> list[Any]:
+    return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
 def _dumped(objects: list[Any]) -> str:
-    return yaml.safe_dump_all(objects, sort_keys=False, width=100)
+    return yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False, width=100)
 
 
 def _parts(text: str) -> list[str]:

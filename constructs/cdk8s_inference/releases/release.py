@@ -49,6 +49,10 @@ class PickerRelease:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.version}>"
 
+    def __deepcopy__(self: _Self, memo: dict[int, object]) -> _Self:
+        """Itself: pydantic copies a default for each value made, and a release takes long."""
+        return self
+
     def image(self, program: Program = "picker") -> str | None:
         """A program's image; None of a program that the release does not have."""
         return self.picker.image if program == "picker" else None
