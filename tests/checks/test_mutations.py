@@ -11,7 +11,7 @@ from cdk8s_inference.releases import ROUTER_RELEASES
 from tests.checks.mutations import SLIPS, baseline, caught, mutants
 
 SHAPES = ("vllm", "sglang", "multi-node-leader-serves", "multi-node-every-pod-serves")
-EACH = 29
+EACH = 83
 """Prime to what repeats in the list, so that the sample is of everything."""
 
 

@@ -53,9 +53,7 @@ def test_two_stacks_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("delivery", "kind"),
     [
-        ("flux", "HelmRelease"),
         ("argocd", "Application"),
-        ("crossplane", "Release"),
         ("k3s", "HelmChart"),
     ],
 )

@@ -115,6 +115,8 @@ class Flags:
         Args:
             name: As written, without ``=`` and its value.
         """
+        if plain := self._names.get(name):
+            return plain
         name, *keys = name.split(".") if self.grammar.fields else (name,)
         if self.grammar.underscores and name.startswith("--"):
             name = name.replace("_", "-")

@@ -60,8 +60,7 @@ class Invocation:
         """Every use of flags, in order, under any of their names, and what they match."""
         wanted = {match.flag.name for name in names if (match := self._match(name))}
         plain = {name.replace("_", "-") for name in names}
-        for each in self.given:
-            match = self._match(each.name)
+        for each, match in self._matched:
             if match is None and each.name.replace("_", "-").partition(".")[0] in plain:
                 yield each, None
             elif match is not None and match.flag.name in wanted:
@@ -139,6 +138,10 @@ class Invocation:
     def variable_number(self, name: str, default: int) -> int | None:
         """A variable's number, or its default; None for a value that is unread, or no number."""
         return whole_number(self.env[name]) if name in self.env else default
+
+    @cached_property
+    def _matched(self) -> list[tuple[Given, FlagMatch | None]]:
+        return [(each, self._match(each.name)) for each in self.given]
 
     def _match(self, name: str) -> FlagMatch | None:
         return self.flags.match(name) if self.flags else None

@@ -11,6 +11,9 @@ from cdk8s_inference.findings import Path, PathPart, Place, field_path
 if TYPE_CHECKING:
     from cdk8s_inference.source.document import Document
 
+_MAPPINGS = (dict, Mapping)
+"""Any mapping; ``dict`` is asked for first, since an abstract class takes ten times as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -32,7 +35,7 @@ class Cursor:
         if isinstance(key, int):
             if isinstance(self.value, list) and key < len(self.value):
                 child = self.value[key]
-        elif isinstance(self.value, Mapping):
+        elif isinstance(self.value, _MAPPINGS):
             child = self.value.get(key)
         return Cursor(child, (*self.path, key), self.document)
 
@@ -50,7 +53,7 @@ class Cursor:
 
     def fields(self) -> Iterator[tuple[str, Cursor]]:
         """The entries of a mapping."""
-        for key in self.value if isinstance(self.value, Mapping) else ():
+        for key in self.value if isinstance(self.value, _MAPPINGS) else ():
             yield str(key), self[key]
 
     def descendants(self) -> Iterator[Cursor]:

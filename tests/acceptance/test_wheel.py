@@ -22,7 +22,7 @@ from cdk8s_inference import App, ModelDeployment
 from tests.cli.console import save
 from tests.document.builders import edited, gangs, prefill_decode
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HOMES = {
     ROOT / "constructs" / "cdk8s_inference": "cdk8s_inference",
     ROOT / "imports": "cdk8s_inference/imports",
