@@ -7,21 +7,37 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from cdk8s_inference import App, ModelDeployment, Platform, RouterRelease, router_release
+from cdk8s_inference import App, Gateway, ModelDeployment, Platform, RouterRelease, router_release
 from cdk8s_inference.checks import check
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.source import Document
-from tests.test_shape_snapshots import SHAPES
+from tests.test_shape_snapshots import SHAPES, Shape, production, vllm
 
 Json = dict[str, Any]
 
 PREFILL, DECODE, PICKER = "gpt-oss-0-prefill", "gpt-oss-0-decode", "gpt-oss-0-epp"
 POOL = "gpt-oss-0"
 
+COMPOSED: dict[str, Shape] = {
+    **SHAPES,
+    # Production is for Envoy AI Gateway, the default, in one of the shapes, and for Istio here.
+    **{
+        name: (vllm()[0], {"gateway": Gateway(provider=provider)})
+        for name, provider in GATEWAY_PROVIDERS.items()
+        if name not in ("envoy-ai-gateway", "istio")
+    },
+    "istio-production": (
+        vllm()[0],
+        {**production()[1], "gateway": Gateway(provider=GATEWAY_PROVIDERS["istio"])},
+    ),
+}
+"""Every shape that deployments are composed in, with each provider of gateways."""
+
 
 @cache
 def _rendered(shape: str, version: str) -> list[Json]:
-    engines, options = SHAPES[shape]
+    engines, options = COMPOSED[shape]
     chart = ModelDeployment(
         App(),
         "gpt-oss",

@@ -14,7 +14,7 @@ from cdk8s_inference.topology import Topology
 from tests.kit import examples
 
 SHAPES: tuple[Any, ...] = (None, [], {}, "x", -1, True, "9" * 5000)
-BASES = ("disaggregated", "gang", "inference-extension", "sglang", "substrate")
+BASES = ("disaggregated", "gang", "inference-extension", "sglang", "standalone", "substrate")
 
 
 def found(objects: list[Any]) -> list[Finding]:

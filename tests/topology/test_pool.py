@@ -108,3 +108,19 @@ _SGLANG = "lmsysorg/sglang:v0.5.9"
 def test_what_shows_that_a_pool_disaggregates(others: list[Any], evidence: str | None) -> None:
     found = _pool(*others).disaggregates
     assert (found and found.value) == evidence
+
+
+def test_what_flags_of_a_picker_select_is_a_pool() -> None:
+    picker = _picker("plugins: [{type: prefill-filter}]")
+    container = picker["spec"]["template"]["spec"]["containers"][0]
+    container["args"][0] = "--endpoint-selector=pool in (chat),llm-d.ai/role"
+    container["args"].append("--endpoint-target-ports=8000,8001,8000")
+    servers = [_server("prefill"), _server("decode"), _server(None)]
+    topology = read_topology([Document(each) for each in (picker, *servers)])
+    [pool] = topology.pools
+    assert topology.inference_pools == ()
+    assert str(pool) == "the endpoint selector of Deployment llm/picker"
+    assert [pods.object.name for pods in pool.members] == ["prefill", "decode"]
+    assert [port.value for port in pool.ports] == [8000, 8001]
+    assert pool.picker is topology.pickers[0]
+    assert topology.disaggregated == (pool,)

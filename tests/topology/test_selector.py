@@ -6,7 +6,7 @@ import pytest
 
 from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology import KubeObject, Selector
-from cdk8s_inference.topology.selector import label_map, label_selector
+from cdk8s_inference.topology.selector import label_map, label_selector, written_selector
 
 OBJECT = KubeObject(Document({}), Cursor({}))
 LABELS = {"app": "it", "tier": "a"}
@@ -83,3 +83,28 @@ def test_for_people() -> None:
 )
 def test_where_it_is(written: Any, path: tuple[str, ...]) -> None:
     assert label_selector(OBJECT, Cursor(written)).path == path
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("app=it", True),
+        ("app==it, tier=a", True),
+        ("app=it,tier=b", False),
+        ("app=it,app=other", False),
+        ("tier in (a, b),app", True),
+        ("tier notin (a)", False),
+        ("tier!=b", True),
+        ("!zone", True),
+        ("! app", False),
+    ],
+)
+def test_selectors_as_flags_have_them(text: str, matches: bool) -> None:
+    found = written_selector(text)
+    assert found is not None
+    assert found.matches(LABELS) is matches
+
+
+@pytest.mark.parametrize("text", ["", "app=it=other", "app in a", "tier in (a", "=it"])
+def test_no_selectors(text: str) -> None:
+    assert written_selector(text) is None

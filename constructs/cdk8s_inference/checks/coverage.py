@@ -90,7 +90,7 @@ def coverage(
     kinds = Counter(documents)
     counts = {
         "engine": len(engines),
-        "pool": len(topology.pools),
+        "pool": len(topology.inference_pools),
         "picker": len(topology.pickers),
         "picker configuration": len(topology.of_kind("EndpointPickerConfig")),
         "route": len(topology.routes),
@@ -107,7 +107,7 @@ def coverage(
 
 
 def _missing(topology: Topology) -> Iterator[str]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         if pool.picker is None and pool.picker_name is not None:
             yield f"the picker of {pool.object}"
     for route in topology.routes:

@@ -11,7 +11,7 @@ from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.topology.claim import total
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
-from cdk8s_inference.topology.pool import Pool
+from cdk8s_inference.topology.pool import Pool, pool_endpoints
 from cdk8s_inference.topology.topology import Topology, read_topology
 from cdk8s_inference.topology.workload import Part, Pods, Workload
 
@@ -95,7 +95,7 @@ def document_topology(document: Document, complete: Complete, *, pooled: bool) -
         "objects": (found,),
         "workloads": tuple({each.workload: None for each in pods}),
         "pods": pods,
-        "pools": (_DocumentPool(found, served, None, None),),
+        "pools": (_DocumentPool(found, pool_endpoints(found), served, None, None),),
         "device_selectors": tuple(
             text
             for engine in engines.items()

@@ -13,8 +13,9 @@ from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.releases.release import Program
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.chart_release import yaml_in
-from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, whole_number
 from cdk8s_inference.topology.program import ReleasedProgram
+from cdk8s_inference.topology.selector import Selector, written_selector
 
 if TYPE_CHECKING:
     from cdk8s_inference.topology.workload import Pods
@@ -47,6 +48,26 @@ class Picker(ReleasedProgram[PickerRelease]):
     def pool_name(self) -> SourceValue[str]:
         """The pool that it picks from; empty with an endpoint selector."""
         return self.flag("pool-name")
+
+    @cached_property
+    def endpoint_selector(self) -> SourceValue[Selector] | None:
+        """The pods that it picks from by its own flags; None where it picks from a pool.
+
+        Also None for a text that is no selector, or that the pod alone knows.
+        """
+        written = self.flags.get("endpoint-selector")
+        if written is None or "$" in written.value:
+            return None
+        selector = written_selector(written.value)
+        return None if selector is None else written.of(selector)
+
+    @cached_property
+    def endpoint_ports(self) -> tuple[SourceValue[int], ...]:
+        """The ports of those pods; a port that is given twice counts once."""
+        written = self.flag("endpoint-target-ports")
+        texts = dict.fromkeys(text.strip() for text in written.value.split(","))
+        numbers = (whole_number(text) for text in texts)
+        return tuple(written.of(number) for number in numbers if number is not None)
 
     @cached_property
     def pool_namespace(self) -> SourceValue[str] | None:

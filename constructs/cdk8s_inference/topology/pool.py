@@ -1,4 +1,4 @@
-"""An InferencePool: which pods are in it, and what picks from them."""
+"""What a picker picks from: which pods are in it, and on which ports they take requests."""
 
 from __future__ import annotations
 
@@ -71,12 +71,28 @@ class Service:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """An InferencePool.
+@dataclass(frozen=True)
+class Endpoints:
+    """Which pods requests go to, and to which of their ports.
 
     Attributes:
-        object: The object.
+        namespace: Of the pods.
+        selector: Their labels.
+        ports: Where they are expected to take requests.
+    """
+
+    namespace: str
+    selector: SourceValue[Selector]
+    ports: tuple[SourceValue[int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """What a picker picks from: an InferencePool, or the pods that its own flags select.
+
+    Attributes:
+        object: The InferencePool, or the picker's workload.
+        endpoints: What it asks of its members.
         members: The pods that its selector matches, in its namespace.
         picker: Its endpoint picker, where that was read.
         service: The Service of its picker, where that was read.
@@ -85,29 +101,40 @@ class Pool:
     """
 
     object: KubeObject
+    endpoints: Endpoints
     members: tuple[Pods, ...]
     picker: Picker | None
     service: Service | None
     others_may_be_members: bool = False
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return str(self.object) if self.is_resource else f"the endpoint selector of {self.object}"
+
+    @property
+    def is_resource(self) -> bool:
+        """Whether it is an InferencePool, which gateways and other objects refer to."""
+        return self.object.kind == "InferencePool"
 
     @property
     def here(self) -> SourceValue[str]:
         """Its name, as a place for what is about the whole of it."""
         return self.object.here
 
-    @cached_property
+    @property
+    def namespace(self) -> str:
+        """The namespace of its members."""
+        return self.endpoints.namespace
+
+    @property
     def selector(self) -> SourceValue[Selector]:
         """The labels by which it selects pods."""
-        return pool_selector(self.object)
+        return self.endpoints.selector
 
-    @cached_property
-    def ports(self) -> list[SourceValue[int]]:
+    @property
+    def ports(self) -> tuple[SourceValue[int], ...]:
         """Where it expects its members to take requests."""
-        items = self.object.at("spec", "targetPorts").items()
-        numbers = (self.object.number(item["number"]) for item in items)
-        found = [number for number in numbers if number is not None]
-        old = self.object.number(self.object.at("spec", "targetPortNumber"))
-        return found or ([] if old is None else [old])
+        return self.endpoints.ports
 
     @cached_property
     def picker_name(self) -> SourceValue[str] | None:
@@ -203,7 +230,12 @@ def service_selector(found: KubeObject) -> SourceValue[Selector]:
     return label_map(found, found.at("spec", "selector"))
 
 
-def pool_selector(found: KubeObject) -> SourceValue[Selector]:
-    """The labels by which a pool selects pods; its first version had them without matchLabels."""
-    at = found.at("spec", "selector")
-    return label_map(found, at["matchLabels"] if at["matchLabels"].present else at)
+def pool_endpoints(found: KubeObject) -> Endpoints:
+    """What an InferencePool selects; its first version had labels without ``matchLabels``."""
+    spec = found.at("spec")
+    at = spec["selector"]
+    labels = label_map(found, at["matchLabels"] if at["matchLabels"].present else at)
+    numbers = (found.number(item["number"]) for item in spec["targetPorts"].items())
+    ports = tuple(number for number in numbers if number is not None)
+    old = found.number(spec["targetPortNumber"])
+    return Endpoints(found.namespace, labels, ports or (() if old is None else (old,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -106,3 +107,35 @@ def label_selector(found: KubeObject, at: Cursor) -> SourceValue[Selector]:
 def label_map(found: KubeObject, at: Cursor) -> SourceValue[Selector]:
     """Labels alone, as Services and pools have them: none select nothing."""
     return found.value_at(at, Selector(strings(at)))
+
+
+def written_selector(text: str) -> Selector | None:
+    """A selector as ``kubectl --selector`` and flags take it; None for what is none."""
+    labels: dict[str, str] = {}
+    requirements: list[Requirement] = []
+    for term in _TERMS.findall(text):
+        match = _TERM.fullmatch(term.strip())
+        if match is None:
+            return None
+        key = match["key"]
+        if match["equals"] is not None:
+            value = match["equals"]
+            if labels.setdefault(key, value) != value:
+                requirements.append(Requirement(key, "In", (value,)))
+        elif match["set"] is not None:
+            operator = "NotIn" if match["word"] == "notin" else "In"
+            values = tuple(value.strip() for value in match["set"].split(","))
+            requirements.append(Requirement(key, operator, values))
+        elif match["other"] is not None:
+            requirements.append(Requirement(key, "NotIn", (match["other"],)))
+        else:
+            requirements.append(Requirement(key, "DoesNotExist" if match["no"] else "Exists"))
+    return Selector(labels, tuple(requirements)) if labels or requirements else None
+
+
+_TERMS = re.compile(r"(?:[^,()]|\([^()]*\))+")
+_VALUE = r"[\w.-]*"
+_TERM = re.compile(
+    rf"(?P<no>!\s*)?(?P<key>[\w./-]+)\s*(?:==?\s*(?P<equals>{_VALUE})|!=\s*(?P<other>{_VALUE})"
+    r"|(?P<word>in|notin)\s*\((?P<set>[^()]*)\))?"
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cdk8s_inference.source import Document, is_placeholder
@@ -33,7 +33,13 @@ from cdk8s_inference.topology.kinds import Addition, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
 from cdk8s_inference.topology.llm_inference_service import composed_services
 from cdk8s_inference.topology.picker import Picker
-from cdk8s_inference.topology.pool import Pool, Service, pool_selector, service_selector
+from cdk8s_inference.topology.pool import (
+    Endpoints,
+    Pool,
+    Service,
+    pool_endpoints,
+    service_selector,
+)
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
 from cdk8s_inference.topology.selector import Selector, label_selector
@@ -51,7 +57,7 @@ class Topology:
         workloads: What makes pods.
         pods: Their pods, one entry for each template.
         pickers: The endpoint pickers.
-        pools: The InferencePools.
+        pools: What pickers pick from: the InferencePools, and what flags of pickers select.
         services: The Services.
         routes: The HTTPRoutes.
         gateways: The Gateways of the Gateway API, which routes attach to.
@@ -259,6 +265,11 @@ class Topology:
         return tuple(pods for pods in self.pods if pods.engine is not None)
 
     @cached_property
+    def inference_pools(self) -> tuple[Pool, ...]:
+        """The pools that are InferencePools, which gateways know."""
+        return tuple(pool for pool in self.pools if pool.is_resource)
+
+    @cached_property
     def disaggregated(self) -> tuple[Pool, ...]:
         """The pools in which prefill and decode are meant to be apart."""
         found = (pool for pool in self.pools if pool.disaggregates is not None)
@@ -319,7 +330,7 @@ class Topology:
                 found.append(Unread(what, "it is no engine that is known, so its port alone is"))
         for pool in self.pools:
             found += [
-                Unread(pods.here, f"no engine that is known runs in it, but {pool.object} has it")
+                Unread(pods.here, f"no engine that is known runs in it, but {pool} has it")
                 for pods in pool.members
                 if pods.engine is None and pods.picker_container is None and pods.part != "follower"
             ]
@@ -375,7 +386,10 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
     found_pools = [found for found in of["InferencePool"] if found.group in _POOL_GROUPS]
     taken = {(found.namespace, found.name) for found in found_pools}
     free = frozenset(
-        each for each in pickers if (each.object.namespace, each.pool_name.value) not in taken
+        each
+        for each in pickers
+        if (each.object.namespace, each.pool_name.value) not in taken
+        and each.endpoint_selector is None
     )
     by_name = {(each.object.namespace, each.object.name): each for each in reversed(services)}
     return Topology(
@@ -383,7 +397,10 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
         workloads=tuple(workload for workload, _ in made),
         pods=pods,
         pickers=pickers,
-        pools=tuple(_pool(found, near, pickers, free, by_name) for found in found_pools),
+        pools=(
+            *(_resource_pool(found, near, pickers, free, by_name) for found in found_pools),
+            *(each for picker in pickers for each in _selected_pool(picker, near)),
+        ),
         services=services,
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
         gateways=tuple(Gateway(found) for found in of["Gateway"] if found.group == GATEWAY_GROUP),
@@ -429,7 +446,7 @@ def _budget(
     return Budget(found, selected, count)
 
 
-def _pool(
+def _resource_pool(
     found: KubeObject,
     near_pods: Mapping[str, Sequence[Pods]],
     pickers: tuple[Picker, ...],
@@ -437,8 +454,7 @@ def _pool(
     services: Mapping[tuple[str, str], Service],
 ) -> Pool:
     """A pool, with its picker: behind its Service, or that picks from it, or the only free one."""
-    members = _selected(near_pods, found, pool_selector(found).value)
-    pool = Pool(found, members, None, None)
+    pool = _pool(found, pool_endpoints(found), near_pods)
     name = pool.picker_name
     service = None if name is None else services.get((found.namespace, name.value))
     behind = [each for each in pickers if service is not None and each.pods in service.backends]
@@ -447,13 +463,27 @@ def _pool(
     named = [each for each in pickers if each in free and each.pool_name.value == found.name]
     beside = [each for each in near if each in free]
     candidates = behind or own or named or (beside if len(beside) == 1 else [])
-    picker = candidates[0] if candidates else None
-    selector = pool_selector(found).value
-    unknown = is_placeholder(found.namespace)
+    return replace(pool, picker=candidates[0] if candidates else None, service=service)
+
+
+def _selected_pool(picker: Picker, near_pods: Mapping[str, Sequence[Pods]]) -> Iterator[Pool]:
+    """What a picker's own flags select, if they select."""
+    selector, namespace = picker.endpoint_selector, picker.pool_namespace
+    if selector is not None:
+        home = picker.object.namespace if namespace is None else namespace.value
+        endpoints = Endpoints(home, selector, picker.endpoint_ports)
+        yield replace(_pool(picker.object, endpoints, near_pods), picker=picker)
+
+
+def _pool(found: KubeObject, endpoints: Endpoints, near_pods: Mapping[str, Sequence[Pods]]) -> Pool:
+    """A pool with its members, whoever picks from them."""
+    home, selector = endpoints.namespace, endpoints.selector.value
+    members = tuple(each for each in near_pods.get(home, ()) if selector.matches(each.labels))
+    unknown = is_placeholder(home)
     unsure = any(
         each not in members and selector.may_match(each.labels)
         for namespace, there in near_pods.items()
-        if unknown or namespace == found.namespace or is_placeholder(namespace)
+        if unknown or namespace == home or is_placeholder(namespace)
         for each in there
     )
-    return Pool(found, members, picker, service, unsure)
+    return Pool(found, endpoints, members, None, None, unsure)

@@ -239,7 +239,7 @@ def other_namespace(topology: Topology) -> Iterator[Violation]:
                         f"{backend}",
                     )
             elif backend.is_pool and topology.resolve(backend) is None:
-                for pool in topology.pools:
+                for pool in topology.inference_pools:
                     if pool.object.name == backend.name.value:
                         yield Violation(
                             backend.name,

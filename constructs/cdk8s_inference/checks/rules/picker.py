@@ -58,6 +58,10 @@ schedulingProfiles:
 def no_picker(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         name, picker = pool.picker_name, pool.picker
+        if picker is not None and not pool.is_resource:
+            if picker.pods.workload.copies.value == 0:
+                yield Violation(picker.pods.workload.copies, f"{picker.object} has no copies")
+            continue
         if name is None or picker is None:
             continue
         if pool.service is None and topology.services and _is_picked(pool, picker):
@@ -100,7 +104,7 @@ spec:
     ),
 )
 def picker_not_read(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         name, picker = pool.picker_name, pool.picker
         if name is None:
             continue
@@ -131,7 +135,7 @@ def picker_not_read(topology: Topology) -> Iterator[Violation]:
 def plain_picker(topology: Topology) -> Iterator[Violation]:
     if any("agentgateway" in gateway.class_name.value for gateway in topology.gateways):
         return
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         picker = pool.picker
         if picker is None or picker.switch("secure-serving").value:
             continue
@@ -153,7 +157,7 @@ def plain_picker(topology: Topology) -> Iterator[Violation]:
     example=breaks("disaggregated", "Service/qwen-epp", "spec.selector.app", "qwen"),
 )
 def service_selects(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         service, picker = pool.service, pool.picker
         if service is None or picker is None:
             continue
@@ -176,7 +180,7 @@ def service_selects(topology: Topology) -> Iterator[Violation]:
     example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].port", 9003),
 )
 def service_port(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         service, picker, asked = pool.service, pool.picker, pool.picker_port
         if service is None or picker is None or picker.port is None or not service.backends:
             continue
@@ -216,9 +220,10 @@ def service_port(topology: Topology) -> Iterator[Violation]:
     evidence="The picker's cache holds one pool of one namespace, in which its pods are too.",
     fix="set --pool-name and --pool-namespace to the pool that references this picker",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[0]", "--pool-name=quen"),
+    after=("T440",),
 )
 def other_pool(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         picker = pool.picker
         if picker is None or "endpoint-selector" in picker.flags:
             continue
@@ -472,7 +477,7 @@ schedulingProfiles:
     ),
 )
 def other_protocol(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         picker = pool.picker
         config = picker.config if picker else None
         protocol = pool.object.text(pool.object.at("spec", "appProtocol"))

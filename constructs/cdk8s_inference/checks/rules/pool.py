@@ -43,7 +43,7 @@ def nobody_decodes(topology: Topology) -> Iterator[Violation]:
         if pool.members and not _alive(pool.of_role("decode"), topology):
             found = _roles(pool)
             at = pool.of_role("decode")[0].workload.copies if pool.of_role("decode") else found
-            yield Violation(at, f"no pod of {pool.object} decodes; {_summary(pool)}", pool.selector)
+            yield Violation(at, f"no pod of {pool} decodes; {_summary(pool)}", pool.selector)
 
 
 @rule(
@@ -62,9 +62,7 @@ def nobody_prefills(topology: Topology) -> Iterator[Violation]:
         if pool.members and not _alive(pool.of_role("prefill"), topology):
             prefill = pool.of_role("prefill")
             at = prefill[0].workload.copies if prefill else _roles(pool)
-            yield Violation(
-                at, f"no pod of {pool.object} prefills; {_summary(pool)}", pool.selector
-            )
+            yield Violation(at, f"no pod of {pool} prefills; {_summary(pool)}", pool.selector)
 
 
 def _more_may_join(topology: Topology, pool: Pool) -> bool:
@@ -220,24 +218,20 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def selects_followers(topology: Topology) -> Iterator[Violation]:
-    selecting = [(pool.object, pool.selector, pool.members) for pool in topology.pools]
+    selecting = [(pool.object, pool.selector, pool.members, True) for pool in topology.pools]
     for service in topology.services:
         if any(pods.engine is not None for pods in service.backends):
-            selecting.append((service.object, service.selector, service.backends))
-    for owner, at, members in selecting:
+            selecting.append((service.object, service.selector, service.backends, False))
+    for owner, at, members, is_pool in selecting:
         leads = any(pods.part == "leader" for pods in members)
         for pods in members:
             headless = owner.at("spec", "clusterIP").text == "None"
             own = pods.engine is not None and pods.engine.serves_by_itself
             if pods.part == "follower" and leads and not headless and not own:
                 yield Violation(at, f"{at.value} matches the followers of {pods.object}", pods.here)
-            elif (
-                pods.picker_container is not None
-                and pods.engine is None
-                and (owner.kind == "InferencePool")
-            ):
+            elif is_pool and pods.picker_container is not None and pods.engine is None:
                 yield Violation(at, f"{at.value} matches the picker {pods.object}", pods.here)
-            elif owner.kind == "InferencePool" and pods.engine is None:
+            elif is_pool and pods.engine is None:
                 others = (container.other_program for container in pods.staying)
                 program = next((each for each in others if each is not None), None)
                 if program is not None:
@@ -278,7 +272,7 @@ spec:
 def in_no_pool(topology: Topology) -> Iterator[Violation]:
     taken = {pods for pool in topology.pools for pods in pool.members}
     for pods in topology.serving:
-        beside = [p for p in topology.pools if p.object.namespace == pods.object.namespace]
+        beside = [p for p in topology.pools if p.namespace == pods.object.namespace]
         alone = pods not in taken and pods.part != "follower"
         if any(pods.may_be_selected(pool.object, pool.selector.value) for pool in beside):
             continue
@@ -309,7 +303,7 @@ def in_no_pool(topology: Topology) -> Iterator[Violation]:
 def pool_ports(topology: Topology) -> Iterator[Violation]:
     crds = topology.of_kind("CustomResourceDefinition")
     limits = [each for crd in crds for each in _port_limits(crd)]
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         numbers = [port.value for port in pool.ports]
         at = pool.object.value_at(pool.object.at("spec", "targetPorts"), numbers)
         limit = min(limits, key=lambda each: each.value, default=pool.here.of(8))
@@ -504,7 +498,7 @@ def whole_gang(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def fail_open(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
         if mode is None or mode.value != "FailOpen":
             continue
@@ -549,7 +543,7 @@ def fail_open(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def picker_reference(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         at = pool.object.at("spec", "endpointPickerRef")
         if not at.present:
             continue

@@ -67,7 +67,7 @@ def group_of_objectives(topology: Topology) -> Iterator[Violation]:
 
 def _picked(topology: Topology) -> Iterator[tuple[Pool, Picker]]:
     """Each pool with the picker that is to read it, and says of which group."""
-    for pool in topology.pools:
+    for pool in topology.inference_pools:
         picker = pool.picker
         if picker is None or "endpoint-selector" in picker.flags:
             continue
@@ -80,5 +80,5 @@ def _has_twin(topology: Topology, pool: Pool, group: str | None) -> bool:
     return any(
         each.object.group == group
         and (each.object.namespace, each.object.name) == (pool.object.namespace, pool.object.name)
-        for each in topology.pools
+        for each in topology.inference_pools
     )
