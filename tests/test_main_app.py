@@ -19,12 +19,12 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_it_writes_what_is_committed_whatever_the_hash_seed(seed: str, tmp_path: Path) -> None:
+def test_it_writes_what_is_committed_whatever_the_hash_seed(tmp_path: Path) -> None:
+    """With a seed of its own: what is committed was written with another one."""
     done = subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "main.py")],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONHASHSEED": seed},
+        env={**os.environ, "PYTHONHASHSEED": "1"},
         capture_output=True,
         text=True,
         timeout=120,
