@@ -63,7 +63,7 @@ def test_every_name_is_there_with_a_docstring_of_its_own(name: str) -> None:
 def test_names_are_listed_once_and_in_order() -> None:
     names = cdk8s_inference.__all__
     assert names == sorted(set(names))
-    assert set(names) == set(cdk8s_inference._HOMES)
+    assert set(names) == set(cdk8s_inference._MODULES)
 
 
 def test_dir_lists_the_public_names_and_no_others() -> None:

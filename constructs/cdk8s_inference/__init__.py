@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
     from cdk8s_inference.stack.serving_stack import ServingStack
 
-_HOMES = {
+_MODULES = {
     "AlwaysDisaggregate": "cdk8s_inference.picker_config",
     "App": "cdk8s",
     "ApproximatePrefix": "cdk8s_inference.picker_config",
@@ -155,9 +155,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

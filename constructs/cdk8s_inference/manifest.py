@@ -60,7 +60,7 @@ def _operation(path: str, value: str) -> JsonPatch:
     return JsonPatch.add(path, json.loads(value))
 
 
-def boxed(value: int | str) -> dict[str, int | str]:
+def int_or_string(value: int | str) -> dict[str, int | str]:
     """A port or a quantity, as it has to be added to an object of cdk8s-plus.
 
     Its generated class drops a plain one without a word.

@@ -58,7 +58,7 @@ def check_document(
     template = deployment.spec.template.spec
     pooled = template.serving_mode == "PrefillDecode" or platform.unified_mode == "picker"
     rules = [RULES[code] for code in (*ENGINE_CODES, *(POOL_CODES if pooled else ()))]
-    complete = _Completion(template.model_cache_ref is not None)
+    complete = _CompletedTemplate(template.model_cache_ref is not None)
     topology = document_topology(document, complete, pooled=pooled)
     found = check_topology(topology, rules=rules)
     # Whether a waiver is of use shows only when all of it is composed.
@@ -92,7 +92,7 @@ def without_repeats(of_document: Iterable[Finding], of_objects: Iterable[Finding
     return [*kept, *found]
 
 
-class _Completion:
+class _CompletedTemplate:
     """Adds to a member's pod template what composition adds and rules read."""
 
     def __init__(self, cached: bool) -> None:

@@ -71,7 +71,7 @@ def check(paths: tuple[str, ...], strict: bool, complete: bool, format: str) -> 
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
     found = _read(paths)
-    judged, covered = _judged(found, complete)
+    judged, covered = _checked(found, complete)
     findings = [*found.findings, *judged]
     click.echo(_written(findings, format, found, covered), nl=format != "text")
     failing = errors(findings) or (strict and any(f.severity == "warning" for f in findings))
@@ -177,7 +177,7 @@ def _leave_patches_out(found: _Read) -> None:
     found.others += [NotObjects(not_objects.PATCH, file, None, False) for file in sorted(patches)]
 
 
-def _judged(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
+def _checked(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
     findings = list(_of_documents(found.documents))
     topology = read_topology(found.manifests, complete=complete)
     if found.manifests:

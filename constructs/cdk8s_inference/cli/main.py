@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-_HOMES: Mapping[str, str] = {
+_COMMANDS: Mapping[str, str] = {
     "check": "cdk8s_inference.cli.check",
     "explain": "cdk8s_inference.cli.explain",
     "synth": "cdk8s_inference.cli.synth",
@@ -18,12 +18,12 @@ class _Commands(click.Group):
     """Imports a command when it is called: what ``synth`` needs, ``check`` must not wait for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_HOMES)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _HOMES:
+        if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_HOMES[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
         return command
 
 

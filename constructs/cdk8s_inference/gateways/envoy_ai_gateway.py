@@ -31,7 +31,7 @@ ENVOY_AI_GATEWAY = GatewayProvider(
     ),
     caveats=(
         Caveat("FailOpen is not honored: without a picker every request fails", f"{_ISSUES}/2502"),
-        Caveat("a rule takes one pool, and nothing beside it", f"{_ISSUES}/2231"),
+        Caveat("a rule accepts one pool and no other backend", f"{_ISSUES}/2231"),
         Caveat(
             "the controller reports Ready before it knows the pools; requests get 500 until then",
             f"{_ISSUES}/2581",

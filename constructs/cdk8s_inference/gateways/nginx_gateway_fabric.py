@@ -31,8 +31,8 @@ NGINX_GATEWAY_FABRIC = GatewayProvider(
     ),
     caveats=(
         Caveat(
-            "of what a picker answers it takes the endpoint alone: the header that names a "
-            "prefill pod is lost, and decode does everything",
+            "it uses only the endpoint of the picker's response and drops the header that names "
+            "the prefill pod, so decode pods prefill every prompt",
             f"{_PROJECT}/blob/v2.6.7/cmd/gateway/endpoint_picker.go",
         ),
         Caveat(

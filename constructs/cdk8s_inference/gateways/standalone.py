@@ -17,12 +17,13 @@ STANDALONE = GatewayProvider(
     picker_tls="plaintext",
     caveats=(
         Caveat(
-            "FailOpen cannot be honored: Envoy knows no endpoint but the one that is picked",
+            "FailOpen is not supported: Envoy has no other endpoint than the one that the picker "
+            "returns",
             "https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/"
             "load_balancing/original_dst",
         ),
         Caveat(
-            "InferenceObjectives are not read: without an InferencePool the picker watches none",
+            "the picker does not watch InferenceObjectives without an InferencePool",
             "https://github.com/llm-d/llm-d-router/blob/v0.10.0/cmd/epp/runner/runner.go",
         ),
     ),

@@ -55,7 +55,7 @@ def nobody_decodes(topology: Topology) -> Iterator[Violation]:
     fix="label the prefill pods llm-d.ai/role: prefill, and set their replicas to 1 or more",
     example=breaks("disaggregated", "Deployment/prefill", "spec.replicas", 0),
 )
-def nobody_prefills(topology: Topology) -> Iterator[Violation]:
+def no_prefill_endpoint(topology: Topology) -> Iterator[Violation]:
     for pool in topology.disaggregated:
         if _more_may_join(topology, pool):
             continue

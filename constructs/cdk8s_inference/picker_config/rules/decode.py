@@ -50,7 +50,7 @@ def no_decode_profile(document: PickerDocument) -> Iterator[Violation]:
         WORKS,
     ),
 )
-def nobody_answers(document: PickerDocument) -> Iterator[Violation]:
+def no_decode_endpoint(document: PickerDocument) -> Iterator[Violation]:
     profile = answering_profile(document)
     if profile is not None and not answers(document):
         yield Violation(profile.at, f"no pod passes the filters of profile {profile.name!r}")

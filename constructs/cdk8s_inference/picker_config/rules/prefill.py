@@ -302,7 +302,7 @@ def prompt_not_read(document: PickerDocument) -> Iterator[Violation]:
         WORKS,
     ),
 )
-def nobody_prefills(document: PickerDocument) -> Iterator[Violation]:
+def no_prefill_endpoint(document: PickerDocument) -> Iterator[Violation]:
     found = prefills(document)
     if found is not None and PREFILL not in found[1]:
         profile = found[0]
