@@ -15,6 +15,7 @@ from cdk8s_inference.checks.settled import crosses_alternatives, placeholder_of
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
 from cdk8s_inference.findings import Finding, Rule, Violation
 from cdk8s_inference.source import Document, placeholder_in
+from cdk8s_inference.source.secrets import without_secrets
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
 
 _ORDER = ("error", "warning", "note")
@@ -58,7 +59,7 @@ def check_topology(
     findings.sort(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
     )
-    return findings
+    return without_secrets(findings, (each.root for each in topology.objects))
 
 
 def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Reported]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import click
 
 from cdk8s_inference.checks.coverage import Coverage, coverage
 from cdk8s_inference.cli import not_objects
-from cdk8s_inference.cli.excerpt import with_excerpt
+from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
-from cdk8s_inference.cli.report import counts, escaped, printable, styled
+from cdk8s_inference.cli.report import counts, styled
 from cdk8s_inference.findings import Finding, errors
+from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import Document, read
 from cdk8s_inference.topology import read_topology
 
@@ -35,6 +36,7 @@ class _Read:
         patched: The real paths of files that a Kustomization applies as patches.
         findings: What is wrong with the files.
         contents: The content of each file.
+        read: What was read of all files.
     """
 
     manifests: list[Document] = field(default_factory=list)
@@ -43,6 +45,7 @@ class _Read:
     patched: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
+    read: list[Document] = field(default_factory=list)
 
 
 @click.command()
@@ -104,6 +107,7 @@ def _read(paths: Sequence[str]) -> _Read:
         if _sort(documents, source, content, found, is_named) or (problems and not unparsed):
             holding.add(source.argument)
         found.contents[source.name] = content
+        found.read += documents
     _leave_patches_out(found)
     found.findings += not_objects.findings(found.others, alone=not holding)
     told = {*(each.file for each in found.findings), *(each.file for each in found.others)}
@@ -227,18 +231,8 @@ def _written(findings: Sequence[Finding], format: str, found: _Read, covered: Co
         from cdk8s_inference.cli.sarif import github, sarif
 
         return sarif(findings, covered) if format == "sarif" else github(findings)
-    lines = _lines(findings, found.contents)
-    texts = [styled(finding, with_excerpt(printable(finding), lines)) for finding in findings]
+    lines = Lines.of(findings, found.contents, found.read)
+    texts = [styled(finding, with_excerpt(finding, lines)) for finding in findings]
     clean = "nothing wrong" if covered.is_whole else "nothing found"
     texts.append(f"{counts(findings) or clean} in {escaped(str(covered))}")
     return "\n".join(texts) + "\n"
-
-
-def _lines(findings: Sequence[Finding], contents: Mapping[str, bytes]) -> dict[str, list[str]]:
-    """The lines of the files that findings name."""
-    named = {each.file for each in findings} | {p.file for each in findings for p in each.related}
-    return {
-        file: contents[file].decode(errors="replace").splitlines()
-        for file in named
-        if file is not None and file in contents
-    }

@@ -6,13 +6,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, get_args
 
 import click
 
 from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.findings import Finding, Severity
+from cdk8s_inference.findings.terminal import escaped
 
 Format = Literal["text", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -34,7 +34,7 @@ def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> 
         _echo(json.dumps([finding.as_dict() for finding in findings], indent=2))
         return
     for finding in findings:
-        _echo(styled(finding, str(printable(finding))))
+        _echo(styled(finding, str(finding)))
     closing = ": ".join(part for part in (counts(findings), outcome) if part)
     if closing:
         _echo(escaped(closing))
@@ -51,35 +51,6 @@ def styled(finding: Finding, text: str) -> str:
     label = f"{finding.severity}[{finding.code}]"
     before, _, after = text.partition(label)
     return before + click.style(label, fg=_COLORS[finding.severity], bold=True) + after
-
-
-def printable(finding: Finding) -> Finding:
-    """The finding in characters that a terminal shows as they are."""
-    return replace(
-        finding,
-        path=escaped(finding.path),
-        message=escaped(finding.message),
-        fix=escaped(finding.fix),
-        file=None if finding.file is None else escaped(finding.file),
-        object=None if finding.object is None else escaped(finding.object),
-        related=tuple(
-            replace(
-                place,
-                object=escaped(place.object),
-                path=escaped(place.path),
-                file=None if place.file is None else escaped(place.file),
-            )
-            for place in finding.related
-        ),
-        consequences=tuple(map(printable, finding.consequences)),
-    )
-
-
-def escaped(text: str) -> str:
-    """Text that a terminal shows as it is: input may hold control characters."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _echo(text: str) -> None:

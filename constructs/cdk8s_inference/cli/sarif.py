@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import PurePath
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from cdk8s_inference.checks.coverage import Coverage
 from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.terminal import escaped
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -80,7 +82,9 @@ def _where(finding: Finding) -> str:
 def _locations(file: str | None, line: int | None) -> list[dict[str, Any]]:
     if file is None:
         return []
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(PurePath(file).as_posix())}}
+    physical: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(PurePath(file).as_posix()))}
+    }
     if line is not None:
         physical["region"] = {"startLine": line}
     return [{"physicalLocation": physical}]
@@ -104,4 +108,5 @@ def _annotation(finding: Finding) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """A text within a workflow command, which is shown in a log."""
+    return escaped(text).replace("%", "%25")

@@ -47,6 +47,7 @@ from cdk8s_inference.findings import Finding, Path, errors
 from cdk8s_inference.kubernetes_types import DnsLabel
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.source import Cursor, Document
+from cdk8s_inference.source.secrets import without_secrets
 
 
 def check(
@@ -59,7 +60,14 @@ def check(
         platform: The choices it will be composed with; some findings are about the two together.
         namespace: Where its objects go; default what the document says, else ``default``.
     """
-    root, platform = document.root, platform or Platform()
+    deployment, findings = _checked(document, platform or Platform(), namespace)
+    return deployment, without_secrets(findings, [document.root])
+
+
+def _checked(
+    document: Document, platform: Platform, namespace: str | None
+) -> tuple[Deployment | None, list[Finding]]:
+    root = document.root
     if not isinstance(document.data, Mapping):
         return None, [*document.findings, not_an_object(root, KIND)]
     if unused := other_kind(root):
@@ -129,17 +137,18 @@ def check_spec(
     if not errors(findings):
         names = NamesSubject(root, Deployment(name, namespace, spec), platform)
         findings += NAMES_RULES.findings(names)
-    return findings
+    return without_secrets(findings, [root])
 
 
 def check_engine(engine: Engine, platform: Platform | None = None) -> list[Finding]:
     """The findings of one engine written as a Python value."""
     root = Cursor(_plain(engine), ("engine",))
     subject = EngineSubject(root, platform or Platform(), typed=True)
-    return [
+    findings = [
         *_engine_findings(subject),
         *POOL_RULES.findings(PoolSubject([root], [root["phase"].text])),
     ]
+    return without_secrets(findings, [root])
 
 
 def engine_cursor(engine: Engine) -> Cursor:

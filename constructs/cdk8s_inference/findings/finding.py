@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from cdk8s_inference.findings.secret import masked
+from cdk8s_inference.findings.terminal import escaped
+
 Severity = Literal["error", "warning", "note"]
 """``error``: nothing is composed. ``warning``: works worse than it looks. ``note``: to know."""
 
@@ -32,7 +35,7 @@ class Place:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
-        return " ".join(part for part in (place, self.object, self.path) if part)
+        return escaped(" ".join(part for part in (place, self.object, self.path) if part))
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Finding:
         code: Stable identifier of the rule, such as ``D103``.
         severity: ``error``, ``warning`` or ``note``.
         path: The field, such as ``spec.template.spec.engines[0].name``; empty for a whole file.
-        message: What is wrong, with the values that disagree.
+        message: What is wrong, with the values that disagree. Secrets in it are masked.
         fix: What to do about it.
         file: The file the document came from, where it came from one.
         line: The 1-based line in ``file``, where it is known.
@@ -64,6 +67,10 @@ class Finding:
     related: tuple[Place, ...] = ()
     count: int = 1
     consequences: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("path", "message", "fix"):
+            object.__setattr__(self, name, masked(getattr(self, name)))
 
     def at(self, file: str | None, line: int | None) -> Finding:
         """The same finding, with its place in a file."""
@@ -101,8 +108,8 @@ class Finding:
         where = f"{place}: " if place else ""
         field = " ".join(part for part in (self.object, self.path) if part)
         field = f"{field}: " if field else ""
-        lines = [f"{where}{self.severity}[{self.code}] {field}{self.summary}"]
-        return "\n".join([*lines, *self._details(), f"    fix: {self.fix}"])
+        head = f"{where}{self.severity}[{self.code}] {field}{self.summary}"
+        return "\n".join(map(escaped, [head, *self._details(), f"    fix: {self.fix}"]))
 
     @property
     def summary(self) -> str:

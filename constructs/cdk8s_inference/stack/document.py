@@ -9,6 +9,7 @@ from cdk8s_inference.findings import Finding, Path, errors
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_MODELPLANE
 from cdk8s_inference.source import Document
+from cdk8s_inference.source.secrets import without_secrets
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DraDriver
 from cdk8s_inference.stack.props import StackProps
@@ -26,7 +27,8 @@ def read_stack(
         gateway: Namespace and name of its Gateway, which the document does not say.
         allow_untested: A combination of releases that is not known to work is a warning only.
     """
-    value, findings = check_stack(document)
+    value, found = check_stack(document)
+    findings = without_secrets(found, [document.root])
     if value is None:
         return None, findings
     props = _props(value, gateway or Gateway(), allow_untested)

@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.findings.secret import TOKEN
 from cdk8s_inference.topology import SourceValue, Topology
 
-_TOKEN = re.compile(
-    r"(?<![A-Za-z0-9_])(hf_[A-Za-z0-9]{12,}|gh[pousr]_[A-Za-z0-9]{30,}"
-    r"|AKIA[0-9A-Z]{16}|nvapi-[A-Za-z0-9_-]{20,}|xox[abp]-[A-Za-z0-9-]{20,})(?![A-Za-z0-9_])"
-)
 _PLACEHOLDER = re.compile(r"(?i)[<>{}$]|x{4,}|your|change|example|dummy|secret|token|empty|none")
 
 
@@ -70,7 +67,7 @@ def clear_api_key(topology: Topology) -> Iterator[Violation]:
 
 
 def _is_token(text: str) -> bool:
-    found = _TOKEN.search(text)
+    found = TOKEN.search(text)
     # hf_xxxxxxxxxxxx stands for a token.
     return found is not None and len(set(found[0].partition("_")[2] or found[0])) > 4
 
