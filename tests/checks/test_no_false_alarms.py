@@ -64,8 +64,8 @@ EXPLAINED_LAYOUTS = {
     "llm-d-modelservice": {"T640"},
     # Its token's Secret is created by hand.
     "gaie-getting-started": {"T624"},
-    # Its pool alone is there, without the picker.
-    "wide-ep-leaderworkerset": {"T420"},
+    # Its pool alone is there, without the picker; its rollout strategy is left to a webhook.
+    "wide-ep-leaderworkerset": {"T420", "T809"},
 }
 """Warnings of layouts that others document, and that are true of them."""
 

@@ -113,6 +113,16 @@ def test_a_gang_is_a_leader_and_its_followers_whatever_their_order() -> None:
     ]
 
 
+def test_a_gang_says_what_a_webhook_would_default() -> None:
+    """Stored before the webhook of LeaderWorkerSet runs, what it would add is never added."""
+    spec = the(emitted(group(gang())), "LeaderWorkerSet")["spec"]
+    assert spec["rolloutStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdateConfiguration": {"partition": 0, "maxUnavailable": 1, "maxSurge": 0},
+    }
+    assert spec["networkConfig"] == {"subdomainPolicy": "Shared"}
+
+
 def test_a_gang_without_worker_settings_has_one_follower() -> None:
     engine = Engine(
         name="kimi",

@@ -342,6 +342,13 @@ class EngineGroup(Construct):
             },
             # Followers dial the leader, so it must not wait for them, nor they for its health.
             "startupPolicy": "LeaderCreated",
+            # Both are the defaults of a webhook alone. Stored before the webhook runs, a gang
+            # without a rolloutStrategy never starts: the controller panics whenever it reads it.
+            "rolloutStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdateConfiguration": {"partition": 0, "maxUnavailable": 1, "maxSurge": 0},
+            },
+            "networkConfig": {"subdomainPolicy": "Shared"},
         }
         return manifest(
             self,

@@ -144,6 +144,7 @@ apiVersion: leaderworkerset.x-k8s.io/v1
 kind: LeaderWorkerSet
 metadata: {name: more, namespace: llm}
 spec:
+  rolloutStrategy: {type: RollingUpdate, rollingUpdateConfiguration: {maxUnavailable: 1}}
   leaderWorkerTemplate:
     size: 2
     workerTemplate:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
-from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import SourceValue, Topology, Workload
 from cdk8s_inference.topology.kube_object import share
 
@@ -257,3 +257,23 @@ def one_by_one(topology: Topology) -> Iterator[Violation]:
         many = workload.object.number(at)
         if many is not None and many.value > 1:
             yield Violation(many, f"maxUnavailable is {many.value}")
+
+
+@rule(
+    "T809",
+    "warning",
+    "A LeaderWorkerSet has no rollingUpdateConfiguration",
+    why="Only LeaderWorkerSet's webhook fills it in. An object that is stored before the webhook "
+    "is registered, as when the operator and its users are applied together, never starts: the "
+    "controller panics each time it reads it, until the field is set.",
+    evidence="Read in LeaderWorkerSet's controller, v0.7.0 to v0.10.0, and seen run with v0.10.0; "
+    "kubernetes-sigs/lws#593, #931. Its CRD has no default for spec.rolloutStrategy.",
+    fix="set spec.rolloutStrategy to {type: RollingUpdate, rollingUpdateConfiguration: "
+    "{maxUnavailable: 1, maxSurge: 0}}",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "spec.rolloutStrategy", REMOVED),
+)
+def left_to_a_webhook(topology: Topology) -> Iterator[Violation]:
+    for gang in topology.of_kind("LeaderWorkerSet"):
+        at = gang.at("spec", "rolloutStrategy", "rollingUpdateConfiguration")
+        if not at.present:
+            yield Violation(gang.here, "spec.rolloutStrategy is left to the webhook's default")
