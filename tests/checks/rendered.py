@@ -21,11 +21,10 @@ POOL = "gpt-oss-0"
 
 COMPOSED: dict[str, Shape] = {
     **SHAPES,
-    # Production is for Envoy AI Gateway, the default, in one of the shapes, and for Istio here.
+    # The others are for Envoy AI Gateway; NGINX's passes on no header that names a prefill pod.
     **{
-        name: (vllm()[0], {"gateway": Gateway(provider=provider)})
-        for name, provider in GATEWAY_PROVIDERS.items()
-        if name not in ("envoy-ai-gateway", "istio")
+        name: (vllm()[0], {"gateway": Gateway(provider=GATEWAY_PROVIDERS[name])})
+        for name in ("agentgateway", "gke", "standalone")
     },
     "istio-production": (
         vllm()[0],

@@ -14,6 +14,7 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
     "T4": "The endpoint picker",
     ("T50", "T51"): "Routes and gateways",
     ("T52", "T53"): "Installed components and permissions",
+    ("T54", "T55"): "The Envoy beside a picker",
     "T6": "Workloads",
     "T7": "Devices",
     "T8": "Rollouts, disruption budgets and scaling",

@@ -190,6 +190,25 @@ def example_text(base: str) -> str:
     return folder.joinpath(f"{base}.yaml").read_text()
 
 
+def example_data(base: str, object: str, path: str) -> str:
+    """A string of an object of an example, such as a file in a ConfigMap, to be edited.
+
+    Args:
+        base: As for :func:`manifests`.
+        object: Kind and name of the object.
+        path: The field.
+    """
+    kind, _, name = object.partition("/")
+    (found,) = (
+        each
+        for each in yaml.safe_load_all(example_text(base))
+        if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+    for step in _steps(path):
+        found = found[step]
+    return str(found)
+
+
 def _edited(base: str, edits: Sequence[Edit], added: str) -> tuple[str, str]:
     objects = _objects(example_text(base))
     fixed = _dumped(objects)

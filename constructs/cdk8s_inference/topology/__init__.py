@@ -8,6 +8,7 @@ from cdk8s_inference.topology.claim import Claim, ClaimUse, DeviceRequest, Devic
 from cdk8s_inference.topology.container import Container, Probe
 from cdk8s_inference.topology.controlled_kind import ControlledKind
 from cdk8s_inference.topology.engine import Engine, EngineTransfer
+from cdk8s_inference.topology.envoy import Envoy, EnvoyCluster, HttpManager
 from cdk8s_inference.topology.gateway import Gateway, Listener, ReferenceGrant
 from cdk8s_inference.topology.key_reference import KeyReference, key_references, keys_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
@@ -35,7 +36,10 @@ __all__ = [
     "Devices",
     "Engine",
     "EngineTransfer",
+    "Envoy",
+    "EnvoyCluster",
     "Gateway",
+    "HttpManager",
     "KeyReference",
     "KubeObject",
     "Listener",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from cdk8s_inference.releases.release import Program
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.chart_release import yaml_in
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, whole_number
+from cdk8s_inference.topology.mounted_file import config_map_of
 from cdk8s_inference.topology.program import ReleasedProgram
 from cdk8s_inference.topology.selector import Selector, written_selector
 
@@ -118,24 +118,7 @@ class Picker(ReleasedProgram[PickerRelease]):
         """The ConfigMap behind that file, and the key; None where another volume holds it."""
         if self.config_file is None:
             return None
-        path = posixpath.normpath(self.config_file.value)
-        mounts = list(self.container.at["volumeMounts"].items())
-        mounts.sort(key=lambda mount: -len(mount["mountPath"].text or ""))
-        for mount in mounts:
-            base = posixpath.normpath(mount["mountPath"].text or "/-")
-            sub = mount["subPath"].text
-            if path != base and not path.startswith(base.rstrip("/") + "/"):
-                continue
-            key = sub if sub and path == base else posixpath.relpath(path, base)
-            for volume in self.pods.at.at("spec", "volumes").items():
-                if volume["name"].text == mount["name"].text:
-                    name = self.object.text(volume.at("configMap", "name"))
-                    for item in volume.at("configMap", "items").items():
-                        if item["path"].text == key:
-                            key = item["key"].text or key
-                    return None if name is None else (name, key)
-            return None
-        return None
+        return config_map_of(self.pods, self.container, self.config_file.value)
 
     @cached_property
     def config(self) -> SourceValue[str] | None:

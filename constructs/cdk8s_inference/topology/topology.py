@@ -28,6 +28,7 @@ from cdk8s_inference.topology.claim import (
 )
 from cdk8s_inference.topology.container import Container
 from cdk8s_inference.topology.controlled_kind import ControlledKind
+from cdk8s_inference.topology.envoy import Envoy, envoys_of
 from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
 from cdk8s_inference.topology.kinds import Addition, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
@@ -57,6 +58,7 @@ class Topology:
         workloads: What makes pods.
         pods: Their pods, one entry for each template.
         pickers: The endpoint pickers.
+        envoys: The Envoys that are configured by a file, such as the one beside a picker.
         pools: What pickers pick from: the InferencePools, and what flags of pickers select.
         services: The Services.
         routes: The HTTPRoutes.
@@ -77,6 +79,7 @@ class Topology:
     workloads: tuple[Workload, ...]
     pods: tuple[Pods, ...]
     pickers: tuple[Picker, ...]
+    envoys: tuple[Envoy, ...]
     pools: tuple[Pool, ...]
     services: tuple[Service, ...]
     routes: tuple[Route, ...]
@@ -367,17 +370,13 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
     for found in of["ConfigMap"]:
         for file in (None, found.here.place.file):
             config_maps[found.namespace, file][found.name] = found
+
+    def configs(each: Pods) -> Mapping[str, KubeObject]:
+        home, file = each.object.namespace, each.object.here.place.file
+        return ChainMap(config_maps[home, file], config_maps[home, None])
+
     pickers = tuple(
-        Picker(
-            each.picker_container,
-            pods=each,
-            config_maps=ChainMap(
-                *(
-                    config_maps[each.object.namespace, file]
-                    for file in (each.object.here.place.file, None)
-                )
-            ),
-        )
+        Picker(each.picker_container, pods=each, config_maps=configs(each))
         for each in pods
         if each.picker_container is not None
     )
@@ -397,6 +396,7 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
         workloads=tuple(workload for workload, _ in made),
         pods=pods,
         pickers=pickers,
+        envoys=tuple(found for each in pods for found in envoys_of(each, configs(each))),
         pools=(
             *(_resource_pool(found, near, pickers, free, by_name) for found in found_pools),
             *(each for picker in pickers for each in _selected_pool(picker, near)),

@@ -257,8 +257,9 @@ def two_releases(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T209",
     "error",
-    "The sidecar is an init container without restartPolicy Always",
-    why="The kubelet waits until the sidecar ends before it starts the engine: it never does.",
+    "A sidecar is an init container without restartPolicy Always",
+    why="The kubelet waits until the sidecar, or the Envoy beside a picker, ends before it starts "
+    "the other containers: it never does.",
     evidence="Kubernetes: an init container stays beside the others with restartPolicy Always "
     "alone.",
     fix="set restartPolicy: Always",
@@ -270,12 +271,14 @@ def two_releases(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def must_end(topology: Topology) -> Iterator[Violation]:
-    for pods in topology.pods:
-        if pods.sidecar is not None and not pods.sidecar.container.stays:
-            at = pods.sidecar.container.at["restartPolicy"]
+    found = [("the sidecar", each.sidecar.container) for each in topology.pods if each.sidecar]
+    found += [("Envoy", each.container) for each in topology.envoys]
+    for what, container in found:
+        if not container.stays:
+            at = container.at["restartPolicy"]
             yield Violation(
-                pods.object.value_at(at, at.text),
-                "the sidecar is an init container that never ends",
+                container.object.value_at(at, at.text),
+                f"{what} is an init container that never ends",
             )
 
 
