@@ -51,11 +51,13 @@ lock:
 clean:
 	rm -rf $(VENV) $(VENV)-lock $(STAGED) build
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml constructs/cdk8s_inference.pth
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# setuptools leaves it out of an editable install.
+	cp constructs/cdk8s_inference.pth $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	touch $@
 
 $(SERVERS): $(READY) requirements-acceptance.txt

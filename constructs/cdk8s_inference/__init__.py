@@ -1,7 +1,7 @@
 """Typed cdk8s constructs that compose large-language-model serving on Kubernetes.
 
-Import this package before ``cdk8s``, or take :class:`App` from here: it then finds a Node.js
-that jsii supports, also where none is installed.
+jsii finds a Node.js that it supports, also where none is installed, and serves one thread at a
+time: see :mod:`cdk8s_inference._node`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cdk8s_inference._node import choose_node_for_jsii
+from cdk8s_inference._node import prepare_jsii
 
-choose_node_for_jsii()
+prepare_jsii()
 
 if TYPE_CHECKING:
     from cdk8s import App

@@ -1,4 +1,4 @@
-"""Chooses the Node.js that jsii starts, before anything imports cdk8s."""
+"""Prepares jsii when it is first imported: chooses its Node.js, and serves one thread at a time."""
 
 from __future__ import annotations
 
@@ -7,33 +7,86 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 _SUPPORTED_MAJORS = frozenset({22, 24})
 """What jsii 1.142 supports without printing a banner about the version on stderr."""
 
 
-def choose_node_for_jsii() -> None:
-    """Lets :func:`choose_node` run when jsii is first imported.
+def prepare_jsii() -> None:
+    """Prepares jsii: now where it is imported already, else when it is imported.
 
     Not at once: asking a Node.js for its version starts it, and who only reads documents needs
     none.
     """
-    if "jsii" not in sys.modules:
-        sys.meta_path.insert(0, _BeforeJsii())
+    if jsii := sys.modules.get("jsii"):
+        one_thread_at_a_time(jsii)
+    else:
+        sys.meta_path.insert(0, BEFORE_JSII)
 
 
 class _BeforeJsii(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname == "jsii":
-            choose_node()
-            sys.meta_path.remove(self)
-        return None
+        if fullname != "jsii":
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def prepared(module: ModuleType) -> None:
+                choose_node()
+                execute(module)
+                one_thread_at_a_time(module)
+
+            spec.loader.exec_module = prepared  # type: ignore[method-assign]
+        return spec
+
+
+BEFORE_JSII = _BeforeJsii()
+"""Finds jsii, once. ``cdk8s_inference.pth`` asks it where cdk8s is imported first."""
+
+
+def one_thread_at_a_time(jsii: ModuleType) -> None:
+    """Has a second thread wait until the first has its answer from Node.js.
+
+    jsii asks Node.js through one pipe, and takes whatever comes next for the answer: two threads
+    take each other's, and wait for ever. A forked process has the same pipe, so there it is an
+    error.
+    """
+    kernel, process = jsii.kernel, os.getpid()
+    # Reentrant: an answer may first call back into Python, which asks Node.js again.
+    lock = threading.RLock()
+
+    def alone(ask: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(ask)
+        def ask_alone(*args: Any, **kwargs: Any) -> Any:
+            if os.getpid() != process:
+                raise RuntimeError(
+                    "this process was forked from one that has imported cdk8s, and has the same "
+                    'Node.js; start it with multiprocessing.get_context("spawn")'
+                )
+            with lock:
+                return ask(*args, **kwargs)
+
+        return ask_alone
+
+    for name in dir(type(kernel)):
+        ask = getattr(kernel, name)
+        if name.startswith("_") or not callable(ask) or name in vars(kernel):
+            continue
+        setattr(kernel, name, alone(ask))
+        # Generated classes call jsii.create and so on, which are the same methods.
+        if getattr(jsii, name, None) == ask:
+            setattr(jsii, name, getattr(kernel, name))
 
 
 def choose_node() -> None:

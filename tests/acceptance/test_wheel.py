@@ -93,11 +93,13 @@ def imported() -> set[str]:
 def test_contents(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    package = {name for name in names if ".dist-info/" not in name}
+    (started,) = (name for name in names if ".data/" in name)
+    assert started.endswith(".data/purelib/cdk8s_inference.pth")
+    package = {name for name in names if ".dist-info/" not in name} - {started}
     assert package == {name for _, name in sources()}
     assert {"cdk8s_inference/py.typed", "cdk8s_inference/imports/httproute/py.typed"} <= package
     assert sum(name.endswith(".jsii.tgz") for name in package) == 2
-    others = {name.partition(".dist-info/")[2] for name in names if name not in package}
+    others = {name.partition(".dist-info/")[2] for name in names if name not in {*package, started}}
     assert others == {
         "METADATA",
         "RECORD",
@@ -146,6 +148,7 @@ def test_it_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     call(python, "-m", "pip", "check")
     place = call(python, "-c", "import cdk8s_inference; print(cdk8s_inference.__file__)")
     assert Path(place.decode().strip()).is_relative_to(site)
+    call(python, "-c", "import cdk8s; cdk8s.App()")
 
     documents = [prefill_decode(), edited(gangs(), "metadata.name", "kimi")]
     file = save(tmp_path / "in.yaml", *documents)
