@@ -19,6 +19,7 @@ from cdk8s_inference import (
     DeviceRequest,
     Engine,
     EnvVar,
+    Gateway,
     InferenceWarning,
     InvalidInput,
     Member,
@@ -27,6 +28,7 @@ from cdk8s_inference import (
     Platform,
 )
 from cdk8s_inference.findings import errors
+from cdk8s_inference.gateways import AGENTGATEWAY
 from cdk8s_inference.source.reader import MAX_BYTES
 from tests.document import builders
 from tests.document.builders import CEL, accepted, as_yaml, document, gang, standalone, walk
@@ -149,13 +151,15 @@ def test_a_chart_may_be_called_anything() -> None:
 def test_replicas_are_complete_each() -> None:
     found = builders.prefill_decode()
     found["spec"]["replicas"] = 3
-    objects = composed(found)
-    one = composed(builders.prefill_decode())
+    platform = Platform(gateway=Gateway(provider=AGENTGATEWAY))
+    objects = composed(found, platform)
+    one = composed(builders.prefill_decode(), platform)
     for index in range(3):
         text = json.dumps(one).replace("qwen-0", f"qwen-{index}")
         assert json.loads(text) == objects[index * len(one) : (index + 1) * len(one)]
-    assert len(objects) == 3 * len(one)
+    assert len(objects) == 3 * len(one) + 1
     assert {route["metadata"]["name"] for route in of_kind(objects, "HTTPRoute")} == {
+        "qwen",
         "qwen-0",
         "qwen-1",
         "qwen-2",

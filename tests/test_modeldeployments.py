@@ -30,7 +30,8 @@ def test_composed(file: Path) -> None:
     objects = synthesized(app)
     replicas = len(deployment.replicas)
     engines = sum(len(replica.engines) for replica in deployment.replicas)
-    assert len(of_kind(objects, "HTTPRoute")) == len(of_kind(objects, "InferencePool")) == replicas
+    pools = replicas if replicas == 1 else replicas + 1  # one over all of them
+    assert len(of_kind(objects, "HTTPRoute")) == len(of_kind(objects, "InferencePool")) == pools
     assert len(workloads(objects)) == engines
     for replica in deployment.replicas:
         pool = selectors(objects)["InferencePool", replica.name]

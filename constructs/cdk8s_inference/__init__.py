@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.platform.sidecar_options import SidecarOptions
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
+    from cdk8s_inference.routing.deployment_routing import DeploymentRouting
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.unified import UnifiedRouting
@@ -57,6 +58,7 @@ _MODULES = {
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
     "DeviceRequest": "cdk8s_inference.document.model_deployment",
+    "DeploymentRouting": "cdk8s_inference.routing.deployment_routing",
     "DisaggRouting": "cdk8s_inference.routing.disagg",
     "DisaggregatedConfig": "cdk8s_inference.picker_config",
     "DraDriver": "cdk8s_inference.stack.options",
@@ -108,6 +110,7 @@ __all__ = [
     "ArgoCD",
     "Component",
     "Crossplane",
+    "DeploymentRouting",
     "DevicePlugin",
     "DeviceRequest",
     "DisaggRouting",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from cdk8s_inference.checks import Waiver
     from cdk8s_inference.picker_config import PickerConfig
+    from cdk8s_inference.routing.deployment_routing import DeploymentRouting
     from cdk8s_inference.routing.disagg import DisaggRouting
 
 
@@ -69,6 +70,7 @@ class ModelReplica(Construct):
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         warnings: bool = True,
+        sidecar_pool: str | None = None,
     ) -> None:
         """Composes the replica.
 
@@ -84,6 +86,7 @@ class ModelReplica(Construct):
             picker_config: What the endpoint picker is configured to do; None suits the engines.
             platform: The platform's choices.
             warnings: Whether to raise warnings about the engines and the gateway together.
+            sidecar_pool: As for :class:`DisaggRouting`.
 
         Raises:
             ValueError: The engines do not fit the serving mode, or share a name.
@@ -120,10 +123,13 @@ class ModelReplica(Construct):
                 object_labels,
                 picker_config,
                 warnings,
-            )
+            ),
+            sidecar_pool,
         )
 
-    def _route(self, context: ReplicaContext) -> UnifiedRouting | DisaggRouting:
+    def _route(
+        self, context: ReplicaContext, sidecar_pool: str | None
+    ) -> UnifiedRouting | DisaggRouting:
         if self.serving_mode == "Unified":
             return UnifiedRouting(
                 self, "routing", engines=list(self.engines.values()), **context.arguments
@@ -138,6 +144,7 @@ class ModelReplica(Construct):
             prefill=[group for group in groups if group.engine.stage == "Prefill"],
             decode=[group for group in groups if group.engine.stage == "Decode"],
             encode=[group for group in groups if group.engine.stage == "Encode"],
+            sidecar_pool=sidecar_pool,
             **context.arguments,
         )
 
@@ -147,6 +154,8 @@ class ModelDeployment(Chart):
 
     Attributes:
         replicas: The serving instances, in order.
+        routing: What routes to the deployment: over all replicas where there are several, else the
+            routing of the one. Its ``path`` is where the gateway serves the deployment.
         findings: What is worth knowing about the input, though it can be composed. Warnings
             among them are also raised as :class:`InferenceWarning`.
     """
@@ -174,7 +183,8 @@ class ModelDeployment(Chart):
             namespace: Where its objects go.
             engines: 1 to 8 engines; for PrefillDecode at least one Prefill and one Decode.
             serving_mode: ``Unified`` (default) or ``PrefillDecode``.
-            replicas: Complete serving instances, 1 (default) to 10.
+            replicas: Complete serving instances, 1 (default) to 10. Each has a path of its own;
+                with several, the path of the deployment's name spreads requests over them.
             model_cache: Name of the model cache that engines mount at /mnt/models.
             labels: Further labels of every object.
             picker_config: What the endpoint picker is configured to do; None suits the engines.
@@ -209,6 +219,7 @@ class ModelDeployment(Chart):
         stack = platform.gateway.stack
         if stack is not None and stack.node.root is self.node.root:
             self.node.add_dependency(stack)
+        splits = replicas == 1 or platform.gateway.provider.splits(pooled=True)
         self.replicas = [
             ModelReplica(
                 self,
@@ -223,9 +234,24 @@ class ModelDeployment(Chart):
                 picker_config=picker_config,
                 platform=platform,
                 warnings=False,
+                sidecar_pool=None if splits else name,
             )
             for index in range(replicas)
         ]
+        self.routing: UnifiedRouting | DisaggRouting | DeploymentRouting = self.replicas[0].routing
+        if replicas > 1:
+            from cdk8s_inference.routing.deployment_routing import DeploymentRouting
+
+            self.routing = DeploymentRouting(
+                self,
+                "routing",
+                replicas=[replica.routing for replica in self.replicas],
+                engines=[each for replica in self.replicas for each in replica.engines.values()],
+                name=name,
+                namespace=namespace,
+                object_labels=labels,
+                platform=platform,
+            )
 
     def to_json(self) -> list[Any]:
         """The objects as they are now. Only ``synth`` refuses errors: :meth:`check` tells them."""

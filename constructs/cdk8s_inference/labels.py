@@ -15,6 +15,10 @@ SERVES = f"{PREFIX}serves"
 """On every pod that takes requests for a replica: the replica's name. Followers of a gang and
 the picker do not carry it. The selector of the replica's Service or InferencePool."""
 
+DEPLOYMENT = f"{PREFIX}deployment"
+"""On the serving pods of a deployment with several replicas: the deployment's name. The selector of
+the Service or InferencePool over all replicas."""
+
 PICKER = f"{PREFIX}picker"
 """On the endpoint picker's pods: its name. The selector of its Deployment and Service."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdk8s_inference import names
-from cdk8s_inference.document.object_keys import replica_objects, reserved
+from cdk8s_inference.document.object_keys import deployment_objects, reserved
 from cdk8s_inference.platform import Platform, UnifiedMode
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
@@ -43,13 +42,7 @@ def test_what_is_foretold_is_what_is_composed(found: Json, mode: UnifiedMode, na
         sidecar=SidecarOptions(ssrf_protection=True),
     )
     spec = accepted(found).spec.template.spec
-    foretold = [
-        key
-        for index in range(2)
-        for key in replica_objects(
-            names.replica(name, index), spec.engines, spec.serving_mode, platform
-        )
-    ]
+    foretold = [*deployment_objects(name, 2, spec.engines, spec.serving_mode, platform)]
     made = composed(found, platform)
     assert sorted(foretold) == sorted((entry["kind"], entry["metadata"]["name"]) for entry in made)
     assert len(set(foretold)) == len(foretold)

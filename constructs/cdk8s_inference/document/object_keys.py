@@ -30,9 +30,21 @@ def object_keys(
     platform: Platform,
 ) -> Iterator[ObjectKey]:
     """What a deployment takes in its namespace: its objects, and what these reserve."""
+    return reserved(deployment_objects(deployment, replicas, engines, mode, platform))
+
+
+def deployment_objects(
+    deployment: str,
+    replicas: int,
+    engines: Sequence[Engine],
+    mode: ServingMode,
+    platform: Platform,
+) -> Iterator[ObjectKey]:
+    """The objects of a deployment in its namespace."""
     for index in range(replicas):
-        replica = names.replica(deployment, index)
-        yield from reserved(replica_objects(replica, engines, mode, platform))
+        yield from replica_objects(names.replica(deployment, index), engines, mode, platform)
+    if replicas > 1:
+        yield from _objects_over_replicas(deployment, mode, platform)
 
 
 def replica_objects(
@@ -45,24 +57,47 @@ def replica_objects(
         for member in engine.members:
             if member.node_selector is not None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
-    pooled = mode == "PrefillDecode" or platform.unified_mode == "picker"
-    provider = platform.gateway.provider
-    backend: Backend = "InferencePool" if pooled and provider.gateway_api else "Service"
-    yield backend, replica
-    if provider.gateway_api:
-        yield "HTTPRoute", replica
-    for policy in policies(
-        provider, name=replica, backend=backend, health_path=platform.probes.path
-    ):
-        yield policy.kind, policy.name
-    if pooled:
+    yield from _backend_objects(replica, mode, platform)
+    yield from _route_objects(replica, _backend(mode, platform), platform)
+    if mode == "PrefillDecode" and platform.sidecar.ssrf_protection:
+        for kind in ("ServiceAccount", "Role", "RoleBinding"):
+            yield kind, names.sidecar(replica)
+
+
+def _objects_over_replicas(
+    deployment: str, mode: ServingMode, platform: Platform
+) -> Iterator[ObjectKey]:
+    if platform.gateway.provider.splits(pooled=_pooled(mode, platform)):
+        yield from _route_objects(deployment, None, platform)
+    else:
+        yield from _backend_objects(deployment, mode, platform)
+        yield from _route_objects(deployment, _backend(mode, platform), platform)
+
+
+def _pooled(mode: ServingMode, platform: Platform) -> bool:
+    return mode == "PrefillDecode" or platform.unified_mode == "picker"
+
+
+def _backend(mode: ServingMode, platform: Platform) -> Backend:
+    pooled = _pooled(mode, platform) and platform.gateway.provider.gateway_api
+    return "InferencePool" if pooled else "Service"
+
+
+def _backend_objects(name: str, mode: ServingMode, platform: Platform) -> Iterator[ObjectKey]:
+    yield _backend(mode, platform), name
+    if _pooled(mode, platform):
         for kind in _PICKER_KINDS:
-            yield kind, names.picker(replica)
-        if mode == "PrefillDecode" and platform.sidecar.ssrf_protection:
-            for kind in ("ServiceAccount", "Role", "RoleBinding"):
-                yield kind, names.sidecar(replica)
+            yield kind, names.picker(name)
         if platform.picker.keep_from_eviction:
-            yield "PodDisruptionBudget", names.picker(replica)
+            yield "PodDisruptionBudget", names.picker(name)
+
+
+def _route_objects(name: str, backend: Backend | None, platform: Platform) -> Iterator[ObjectKey]:
+    provider = platform.gateway.provider
+    if provider.gateway_api:
+        yield "HTTPRoute", name
+    for policy in policies(provider, name=name, backend=backend, health_path=platform.probes.path):
+        yield policy.kind, policy.name
 
 
 def reserved(keys: Iterable[ObjectKey]) -> Iterator[ObjectKey]:

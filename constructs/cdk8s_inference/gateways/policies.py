@@ -41,21 +41,22 @@ class RoutedPolicy:
 
 
 def policies(
-    provider: GatewayProvider, *, name: str, backend: Backend, health_path: str
+    provider: GatewayProvider, *, name: str, backend: Backend | None, health_path: str
 ) -> list[RoutedPolicy]:
     """What a provider needs for one route.
 
     Args:
         provider: The provider.
         name: Name of the route, and of its backend.
-        backend: The backend's kind; an InferencePool has a picker of its own name.
+        backend: The backend's kind; an InferencePool has a picker of its own name. None for a route
+            to backends of other names, which have policies of their own.
         health_path: HTTP path of the engines' health.
     """
     made = (_MAKERS[kind](name, backend, health_path) for kind in provider.policies)
     return [policy for policy in made if policy is not None]
 
 
-def _destination_rule(name: str, backend: Backend, _: str) -> RoutedPolicy | None:
+def _destination_rule(name: str, backend: Backend | None, _: str) -> RoutedPolicy | None:
     """Istio speaks to the picker as to any Service: in plaintext, and the picker serves TLS."""
     if backend != "InferencePool":
         return None
@@ -67,8 +68,12 @@ def _destination_rule(name: str, backend: Backend, _: str) -> RoutedPolicy | Non
     return RoutedPolicy("DestinationRule", "networking.istio.io/v1", picker, spec)
 
 
-def _health_check_policy(name: str, backend: Backend, health_path: str) -> RoutedPolicy:
+def _health_check_policy(
+    name: str, backend: Backend | None, health_path: str
+) -> RoutedPolicy | None:
     """By default the load balancer asks for ``/``, which engines answer with 404."""
+    if backend is None:
+        return None
     http = {"portSpecification": "USE_SERVING_PORT", "requestPath": health_path}
     spec = {
         "default": {"config": {"type": "HTTP", "httpHealthCheck": http}},
@@ -77,13 +82,15 @@ def _health_check_policy(name: str, backend: Backend, health_path: str) -> Route
     return RoutedPolicy("HealthCheckPolicy", "networking.gke.io/v1", name, spec)
 
 
-def _backend_policy(name: str, backend: Backend, _: str) -> RoutedPolicy:
+def _backend_policy(name: str, backend: Backend | None, _: str) -> RoutedPolicy | None:
     """By default the load balancer ends a request after 30 seconds, streaming or not."""
+    if backend is None:
+        return None
     spec = {"default": {"timeoutSec": _DAY_SECONDS}, "targetRef": _reference(name, backend)}
     return RoutedPolicy("GCPBackendPolicy", "networking.gke.io/v1", name, spec)
 
 
-def _proxy_settings_policy(name: str, _: Backend, __: str) -> RoutedPolicy:
+def _proxy_settings_policy(name: str, _: Backend | None, __: str) -> RoutedPolicy:
     """By default NGINX waits 60 seconds for a byte, and holds a stream back to fill buffers."""
     spec = {
         "targetRefs": [{"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": name}],
@@ -98,7 +105,7 @@ def _reference(name: str, backend: Backend) -> dict[str, str]:
     return {"group": group, "kind": backend, "name": name}
 
 
-_MAKERS: Mapping[Policy, Callable[[str, Backend, str], RoutedPolicy | None]] = {
+_MAKERS: Mapping[Policy, Callable[[str, Backend | None, str], RoutedPolicy | None]] = {
     "DestinationRule": _destination_rule,
     "GCPBackendPolicy": _backend_policy,
     "HealthCheckPolicy": _health_check_policy,

@@ -131,6 +131,10 @@ class GatewayProvider:
         """Whether the picker serves TLS."""
         return self.picker_tls != "plaintext"
 
+    def splits(self, *, pooled: bool) -> bool:
+        """Whether one rule of a route may split requests over several Services, or pools."""
+        return self.gateway_api and (self.weighted_pools or not pooled)
+
     def owns_class(self, name: str) -> bool:
         """Whether a GatewayClass of this name is the provider's by its usual names."""
         return any(fnmatchcase(name, pattern) for pattern in self.classes)

@@ -50,6 +50,8 @@ class DisaggRouting(Construct):
         path: The path prefix under which the gateway serves the engines.
         kv_transfer: How prefill transfers KV caches to decode.
         findings: What is worth knowing about the engines together.
+        ports: Where the serving pods take requests.
+        config: What the picker is configured to do.
         pool: The InferencePool; without a gateway the Service of the picker's own Envoy.
         picker: The endpoint picker.
         route: The HTTPRoute; None without a gateway.
@@ -70,6 +72,7 @@ class DisaggRouting(Construct):
         object_labels: Mapping[str, str] | None = None,
         platform: Platform | None = None,
         warnings: bool = True,
+        sidecar_pool: str | None = None,
     ) -> None:
         """Routes to the engines.
 
@@ -87,6 +90,8 @@ class DisaggRouting(Construct):
             platform: The platform's choices: the gateway, the router release, how picker and
                 sidecar are run.
             warnings: Whether to raise warnings; errors are always raised.
+            sidecar_pool: The InferencePool whose pods sidecars may call with SSRF protection;
+                default the one of this name. A pool over several replicas needs its own name here.
 
         Raises:
             InvalidInput: The engines cannot work together, or with the picker's configuration, or
@@ -133,6 +138,7 @@ class DisaggRouting(Construct):
                         stage,
                         context,
                         kv_transfer=transfer,
+                        guarded_pool=f"{namespace}/{sidecar_pool or name}" if account else None,
                         account=account,
                     ),
                 )
@@ -142,12 +148,9 @@ class DisaggRouting(Construct):
         )
         if account is not None:
             sidecar_account(self, context.metadata(account), platform.router)
-        self.pool, self.picker = picked_pool(
-            self,
-            context,
-            ports=rank_ports(SERVING_PORT, len(stages["Decode"][0].ports)),
-            config=config,
-        )
+        self.ports = rank_ports(SERVING_PORT, len(stages["Decode"][0].ports))
+        self.config = config
+        self.pool, self.picker = picked_pool(self, context, ports=self.ports, config=config)
         self.route = gateway_route(
             self,
             "route",

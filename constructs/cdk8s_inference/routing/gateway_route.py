@@ -1,6 +1,8 @@
-"""The way in to a replica: its HTTPRoute, and what the gateway's provider needs beside it."""
+"""The HTTPRoute of a replica or a deployment, and what the gateway's provider needs beside it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from constructs import Construct
 
@@ -17,17 +19,27 @@ def gateway_route(
     context: ReplicaContext,
     *,
     backend: Backend,
+    backends: Sequence[str] = (),
 ) -> api.HttpRoute | None:
-    """The route to the replica's Service or InferencePool; None without a gateway.
+    """The route to a Service or InferencePool; None without a gateway.
 
     The provider's policies become children of ``scope``.
+
+    Args:
+        context: Its name is that of the route.
+        backend: The kind of what it leads to.
+        backends: What it leads to in equal parts, each with policies of its own; by default the one
+            of the route's name.
     """
     platform = context.platform
     provider = platform.gateway.provider
     if not provider.gateway_api:
         return None
     for policy in policies(
-        provider, name=context.name, backend=backend, health_path=platform.probes.path
+        provider,
+        name=context.name,
+        backend=None if backends else backend,
+        health_path=platform.probes.path,
     ):
         manifest(
             scope,
@@ -37,4 +49,4 @@ def gateway_route(
             metadata=context.metadata(policy.name),
             body={"spec": policy.spec},
         )
-    return http_route(scope, id, context, backend=backend)
+    return http_route(scope, id, context, backend=backend, backends=backends or [context.name])

@@ -24,15 +24,26 @@ _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailu
 
 
 def picked_pool(
-    scope: Construct, context: ReplicaContext, *, ports: Sequence[int], config: PickerConfig
+    scope: Construct,
+    context: ReplicaContext,
+    *,
+    ports: Sequence[int],
+    config: PickerConfig,
+    selector_label: str = labels.SERVES,
 ) -> tuple[ApiObject, EndpointPicker]:
     """What leads to the pods of a replica, and its picker, as children of ``scope``.
 
     That is an InferencePool for the gateway; without one the Service of the picker's own Envoy.
+
+    Args:
+        context: Its name is that of the pool.
+        ports: Where the pods listen.
+        config: What the picker is configured to do.
+        selector_label: The pod label that has the pool's name as its value.
     """
     platform, name = context.platform, context.name
     has_gateway = platform.gateway.provider.gateway_api
-    selected = {labels.SERVES: name}
+    selected = {selector_label: name}
     picker = EndpointPicker(
         scope,
         "picker",

@@ -30,6 +30,7 @@ def role_addition(
     *,
     kv_transfer: KvTransfer,
     account: str | None,
+    guarded_pool: str | None,
 ) -> PodAddition:
     """The labels and variables of a role, and for decode the sidecar.
 
@@ -39,6 +40,7 @@ def role_addition(
         context: The replica, whose name the pool has.
         kv_transfer: How prefill transfers KV caches to decode.
         account: The ServiceAccount by which sidecars read the pool; None where they need not.
+        guarded_pool: Namespace and name of that pool.
     """
     platform, pool = context.platform, context.name
     release, connector = platform.router, kv_transfer.connector
@@ -61,7 +63,7 @@ def role_addition(
             release=release,
             kv_transfer=kv_transfer,
             ranks=len(group.ports),
-            guarded_pool=f"{context.namespace}/{pool}" if account else None,
+            guarded_pool=guarded_pool,
             guarded_engine=_wants_key(container),
             wait_seconds=None if native else wait_seconds,
         )

@@ -1,6 +1,8 @@
-"""The HTTPRoute of a replica, from the generated imports."""
+"""The HTTPRoute of a replica or a deployment, from the generated imports."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from constructs import Construct
 
@@ -13,7 +15,7 @@ SERVICE_PORT = 80
 
 
 def route_path(namespace: str, name: str, gateway: Gateway) -> str:
-    """The path prefix under which a replica is served: the root of its own Service without one."""
+    """The path prefix under which something is served: the root of its own Service without one."""
     return f"/{namespace}/{name}/" if gateway.provider.gateway_api else "/"
 
 
@@ -23,8 +25,9 @@ def http_route(
     context: ReplicaContext,
     *,
     backend: Backend,
+    backends: Sequence[str],
 ) -> api.HttpRoute:
-    """A route from the replica's path prefix to its Service or InferencePool."""
+    """A route from the path prefix of its own name to Services or InferencePools, equally."""
     gateway = context.platform.gateway
     path = api.HttpRouteSpecRulesMatchesPath(
         type=api.HttpRouteSpecRulesMatchesPathType.PATH_PREFIX,
@@ -43,7 +46,7 @@ def http_route(
                 type=api.HttpRouteSpecRulesFiltersType.URL_REWRITE, url_rewrite=rewrite
             )
         ],
-        backend_refs=[_backend_ref(context.name, backend)],
+        backend_refs=[_backend_ref(name, backend) for name in backends],
         timeouts=_timeouts(gateway),
     )
     parent = api.HttpRouteSpecParentRefs(

@@ -37,6 +37,8 @@ class UnifiedRouting(Construct):
     Attributes:
         path: The path prefix under which the gateway serves the engines.
         backend: The Service or the InferencePool.
+        ports: Where the serving pods listen.
+        config: What the picker of a pool is configured to do; None in front of a Service.
         picker: The endpoint picker of a pool; None in front of a Service.
         route: The HTTPRoute; None without a gateway.
     """
@@ -109,6 +111,8 @@ class UnifiedRouting(Construct):
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)
+        self.ports = ports
+        self.config: PickerConfig | None = None
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
         if platform.unified_mode == "service":
@@ -127,13 +131,8 @@ class UnifiedRouting(Construct):
             from cdk8s_inference.routing.pool import picked_pool
 
             blocks = [engine_block_size(engine.engine).tokens for engine in engines]
-
-            self.backend, self.picker = picked_pool(
-                self,
-                context,
-                ports=ports,
-                config=config or UnifiedConfig.prefix_aware(block_tokens=max(blocks)),
-            )
+            self.config = config or UnifiedConfig.prefix_aware(block_tokens=max(blocks))
+            self.backend, self.picker = picked_pool(self, context, ports=ports, config=self.config)
         self.route = gateway_route(
             self,
             "route",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from cdk8s_inference.checks.proxies import policy_timeout
+from cdk8s_inference.checks.proxies import policy_timeout, provider_of
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
 from cdk8s_inference.topology.route import seconds
+
+if TYPE_CHECKING:
+    from cdk8s_inference.gateways import GatewayProvider
 
 _BACKEND = "spec.rules[0].backendRefs[0]"
 _ROUTE = "HTTPRoute/qwen"
@@ -192,7 +196,8 @@ def _serves(topology: Topology, backend: Reference) -> bool:
     "T504",
     "warning",
     "A rule of a route leads to several pools",
-    why="Envoy AI Gateway refuses the rule; Istio asks one picker for both pools.",
+    why="Envoy AI Gateway refuses the rule; Istio asks one picker for both pools. agentgateway can "
+    "split a rule over pools. If the Gateway was not read, this is a note.",
     evidence="Envoy AI Gateway's post_cluster_modify.go; istio/istio#61594.",
     fix="write a rule for each pool",
     example=manifests(
@@ -208,12 +213,23 @@ def several_pools(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for rule_ in route.rules:
             backends = rule_.backends
-            if len(backends) > 1 and any(backend.is_pool for backend in backends):
-                yield Violation(
-                    backends[1].name,
-                    f"the rule leads to {', '.join(str(backend) for backend in backends)}",
-                    backends[0].name,
-                )
+            if len(backends) < 2 or not any(backend.is_pool for backend in backends):
+                continue
+            providers = _providers(topology, route)
+            if providers and all(each and each.weighted_pools for each in providers):
+                continue
+            yield Violation(
+                backends[1].name,
+                f"the rule leads to {', '.join(str(backend) for backend in backends)}",
+                backends[0].name,
+                severity=None if providers else "note",
+            )
+
+
+def _providers(topology: Topology, route: Route) -> list[GatewayProvider | None]:
+    """The providers of the Gateways of a route that were read; None for one that is not known."""
+    gateways = (topology.gateway(each.namespace, each.name.value) for each in route.parents)
+    return [provider_of(topology, each.object) for each in gateways if each is not None]
 
 
 @rule(

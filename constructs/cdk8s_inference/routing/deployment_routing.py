@@ -1,0 +1,109 @@
+"""DeploymentRouting: one address for all replicas of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cdk8s import ApiObject
+from constructs import Construct
+
+from cdk8s_inference import labels
+from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.engines.engine_group import PodAddition, add_together
+from cdk8s_inference.gateways.policies import Backend
+from cdk8s_inference.manifest import manifest
+from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.gateway_route import gateway_route
+from cdk8s_inference.routing.replica_context import ReplicaContext
+from cdk8s_inference.routing.route import SERVICE_PORT, route_path
+from cdk8s_inference.routing.unified import UnifiedRouting
+
+if TYPE_CHECKING:
+    from cdk8s_inference.routing.disagg import DisaggRouting
+    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+
+
+class DeploymentRouting(Construct):
+    """Spreads requests over the replicas of a deployment, each of which keeps its own path.
+
+    The route leads to the Services of all replicas in equal parts, or to their InferencePools if
+    the provider's gateway can split a rule over pools. If it cannot, or if there is no gateway, the
+    serving pods of all replicas get a label that one more Service, or pool with a picker, selects.
+
+    Attributes:
+        path: The path prefix under which the gateway serves the deployment.
+        backend: The Service or InferencePool over all replicas; None if the route leads to theirs.
+        picker: The endpoint picker of that pool.
+        route: The HTTPRoute; None without a gateway.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        replicas: Sequence[UnifiedRouting | DisaggRouting],
+        engines: Sequence[EngineGroup],
+        name: str,
+        namespace: str,
+        object_labels: Mapping[str, str] | None = None,
+        platform: Platform | None = None,
+    ) -> None:
+        """Routes to the replicas.
+
+        Args:
+            replicas: The routing of each replica; all alike.
+            engines: The engines of all replicas.
+            name: The deployment's name, which no replica has.
+            namespace: The replicas' namespace; with the name it makes the route's path.
+            object_labels: Further labels of the objects.
+            platform: The platform that the replicas were composed for.
+
+        Raises:
+            ValueError: A Service cannot carry ``name``, or no cluster has ``namespace``.
+        """
+        platform = platform or Platform()
+        context = ReplicaContext(name, namespace, platform, name, object_labels)
+        context.require_names()
+        super().__init__(scope, id)
+        first = replicas[0]
+        pooled = first.picker is not None
+        backend: Backend = "InferencePool" if pooled else "Service"
+        self.path = route_path(namespace, name, platform.gateway)
+        self.backend: ApiObject | None = None
+        self.picker: EndpointPicker | None = None
+        splits = platform.gateway.provider.splits(pooled=pooled)
+        if not splits:
+            addition = PodAddition(labels={labels.DEPLOYMENT: name})
+            add_together([(engine, addition) for engine in engines])
+            if first.config is None:
+                self.backend = self._service(context, first.ports[0])
+            else:
+                from cdk8s_inference.routing.pool import picked_pool
+
+                self.backend, self.picker = picked_pool(
+                    self,
+                    context,
+                    ports=first.ports,
+                    config=first.config,
+                    selector_label=labels.DEPLOYMENT,
+                )
+        self.route = gateway_route(
+            self,
+            "route",
+            context,
+            backend=backend,
+            backends=[each.name for each in replicas] if splits else (),
+        )
+
+    def _service(self, context: ReplicaContext, target: int) -> ApiObject:
+        port = {"name": "http", "port": SERVICE_PORT, "targetPort": target}
+        return manifest(
+            self,
+            "service",
+            api_version="v1",
+            kind="Service",
+            metadata=context.metadata(),
+            body={"spec": {"selector": {labels.DEPLOYMENT: context.name}, "ports": [port]}},
+        )
