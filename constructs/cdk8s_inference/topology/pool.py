@@ -161,6 +161,25 @@ class Pool:
         return tuple(pods for pods in self.members if pods.engine is not None)
 
     @cached_property
+    def strays(self) -> tuple[Pods, ...]:
+        """Members without a role in which nothing runs that is known, beside engines that are.
+
+        None of a pool that does not disaggregate: there roles say nothing.
+        """
+        if not self.running or self.disaggregates is None:
+            return ()
+        return tuple(
+            pods
+            for pods in self.members
+            if pods.engine is None
+            and pods.picker_container is None
+            and pods.role.value is None
+            and pods.part != "follower"
+            and not any(container.other_program for container in pods.staying)
+            and not pods.may_gain("labels", "containers", "flags")
+        )
+
+    @cached_property
     def has_other_role_filters(self) -> bool:
         """Whether its picker tells roles by labels of its own choice, which are not read."""
         config = self.picker.config if self.picker else None

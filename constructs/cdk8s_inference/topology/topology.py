@@ -335,7 +335,10 @@ class Topology:
             found += [
                 Unread(pods.here, f"no engine that is known runs in it, but {pool} has it")
                 for pods in pool.members
-                if pods.engine is None and pods.picker_container is None and pods.part != "follower"
+                if pods.engine is None
+                and pods.picker_container is None
+                and pods.part != "follower"
+                and pods not in pool.strays
             ]
         return found
 

@@ -8,13 +8,38 @@ from cdk8s_inference.checks.proxies import gateways_of, own_proxies
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.evidence import SEEN_RUN
-from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.findings.example import (
+    REMOVED,
+    Edit,
+    breaks,
+    edited,
+    example_data,
+    manifests,
+)
 from cdk8s_inference.topology import KubeObject, Pods, Pool, SourceValue, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 _FOLLOWER = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0]"
 _ROLE = "spec.template.metadata.labels[llm-d.ai/role]"
+
+_ENCODING = edited(
+    example_data("disaggregated", "ConfigMap/qwen-epp", "data[picker.yaml]"),
+    ("  - type: decode-filter\n", "  - type: decode-filter\n  - type: encode-filter\n"),
+    (
+        "  - type: disagg-profile-handler\n",
+        "  - type: always-disagg-multimodal-decider\n  - type: disagg-profile-handler\n",
+    ),
+    (
+        "{prefill: prefix-based-pd-decider}",
+        "{prefill: prefix-based-pd-decider, encode: always-disagg-multimodal-decider}",
+    ),
+    (
+        "schedulingProfiles:\n",
+        "schedulingProfiles:\n  - name: encode\n    plugins: [{pluginRef: encode-filter}, "
+        "{pluginRef: max-score-picker}]\n",
+    ),
+)
 
 
 def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
@@ -597,3 +622,92 @@ def idle_followers(topology: Topology) -> Iterator[Violation]:
                 f"the followers of {pods.object} serve by themselves, and nothing selects them",
                 pods.workload.size,
             )
+
+
+@rule(
+    "T116",
+    "error",
+    "The pool names no endpoint picker",
+    why="Nobody asks the picker: the API server refuses the pool, or the gateway spreads requests "
+    "over prefill and decode pods alike.",
+    evidence="InferencePool v1: endpointPickerRef is required before v1.6.0 of its CRD, and names "
+    "the picker from then on as well. Where the pool does not disaggregate, this is a warning.",
+    fix="set endpointPickerRef to the name and port of the picker's Service",
+    example=breaks("disaggregated", "InferencePool/qwen", "spec.endpointPickerRef", REMOVED),
+)
+def no_picker_reference(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.inference_pools:
+        spec = pool.object.at("spec")
+        named = spec["endpointPickerRef"].present or spec["extensionRef"].present
+        if not named and (pool.members or pool.picker):
+            apart = pool in topology.disaggregated
+            yield Violation(
+                pool.object.value_at(spec["endpointPickerRef"], None),
+                "the pool has no endpointPickerRef",
+                pool.picker.container.here if pool.picker else None,
+                severity=None if apart else "warning",
+            )
+
+
+@rule(
+    "T117",
+    "warning",
+    "A disaggregated pool selects pods without a role that run no model server",
+    why="The picker takes a pod without a role for a decode pod, and sends it requests.",
+    evidence="decode-filter accepts pods without llm-d.ai/role.",
+    fix="select a label that only the model servers have",
+    example=manifests(
+        "disaggregated",
+        added="""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: llm}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web, model: qwen}}
+    spec:
+      containers:
+        - name: web
+          image: nginx:1.29
+""",
+    ),
+)
+def stray_pods(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.disaggregated:
+        for pods in pool.strays:
+            yield Violation(
+                pods.role,
+                f"{pods.object} has no role and runs no model server that is known",
+                pool.selector,
+            )
+
+
+@rule(
+    "T118",
+    "warning",
+    "The picker has prompts encoded apart, and no pod encodes",
+    why="Images are encoded in the prefill or decode pods, as without encode pods.",
+    evidence="llm-d's guide on encode disaggregation: encode-filter takes pods with the role "
+    "encode, or one that holds it.",
+    fix="run pods with the label llm-d.ai/role: encode, or remove the encode decider",
+    example=manifests(
+        "disaggregated",
+        Edit(
+            "ConfigMap/qwen-epp",
+            "data[picker.yaml]",
+            _ENCODING,
+        ),
+    ),
+)
+def nobody_encodes(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        config = pool.picker.config if pool.picker else None
+        if config is None or "encode-filter" not in config.value or not pool.members:
+            continue
+        if _more_may_join(topology, pool):
+            continue
+        encoding = tuple(pods for pods in pool.members if "encode" in (pods.role.value or ""))
+        if not _alive(encoding, topology):
+            at = encoding[0].workload.copies if encoding else pool.selector
+            yield Violation(at, f"no pod of {pool} encodes; {_summary(pool)}", config)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
-from cdk8s_inference.findings.example import manifests
+from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.topology import Topology
 
 
@@ -51,3 +51,27 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
                 f"have {labels}",
                 near[0].here,
             )
+
+
+@rule(
+    "T630",
+    "error",
+    "A Service carries no TCP to the pods that it selects",
+    why="HTTP and gRPC are TCP, and a Service of type ExternalName sends to no pods: every "
+    "connection fails.",
+    evidence="Kubernetes: Service.",
+    fix="set type: ClusterIP, and protocol: TCP, which is the default",
+    example=breaks("disaggregated", "Service/qwen-epp", "spec.ports[0].protocol", "UDP"),
+)
+def no_tcp(topology: Topology) -> Iterator[Violation]:
+    for service in topology.services:
+        serving = any(pods.engine or pods.picker_container for pods in service.backends)
+        kind = service.object.at("spec", "type")
+        if not serving:
+            continue
+        if kind.text == "ExternalName":
+            yield Violation(service.object.value_at(kind, kind.text), "type is ExternalName")
+        ports = list(service.object.at("spec", "ports").items())
+        if ports and not any(item["protocol"].text in (None, "TCP") for item in ports):
+            at = ports[0]["protocol"]
+            yield Violation(service.object.value_at(at, at.text), f"protocol is {at.text}")
