@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from cdk8s_inference.findings import Path, PathPart, Place, field_path
 from cdk8s_inference.source import Cursor, Document
-from cdk8s_inference.topology.namespaces import inferred_namespaces
+from cdk8s_inference.topology.namespaces import CLUSTER_SCOPED, inferred_namespaces
 
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
@@ -65,6 +65,8 @@ class KubeObject:
         return strings(self.root.at("metadata", "annotations"))
 
     def __str__(self) -> str:
+        if self.kind in CLUSTER_SCOPED and not self.root.at("metadata", "namespace").text:
+            return f"{self.kind} {self.name}"
         return f"{self.kind} {self.namespace}/{self.name}"
 
     @property

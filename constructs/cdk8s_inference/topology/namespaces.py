@@ -40,7 +40,23 @@ _REFERENCES = {
 
 _SELECTING = ("Service", "InferencePool", "PodDisruptionBudget", "ServiceMonitor", "PodMonitor")
 
-_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace")
+CLUSTER_SCOPED = frozenset(
+    {
+        *("APIService", "ClusterIssuer", "ClusterPolicy", "ClusterQueue", "ClusterRole"),
+        *("ClusterRoleBinding", "ClusterServingRuntime", "CustomResourceDefinition"),
+        *(
+            "DeviceClass",
+            "GatewayClass",
+            "IngressClass",
+            "MutatingWebhookConfiguration",
+            "Namespace",
+        ),
+        *("Namespace", "Node", "PersistentVolume", "PriorityClass", "ResourceFlavor"),
+        *("ResourceSlice", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy"),
+        *("ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration"),
+    }
+)
+"""Kinds without a namespace."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +159,7 @@ def _connected(members: Sequence[_Member]) -> list[str]:
             by_label[pair].append(each)
     names: dict[int, set[str]] = defaultdict(set)
     for each in members:
-        if each.kind in _CLUSTER_WIDE and not each.namespace:
+        if each.kind in CLUSTER_SCOPED and not each.namespace:
             continue
         for kind, name, namespace in each.references():
             targets = _near(each, by_key.get((kind, name), ()), namespace)

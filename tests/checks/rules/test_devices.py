@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cdk8s_inference.checks import check
+from cdk8s_inference.findings import Edit
+from cdk8s_inference.source import Document
 from tests.checks.rendered import codes
+from tests.kit import examples
 
 _CHANNEL = """\
 apiVersion: resource.nvidia.com/v1beta1
@@ -77,3 +81,18 @@ def test_devices_of_other_classes_are_no_gpus(
 ) -> None:
     template = yaml.safe_load(_TEMPLATE.format(name=device_class, count=2))
     assert codes([template, _server("claimed", gpus)]) & _DEVICE_CODES == told
+
+
+def test_a_claim_as_kubernetes_1_30_wrote_it_is_told_where_its_fields_moved() -> None:
+    source = {"resourceClaimTemplateName": "two-gpus"}
+    objects = examples.base(
+        "disaggregated",
+        Edit(
+            "Deployment/prefill",
+            "spec.template.spec.resourceClaims[0]",
+            {"name": "gpus", "source": source},
+        ),
+    )
+    [found] = [each for each in check([Document(each) for each in objects]) if each.code == "T703"]
+    assert "Kubernetes 1.31 removed" in found.message
+    assert "out of 'source'" in found.fix

@@ -79,7 +79,16 @@ def unknown_claim(topology: Topology) -> Iterator[Violation]:
 def no_template(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         for claim in pods.claims:
-            if claim.template is None and claim.claim is None:
+            if claim.template is not None or claim.claim is not None:
+                continue
+            moved = claim.at["source"]
+            if moved.present:
+                yield Violation(
+                    claim.object.value_at(moved, None),
+                    "the claim names its template in 'source', which Kubernetes 1.31 removed",
+                    fix="move resourceClaimTemplateName or resourceClaimName out of 'source'",
+                )
+            else:
                 yield Violation(claim.here, "the claim names no template")
     for name, templates in _unread_templates(topology):
         meant = near_name(name.value, templates)

@@ -10,6 +10,7 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
 from cdk8s_inference.servers import VLLM
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Engine, Topology, Workload
 
 
@@ -257,10 +258,25 @@ def _is_one(gang: Workload) -> bool:
         return True
     template = gang.at["leaderWorkerTemplate"]
     pods = [template.at(part, "spec") for part in ("leaderTemplate", "workerTemplate")]
-    return any(
-        each["schedulerName"].present or each.at("affinity", "podAffinity").present for each in pods
-    )
+    return any(each["schedulerName"].present or _keeps_together(each) for each in pods)
 
+
+def _keeps_together(pod: Cursor) -> bool:
+    """Whether pods run only beside others of their gang: an affinity to a label of gangs."""
+    terms = pod.at("affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    for term in terms.items():
+        selector = term["labelSelector"]
+        keys = [
+            *term["matchLabelKeys"].strings,
+            *(key for key, _ in selector["matchLabels"].fields()),
+            *(each["key"].text or "" for each in selector["matchExpressions"].items()),
+        ]
+        if any(key.startswith(_GANG_LABELS) for key in keys):
+            return True
+    return False
+
+
+_GANG_LABELS = ("leaderworkerset.sigs.k8s.io/", "leaderworkerset.x-k8s.io/")
 
 _QUEUES = ("kueue.x-k8s.io/", "scheduling.", "kai.scheduler/")
 """Annotations and labels of what admits a gang as one."""

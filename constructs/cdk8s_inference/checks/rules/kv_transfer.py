@@ -241,6 +241,7 @@ def one_model(topology: Topology) -> Iterator[Violation]:
     why="The handshake fails at the first request.",
     evidence=f"{_HANDSHAKE} llm-d/llm-d#355.",
     fix="use the same image on both sides, and roll both out together",
+    after=("T106",),
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.image", "vllm/vllm-openai:v0.22.0"
     ),
@@ -265,6 +266,7 @@ def versions(topology: Topology) -> Iterator[Violation]:
     "memory.",
     evidence=f"Seen run with vLLM v0.32.0. {_HANDSHAKE} vllm#49230.",
     fix="set the same flag on both sides",
+    after=("T106",),
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
 )
 def compared(topology: Topology) -> Iterator[Violation]:

@@ -209,6 +209,10 @@ def service_port(topology: Topology) -> Iterator[Violation]:
                 f"port {asked.value} leads to {leads}, but the picker listens on "
                 f"{picker.port.value}",
                 picker.port,
+                fix=None
+                if named is None
+                else f"declare a container port named {named.value!r} with containerPort "
+                f"{picker.port.value} in the picker, or set targetPort to {picker.port.value}",
             )
 
 

@@ -39,10 +39,15 @@ def engine_port(topology: Topology) -> Iterator[Violation]:
         port = sidecar.engine_port
         if port is None or engine.port is None or port.value == engine.port.value:
             continue
+        taken = sidecar.ports and engine.port.value in sidecar.ports
         yield Violation(
             port,
             f"the sidecar forwards to {port.value}, but the engine listens on {engine.port.value}",
             engine.port,
+            fix=f"set the engine's --port to {port.value}: the sidecar itself listens on "
+            f"{engine.port.value}"
+            if taken
+            else None,
         )
 
 
