@@ -55,7 +55,13 @@ READ: Mapping[str, frozenset[str]] = {
             "prometheus.prometheusSpec.additionalScrapeConfigs",
         }
     ),
-    "node-feature-discovery": frozenset({"worker.tolerations"}),
+    "node-feature-discovery": frozenset(
+        {
+            "worker.tolerations",
+            "worker.config.sources.pci.deviceLabelFields",
+            "worker.config.sources.pci.deviceClassWhitelist",
+        }
+    ),
     "dra-driver-nvidia-gpu": frozenset(
         {
             "gpuResourcesEnabledOverride",
@@ -250,3 +256,11 @@ def test_monitoring() -> None:
         "prometheus"
     ]["prometheusSpec"]["additionalScrapeConfigs"]
     assert job["kubernetes_sd_configs"][0]["namespaces"] == {"names": ["edge"]}
+
+
+def test_nodes_get_the_label_that_the_device_plugin_selects() -> None:
+    """Its pods run where feature.node.kubernetes.io/pci-10de.present is set, and nowhere else."""
+    worker = component("node-feature-discovery", devices=DevicePlugin()).values["worker"]
+    assert worker["config"]["sources"]["pci"]["deviceLabelFields"] == ["vendor"]
+    other = component("node-feature-discovery", devices=DraDriver())
+    assert "config" not in other.values["worker"]

@@ -12,10 +12,12 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from cdk8s_inference import DraDriver
+from cdk8s_inference import ArgoCD, Crossplane, DraDriver, Gateway
+from cdk8s_inference.gateways import ISTIO
 from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.delivery import Delivered, Delivery
 from cdk8s_inference.stack.plan import plan
+from cdk8s_inference.stack.props import StackProps
 from tests.kit.schemas import SHARED
 from tests.kit.synth import validated
 from tests.stack.tools import DELIVERIES, GKE, STACKS, plain, releases, target
@@ -124,3 +126,26 @@ def test_stages_are_those_of_the_needs() -> None:
     planned = plan(STACKS["default"])
     flat = [component for stage in planned.stages for component in stage]
     assert stages(flat) == planned.stages
+
+
+def test_argo_cd_and_istiod_agree_on_the_failure_policy() -> None:
+    """istiod sets Fail; with the charts' Ignore, self-healing would set it back for ever."""
+    found = ArgoCD().deliver(plan(StackProps(gateway=Gateway(provider=ISTIO))))
+    values = {
+        each["metadata"]["name"]: each["spec"]["source"]["helm"]["valuesObject"]
+        for each in found.components
+        if each["metadata"]["name"].startswith("istio")
+    }
+    assert {name: value["base"]["validationFailurePolicy"] for name, value in values.items()} == {
+        "istio-base": "Fail",
+        "istiod": "Fail",
+    }
+
+
+def test_a_failed_release_is_tried_again() -> None:
+    """Without a limit provider-helm takes it for up to date."""
+    found = Crossplane().deliver(plan(StackProps())).components
+    charts = [each for each in found if each["kind"] == "Release"]
+    assert charts
+    assert all(each["spec"]["rollbackLimit"] > 0 for each in charts)
+    assert all(each["spec"]["forProvider"]["waitTimeout"] == "15m" for each in charts)

@@ -74,7 +74,7 @@ def test_everything() -> None:
             "ai_gateway v0.7.0 requires envoy_gateway 1.8 to 1.8, not v1.9.0",
         ),
         (
-            "  versions:\n    leaderWorkerSet: v0.9.1\n",
+            "  versions:\n    leaderWorkerSet: v1.0.0\n",
             "S104",
             "spec.versions.leaderWorkerSet",
             10,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from cdk8s_inference import Component, HelmChart, Plain
+from cdk8s_inference import Component, HelmChart, Plain, names
 from cdk8s_inference.stack.delivery import Delivered, Plan
 from cdk8s_inference.stack.delivery.plain import CannotRender
 from tests.stack.tools import fake_helm
@@ -84,13 +85,46 @@ def test_what_runs_before_the_chart_and_after_and_never(tmp_path: Path) -> None:
     ] == [
         ("ResourceQuota", "q", "keda"),
         ("ServiceAccount", "before", "keda"),
-        ("Job", "certificates", "keda"),
+        ("Job", _named("certificates"), "keda"),
         ("Deployment", "keda", "keda"),
         ("ClusterRole", "keda", None),
         ("ServiceAccount", "elsewhere", "kube-system"),
-        ("Job", "check", "keda"),
+        ("Job", _named("check"), "keda"),
     ]
     assert [entry["kind"] for entry in found.gateway] == ["Gateway"]
+
+
+def _named(job: str) -> str:
+    return names.join(job, hashlib.sha256(b"null").hexdigest()[:8])
+
+
+def test_a_job_whose_template_changes_has_another_name(tmp_path: Path) -> None:
+    """An API server refuses to change the template of a Job that is there."""
+
+    def job(image: str) -> str:
+        spec = f"spec: {{template: {{spec: {{image: {image}}}}}}}"
+        text = OUTPUT.replace("metadata: {name: check,", f"{spec}\nmetadata: {{name: check,")
+        found = delivered(Plain(str(fake_helm(tmp_path, text))), component())
+        return str(found.components[-1]["metadata"]["name"])
+
+    assert job("a:1") == job("a:1") != job("a:2")
+
+
+def test_crds_have_no_prose(tmp_path: Path) -> None:
+    """What a client-side apply keeps of an object in an annotation has at most 256 KiB."""
+    described = {"type": "object", "description": "x" * 300_000}
+    version = {"name": "v1", "schema": {"openAPIV3Schema": described}}
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {"versions": [version]},
+    }
+    found = delivered(Plain(str(fake_helm(tmp_path, yaml.safe_dump(crd)))), component())
+    (_, written) = found.foundation
+    assert written["spec"]["versions"] == [
+        {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}
+    ]
 
 
 def test_helm_is_asked_for_the_chart(tmp_path: Path) -> None:

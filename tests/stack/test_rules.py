@@ -130,10 +130,10 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "envoy_gateway v1.8.3 requires gateway_api 1.5.1 to 1.5, not v1.6.1",
     ),
     "unknown release": (
-        {"versions": pinned(envoy_gateway="v1.8.9")},
+        {"versions": pinned(leader_worker_set="v1.0.0")},
         "S104",
-        "versions.envoy_gateway",
-        "envoy_gateway v1.8.9 is not known; known are v1.8.1, v1.8.3, v1.9.0",
+        "versions.leader_worker_set",
+        "leader_worker_set v1.0.0 is not known; known are v0.8.0, v0.10.0",
     ),
     "no release": (
         {"versions": pinned(prometheus="newest")},

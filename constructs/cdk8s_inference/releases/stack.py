@@ -225,12 +225,15 @@ class Incompatibility:
         message: What is wrong, with the releases that disagree.
         fix: What to take instead.
         by: The part that it does not fit; None where it is wrong by itself.
+        contradicts: Whether something states that it does not work. Otherwise it is only not known:
+            a release of a known major version.
     """
 
     part: Part
     message: str
     fix: str
     by: Part | None = None
+    contradicts: bool = True
 
 
 def incompatibilities(
@@ -287,6 +290,7 @@ def _unknown(chosen: Mapping[Part, str]) -> Iterator[Incompatibility]:
                 part,
                 f"{part} {version} is not known; known are {releases}",
                 f"use {nearest(part, version)}",
+                contradicts=number(version)[0] not in {number(each)[0] for each in known},
             )
 
 

@@ -56,6 +56,15 @@ GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 _EXTENSION_PORT = 1063
 _GPU_TAINT = "nvidia.com/gpu"
 
+_PCI_OF_DEVICE_PLUGIN: Mapping[str, Any] = {
+    # NVIDIA's device plugin runs on nodes with the label
+    # feature.node.kubernetes.io/pci-10de.present. By default the class is in the label's name too,
+    # pci-0302_10de.present, and no node would run it.
+    "deviceLabelFields": ["vendor"],
+    # Display controllers, 3D controllers and processing accelerators; the default lacks the last.
+    "deviceClassWhitelist": ["03", "12"],
+}
+
 _PROJECTS: Mapping[ComponentName, Project] = {
     "gateway-api": "gateway-api",
     "inference-extension": "gateway-api-inference-extension",
@@ -152,7 +161,10 @@ def _own_values(name: ComponentName, props: StackProps) -> dict[str, Any]:
         return _prometheus(props.monitoring, props)
     if name == "node-feature-discovery":
         # Else a tainted GPU node gets no labels, its driver no pod, and its claims no device.
-        return {"worker": {"tolerations": [{"key": _GPU_TAINT, "operator": "Exists"}]}}
+        worker: dict[str, Any] = {"tolerations": [{"key": _GPU_TAINT, "operator": "Exists"}]}
+        if isinstance(props.devices, DevicePlugin):
+            worker["config"] = {"sources": {"pci": _PCI_OF_DEVICE_PLUGIN}}
+        return {"worker": worker}
     if name == "dra-driver-nvidia-gpu" and isinstance(props.devices, DraDriver):
         own = {
             # The chart refuses to serve GPUs without it, since a device plugin on the same node

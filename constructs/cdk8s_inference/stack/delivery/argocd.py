@@ -10,6 +10,14 @@ from cdk8s_inference import labels
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest, merge
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
+_VALUES: Mapping[str, Mapping[str, Any]] = {
+    # istiod sets the failure policy of its webhooks to Fail once it runs. The charts say Ignore, so
+    # that self-healing would set it back for ever (istio/istio#57643).
+    name: {"base": {"validationFailurePolicy": "Fail"}}
+    for name in ("istio-base", "istiod")
+}
+"""Values by component that charts need with Argo CD only."""
+
 _WAVE = "argocd.argoproj.io/sync-wave"
 
 
@@ -79,8 +87,8 @@ def _helm(component: Component) -> dict[str, Any]:
     helm: dict[str, Any] = {"releaseName": component.name}
     if not component.brings_own_crds:
         helm["skipCrds"] = True
-    if component.values:
-        helm["valuesObject"] = component.values
+    if values := merge(_VALUES.get(component.name, {}), component.values):
+        helm["valuesObject"] = values
     return helm
 
 

@@ -24,13 +24,16 @@ _READY = {
 }
 """When an object of a kind is ready, as CEL; others are once they exist."""
 
+_ROLLBACK_LIMIT = 10
+"""How often a failed release is rolled back and tried again."""
+
 
 @dataclass(frozen=True)
 class Crossplane(Delivery):
     """Delivery by Crossplane's Helm and Kubernetes providers, into any cluster they reach.
 
-    An Object is made once those it depends on are there. A Release has no such field: it is
-    retried until its cluster takes it.
+    An Object is made once those it depends on are there. A Release has no such field: one that
+    fails is tried again, as often as its ``rollbackLimit`` says.
 
     Attributes:
         prefix: Starts every name, so that one control plane can hold many clusters' stacks.
@@ -75,6 +78,8 @@ class Crossplane(Delivery):
             "namespace": component.namespace,
             "skipCreateNamespace": True,
             "wait": True,
+            # By default 5 minutes, which a slow pull of an image exceeds.
+            "waitTimeout": "15m",
         }
         if not component.brings_own_crds:
             parameters["skipCRDs"] = True
@@ -91,6 +96,9 @@ class Crossplane(Delivery):
             "spec": {
                 "forProvider": parameters,
                 "providerConfigRef": self._config(self.helm_config),
+                # Without a limit provider-helm takes a failed release for up to date, and never
+                # tries again (crossplane-contrib/provider-helm#193).
+                "rollbackLimit": _ROLLBACK_LIMIT,
             },
         }
 

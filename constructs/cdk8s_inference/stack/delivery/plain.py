@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cdk8s_inference import names
+from cdk8s_inference.releases.crds.prose import without_prose
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -45,8 +49,12 @@ class Plain(Delivery):
             others += component.manifests
             if component.chart:
                 for manifest in self._render(component, component.chart):
-                    is_crd = manifest["kind"] == "CustomResourceDefinition"
-                    (crds if is_crd else others).append(manifest)
+                    if manifest["kind"] == "CustomResourceDefinition":
+                        # With prose some exceed the 256 KiB of the annotation in which a
+                        # client-side `kubectl apply` keeps what it applied.
+                        crds.append(without_prose(manifest))
+                    else:
+                        others.append(manifest)
         return Delivered([*plan.foundation, *crds], others, plan.gateway)
 
     def _render(self, component: Component, chart: HelmChart) -> list[Manifest]:
@@ -102,9 +110,23 @@ def _in_order(manifests: list[dict[str, Any]], component: Component) -> Iterator
         hooks = _annotations(manifest).get(_HOOK, "").replace(" ", "").split(",")
         part = next((name for name in parts if name in hooks), None)
         if part is not None:
-            parts[part].append(_in_namespace(manifest, component))
+            parts[part].append(_renamed_job(_in_namespace(manifest, component)))
     for part, members in parts.items():
         yield from sorted(members, key=_weight) if part else members
+
+
+def _renamed_job(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A Job under a name that changes with its template, which an API server never changes.
+
+    Helm deletes the Job of a release before it makes the next one's.
+    """
+    if manifest["kind"] != "Job":
+        return manifest
+    text = json.dumps(manifest.get("spec"), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    # A Job's name is a label of its pods.
+    name = names.join(manifest["metadata"]["name"], digest)
+    return {**manifest, "metadata": {**manifest["metadata"], "name": name}}
 
 
 def _annotations(manifest: Manifest) -> dict[str, str]:

@@ -16,7 +16,7 @@ _ALLOW = "; or use --allow-untested, in Python allow_untested=True"
 
 @STACK_RULES.rule(
     "S104",
-    # A warning where allow_untested is set.
+    # A warning where allow_untested is set, or where a release is only not known.
     None,
     "The releases are not known to work together",
     why="A controller does not start, or requires a CRD or a field that is not there. Routes are "
@@ -33,9 +33,10 @@ def untested_combination(stack: StackSubject) -> Iterator[Violation]:
         path: tuple[PathPart, ...] = ("versions", each.part)
         if each.part == "kubernetes":
             path = ("kubernetes",)
+        allowed = props.allow_untested or not each.contradicts
         yield Violation(
             stack.at(*path),
             each.message,
-            fix=each.fix if props.allow_untested else f"{each.fix}{_ALLOW}",
-            severity="warning" if props.allow_untested else "error",
+            fix=each.fix if allowed else f"{each.fix}{_ALLOW}",
+            severity="warning" if allowed else "error",
         )
