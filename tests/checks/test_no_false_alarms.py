@@ -62,8 +62,8 @@ EXPLAINED_LAYOUTS = {
     },
     # The engine's image is :latest.
     "llm-d-modelservice": {"T640"},
-    # Its token's Secret is created by hand.
-    "gaie-getting-started": {"T624"},
+    # Its token's Secret is created by hand, and the chart gives Istio's rule with another value.
+    "gaie-getting-started": {"T519", "T624"},
     # Its pool alone is there, without the picker; its rollout strategy is left to a webhook.
     "wide-ep-leaderworkerset": {"T420", "T809"},
 }

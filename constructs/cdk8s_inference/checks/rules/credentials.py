@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
-from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.findings.secret import TOKEN
 from cdk8s_inference.topology import SourceValue, Topology
 
@@ -49,11 +49,16 @@ def clear_token(topology: Topology) -> Iterator[Violation]:
     why="Who may read the manifests, the pod or its logs can call the server.",
     evidence="Kubernetes: pods are readable to far more people than Secrets.",
     fix="put it into a Secret, and give the server its name in env, as VLLM_API_KEY for vLLM",
-    example=breaks(
+    example=manifests(
         "disaggregated",
-        "Deployment/prefill",
-        "spec.template.spec.containers[0].args[4]",
-        "--api-key=correct-horse",
+        *(
+            Edit(
+                f"Deployment/{name}",
+                "spec.template.spec.containers[0].args[4]",
+                "--api-key=correct-horse",
+            )
+            for name in ("prefill", "decode")
+        ),
     ),
 )
 def clear_api_key(topology: Topology) -> Iterator[Violation]:

@@ -63,6 +63,8 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
         elif variable.value is not None:
             if "$(" not in variable.value:
                 yield Violation(variable, f"{name} is {variable.value!r}, the same for every pod")
+        elif container.field_of(name) == "status.hostIP" and not pods.host_network.value:
+            yield Violation(variable, f"{name} comes from status.hostIP, which is the node's")
         elif container.field_of(name) not in ("status.podIP", "status.podIPs", "status.hostIP"):
             field = container.field_of(name)
             yield Violation(variable, f"{name} comes from {field or 'no field of the pod'}")
@@ -764,3 +766,34 @@ def _indexed_blocks(config: SourceValue[str]) -> Iterator[int]:
         size = plugin.at("parameters", "tokenProcessorConfig", "blockSize").value
         if isinstance(size, int):
             yield size
+
+
+@rule(
+    "T323",
+    "warning",
+    "Members of a pool ask for an API key, and others do not",
+    why="A request without the key is answered 401 by some pods: prefill fails, or a share of the "
+    "requests. The readiness probe of /v1/models through a sidecar fails as well.",
+    evidence="vLLM's --api-key and VLLM_API_KEY guard every path below /v1.",
+    fix="give all engines of the pool the same key, or none",
+    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--api-key=$(KEY)"),
+)
+def api_keys(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        keys: list[tuple[Pods, SourceValue[object] | None]] = []
+        for pods in pool.running:
+            engine = pods.engine
+            assert engine is not None
+            container = engine.container
+            if pods.may_gain("flags", "environment") or container.at["envFrom"].present:
+                continue
+            flag = engine.flag(engine.names.api_key) if engine.names.api_key else None
+            keys.append((pods, flag or container.environment.get("VLLM_API_KEY")))
+        asking = [(pods, key) for pods, key in keys if key is not None]
+        silent = [pods for pods, key in keys if key is None]
+        if asking and silent:
+            yield Violation(
+                asking[0][1],
+                f"{asking[0][0].object} asks for a key, and {silent[0].object} does not",
+                silent[0].engine.container.here if silent[0].engine else None,
+            )

@@ -117,7 +117,7 @@ def picker_not_read(topology: Topology) -> Iterator[Violation]:
                     pool.service.object.here,
                     missing=not pool.service.backends,
                 )
-        elif picker is None or (topology.services and not _is_picked(pool, picker)):
+        elif picker is None or not topology.services or not _is_picked(pool, picker):
             others = [each.pods.here for each in topology.pickers[:1]]
             was = "".join(f"; {each.object} was" for each in others)
             yield Violation(name, f"{service} was not read{was}", others, missing=True)
@@ -283,7 +283,9 @@ def several_pickers(topology: Topology) -> Iterator[Violation]:
         copies, leads = picker.pods.workload.copies, picker.switch("ha-enable-leader-election")
         if copies.value > 1 and not leads.value:
             # Switched off by a flag, it is meant so: pickers that follow KV events agree.
-            meant = "ha-enable-leader-election" in picker.flags
+            config = picker.config.value if picker.config is not None else "precise-prefix-cache"
+            told = "ha-enable-leader-election" in picker.flags
+            meant = told and "precise-prefix-cache" in config
             yield Violation(
                 copies,
                 f"{copies.value} pickers, and no leader among them",

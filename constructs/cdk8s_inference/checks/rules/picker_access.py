@@ -159,7 +159,9 @@ def no_account(topology: Topology) -> Iterator[Violation]:
     accounts = topology.of_kind("ServiceAccount")
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
-        if account.value == "default" or not (accounts or topology.complete):
+        subject = ("ServiceAccount", namespace, account.value)
+        bound = any(subject in each.subjects for each in topology.bindings)
+        if account.value == "default" or not (accounts or bound or topology.complete):
             continue  # Kubernetes creates the account "default" in every namespace.
         if topology.find("ServiceAccount", namespace, account.value) is None:
             yield Violation(

@@ -12,8 +12,6 @@ from cdk8s_inference.findings.example import (
     REMOVED,
     Edit,
     breaks,
-    edited,
-    example_data,
     manifests,
 )
 from cdk8s_inference.topology import KubeObject, Pods, Pool, SourceValue, Topology
@@ -22,24 +20,6 @@ _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
 _FOLLOWER = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0]"
 _ROLE = "spec.template.metadata.labels[llm-d.ai/role]"
-
-_ENCODING = edited(
-    example_data("disaggregated", "ConfigMap/qwen-epp", "data[picker.yaml]"),
-    ("  - type: decode-filter\n", "  - type: decode-filter\n  - type: encode-filter\n"),
-    (
-        "  - type: disagg-profile-handler\n",
-        "  - type: always-disagg-multimodal-decider\n  - type: disagg-profile-handler\n",
-    ),
-    (
-        "{prefill: prefix-based-pd-decider}",
-        "{prefill: prefix-based-pd-decider, encode: always-disagg-multimodal-decider}",
-    ),
-    (
-        "schedulingProfiles:\n",
-        "schedulingProfiles:\n  - name: encode\n    plugins: [{pluginRef: encode-filter}, "
-        "{pluginRef: max-score-picker}]\n",
-    ),
-)
 
 
 def _alive(pods: tuple[Pods, ...], topology: Topology) -> list[Pods]:
@@ -681,33 +661,3 @@ def stray_pods(topology: Topology) -> Iterator[Violation]:
                 f"{pods.object} has no role and runs no model server that is known",
                 pool.selector,
             )
-
-
-@rule(
-    "T118",
-    "warning",
-    "The picker has prompts encoded apart, and no pod encodes",
-    why="Images are encoded in the prefill or decode pods, as without encode pods.",
-    evidence="llm-d's guide on encode disaggregation: encode-filter takes pods with the role "
-    "encode, or one that holds it.",
-    fix="run pods with the label llm-d.ai/role: encode, or remove the encode decider",
-    example=manifests(
-        "disaggregated",
-        Edit(
-            "ConfigMap/qwen-epp",
-            "data[picker.yaml]",
-            _ENCODING,
-        ),
-    ),
-)
-def nobody_encodes(topology: Topology) -> Iterator[Violation]:
-    for pool in topology.pools:
-        config = pool.picker.config if pool.picker else None
-        if config is None or "encode-filter" not in config.value or not pool.members:
-            continue
-        if _more_may_join(topology, pool):
-            continue
-        encoding = tuple(pods for pods in pool.members if "encode" in (pods.role.value or ""))
-        if not _alive(encoding, topology):
-            at = encoding[0].workload.copies if encoding else pool.selector
-            yield Violation(at, f"no pod of {pool} encodes; {_summary(pool)}", config)

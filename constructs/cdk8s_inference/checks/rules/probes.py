@@ -207,3 +207,35 @@ def probe_path(topology: Topology) -> Iterator[Violation]:
                     f"{probe.kind} asks for {probe.path.value!r}; {engine.kind} serves "
                     f"{', '.join(known[:3])}",
                 )
+
+
+@rule(
+    "T636",
+    "error",
+    "A probe asks with another scheme than the engine serves",
+    why="The kubelet cannot read the answer: the pod never becomes ready, or is restarted again "
+    "and again.",
+    evidence="vLLM and SGLang serve HTTPS with a certificate, and plain HTTP without.",
+    fix="remove scheme: HTTPS from the probe, or give the engine its certificate",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.readinessProbe.httpGet.scheme", "HTTPS"
+    ),
+)
+def probe_scheme(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        if engine is None or engine.kind not in ("vllm", "sglang") or pods.may_gain("flags"):
+            continue
+        if engine.reads_file or not engine.is_started_as_written or pods.workload.is_controlled:
+            continue
+        secure = engine.flag(engine.names.certificate, engine.names.certificate_key) is not None
+        for probe in engine.container.probes:
+            scheme = probe.at["scheme"]
+            own = probe.port is not None and probe.port.value in engine.ports
+            if probe.path is not None and own and (scheme.text == "HTTPS") != secure:
+                served = "HTTPS" if secure else "plain HTTP"
+                yield Violation(
+                    pods.object.value_at(scheme, scheme.text),
+                    f"{probe.kind} asks by {scheme.text or 'HTTP'}, and the engine serves {served}",
+                    engine.container.here,
+                )

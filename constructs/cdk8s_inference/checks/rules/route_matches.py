@@ -18,7 +18,7 @@ _SERVED = frozenset(
     {
         *("v1", "v2", "health", "metrics", "models", "version", "ping", "invocations", "load"),
         *("tokenize", "detokenize", "pooling", "classify", "score", "rerank", "inference"),
-        *("generate", "generate_from_file", "encode", "server_info", "get_model_info", "api"),
+        *("generate", "generate_from_file", "encode", "server_info", "get_model_info"),
         *("docs", "openapi.json", "health_generate", "get_server_info", "flush_cache", "ws"),
     }
 )

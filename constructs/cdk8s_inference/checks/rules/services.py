@@ -71,7 +71,17 @@ def no_tcp(topology: Topology) -> Iterator[Violation]:
             continue
         if kind.text == "ExternalName":
             yield Violation(service.object.value_at(kind, kind.text), "type is ExternalName")
-        ports = list(service.object.at("spec", "ports").items())
-        if ports and not any(item["protocol"].text in (None, "TCP") for item in ports):
-            at = ports[0]["protocol"]
-            yield Violation(service.object.value_at(at, at.text), f"protocol is {at.text}")
+        for item in service.object.at("spec", "ports").items():
+            protocol, number = item["protocol"], service.object.number(item["port"])
+            target = service.ports.get(number.value) if number is not None else None
+            taken = {
+                port
+                for pods in service.backends
+                for port in (*pods.ports, *(pods.engine.ports if pods.engine else ()))
+            }
+            if protocol.text not in (None, "TCP") and target and target.value in taken | {9002}:
+                yield Violation(
+                    service.object.value_at(protocol, protocol.text),
+                    f"protocol is {protocol.text}, and port {target.value} is TCP",
+                    target,
+                )

@@ -86,7 +86,14 @@ def same_port(topology: Topology) -> Iterator[Violation]:
     example=breaks("disaggregated", "Deployment/decode", f"{_ARGS}[3]", "--secure-proxy=true"),
 )
 def secure_proxy(topology: Topology) -> Iterator[Violation]:
-    if topology.of_kind("BackendTLSPolicy", "DestinationRule"):
+    pickers = [pool.service.object.name for pool in topology.pools if pool.service is not None]
+    # Istio's rule of the picker says nothing of the pods that it picks.
+    others = [
+        found
+        for found in topology.of_kind("DestinationRule")
+        if (found.at("spec", "host").text or "").partition(".")[0] not in pickers
+    ]
+    if others or topology.of_kind("BackendTLSPolicy"):
         return
     for pods, sidecar, _ in _pairs(topology):
         secure = sidecar.switch("secure-proxy")

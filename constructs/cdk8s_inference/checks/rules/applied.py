@@ -1,0 +1,179 @@
+"""What the API server refuses when a workload is applied, or its controller never acts on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.source import Cursor, has_placeholder
+from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
+
+_POD = "spec.template.spec"
+_ENGINE = f"{_POD}.containers[0]"
+_KUBERNETES = "Kubernetes: validation of apps/v1 and core/v1."
+_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(m|k|[MGTPE]i?|Ki|[eE][+-]?\d+|n|u)?")
+_FACTORS = {
+    "": Decimal(1),
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
+    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
+}
+
+
+def quantity(value: object) -> Decimal | None:
+    """A quantity of Kubernetes, such as ``512Mi``; None for what is none."""
+    match = _QUANTITY.fullmatch(str(value)) if not isinstance(value, bool) else None
+    if match is None:
+        return None
+    suffix = match[2] or ""
+    try:
+        if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix != "Ei":
+            return Decimal(f"{match[1]}{suffix}")
+        return Decimal(match[1]) * _FACTORS[suffix]
+    except InvalidOperation:
+        return None
+
+
+def _plain(topology: Topology) -> Iterator[Pods]:
+    """Pods whose templates the API server itself checks."""
+    for pods in topology.pods:
+        if pods.workload.kind in _KINDS and not pods.workload.is_controlled:
+            yield pods
+
+
+def _resources(container: Container) -> Iterator[tuple[str, str, Cursor]]:
+    for group in ("requests", "limits"):
+        for name, at in container.at.at("resources", group).fields():
+            yield group, name, at
+
+
+@rule(
+    "T631",
+    "warning",
+    "A Deployment is paused",
+    why="Its pods are not created, or stay those of an earlier template.",
+    evidence="Kubernetes: a paused Deployment starts no rollout.",
+    fix="remove paused: true",
+    example=breaks("disaggregated", "Deployment/prefill", "spec.paused", True),
+)
+def paused(topology: Topology) -> Iterator[Violation]:
+    for workload in topology.workloads:
+        at = workload.at["paused"]
+        if workload.kind == "Deployment" and not workload.is_controlled and at.value is True:
+            yield Violation(workload.object.value_at(at, True), "paused is true")
+
+
+@rule(
+    "T632",
+    "error",
+    "The API server refuses the workload",
+    why="It is not applied, and none of its pods is created.",
+    evidence=_KUBERNETES,
+    fix="correct the field; kubectl apply --dry-run=server shows what is refused",
+    example=breaks("disaggregated", "Deployment/prefill", f"{_POD}.restartPolicy", "Never"),
+)
+def refused(topology: Topology) -> Iterator[Violation]:
+    for pods in _plain(topology):
+        found = pods.object
+        policy = pods.at.at("spec", "restartPolicy")
+        if policy.present and policy.value != "Always":
+            yield Violation(
+                found.value_at(policy, policy.value), f"restartPolicy is {shown(policy.value)}"
+            )
+        copies = found.number(pods.workload.at["replicas"])
+        if copies is not None and copies.value < 0:
+            yield Violation(copies, f"replicas is {copies.value}")
+        names: dict[str, SourceValue[str]] = {}
+        for container in pods.containers:
+            name = container.here
+            if has_placeholder(name.value):
+                continue
+            if not _LABEL.fullmatch(name.value):
+                yield Violation(name, f"{shown(name.value)} is no name of a container")
+            elif names.setdefault(name.value, name) is not name:
+                yield Violation(name, f"two containers are named {name.value!r}")
+            for item in container.at["ports"].items():
+                port = found.number(item["containerPort"])
+                if port is not None and not 0 < port.value < 65536:
+                    yield Violation(port, f"containerPort is {port.value}")
+
+
+@rule(
+    "T633",
+    "error",
+    "A container's resources are invalid",
+    why="The API server refuses the workload, and none of its pods is created.",
+    evidence=f"{_KUBERNETES} Quantities are numbers with a suffix such as m, k, Mi or Gi; a "
+    "request may not be above its limit.",
+    fix="write a quantity such as 500m or 16Gi, and the limit at or above the request",
+    example=breaks(
+        "disaggregated",
+        "Deployment/prefill",
+        f"{_ENGINE}.resources.limits",
+        {"memory": "64GB"},
+    ),
+)
+def resources(topology: Topology) -> Iterator[Violation]:
+    for pods in _plain(topology):
+        for container in pods.containers:
+            known = {}
+            for group, name, at in _resources(container):
+                amount = quantity(at.value)
+                known[group, name] = amount
+                if amount is None and at.present and not has_placeholder(str(at.value)):
+                    yield Violation(
+                        pods.object.value_at(at, at.value), f"{shown(at.value)} is no quantity"
+                    )
+            for (group, name), amount in known.items():
+                limit = known.get(("limits", name))
+                if group == "limits" or amount is None or limit is None or amount <= limit:
+                    continue
+                at = container.at.at("resources", "requests", name)
+                most = container.at.at("resources", "limits", name)
+                yield Violation(
+                    pods.object.value_at(at, at.value),
+                    f"{name} {at.value} is requested, above the limit {most.value}",
+                    pods.object.value_at(most, most.value),
+                )
+
+
+_LEAST_BYTES = Decimal(2) * 1024**3
+"""Memory that a model server takes before it has loaded anything: PyTorch, CUDA, its processes."""
+
+_PRETENDING = re.compile(r"emul|simul|mock|fake|vllme|-sim\b")
+"""Images of servers that load no model."""
+
+
+@rule(
+    "T634",
+    "warning",
+    "The memory limit of an engine cannot hold its processes",
+    why="The kernel kills the engine while it starts, and the kubelet restarts it again and again.",
+    evidence="vLLM and SGLang import PyTorch and CUDA in several processes, which takes more than "
+    "2 GiB; weights pass through the page cache beside that.",
+    fix="remove the limit, or set it to several times 10 GiB",
+    example=breaks(
+        "disaggregated", "Deployment/prefill", f"{_ENGINE}.resources.limits", {"memory": "1Gi"}
+    ),
+)
+def too_small(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        if engine is None or engine.kind not in ("vllm", "sglang"):
+            continue
+        if topology.devices(pods, engine.container) is None:
+            continue  # A small model on CPUs.
+        if _PRETENDING.search(engine.container.image_name):
+            continue
+        at = engine.container.at.at("resources", "limits", "memory")
+        limit = quantity(at.value) if at.present else None
+        if limit is not None and limit < _LEAST_BYTES:
+            yield Violation(pods.object.value_at(at, at.value), f"the limit is {at.value}")

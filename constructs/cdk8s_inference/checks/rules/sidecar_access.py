@@ -1,0 +1,163 @@
+"""The pd-sidecar's own check of its targets, and the connector for encoded images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdk8s_inference.checks.rule import rule
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.source import has_placeholder
+from cdk8s_inference.topology import Pods, Sidecar, SourceValue, Topology
+
+_DECODE = "Deployment/decode"
+_POD = "spec.template.spec"
+_ARGS = f"{_POD}.initContainers[0].args"
+_GUARDED = (
+    Edit(_DECODE, f"{_ARGS}[4]", "--enable-ssrf-protection=true"),
+    Edit(_DECODE, f"{_ARGS}[5]", "--inference-pool=llm/qwen"),
+)
+_SOURCE = (
+    "Read in the sidecar's sources: with --enable-ssrf-protection it lists and watches its pool "
+)
+_SOURCE += "and the pool's pods, and refuses any other target."
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def _guarded(topology: Topology) -> Iterator[tuple[Pods, Sidecar, SourceValue[bool]]]:
+    """The sidecars that check their targets."""
+    for pods in topology.pods:
+        if pods.sidecar is not None:
+            switch = pods.sidecar.switch("enable-ssrf-protection")
+            if switch.value:
+                yield pods, pods.sidecar, switch
+
+
+@rule(
+    "T214",
+    "error",
+    "The sidecar may not read the pool that it checks targets by",
+    why="It knows no pod of the pool, and refuses every prefill target.",
+    evidence=f"{_SOURCE} Where roles of the account were not read, this is a warning.",
+    fix="bind the pod's ServiceAccount to a Role that allows get, list and watch for pods and "
+    "inferencepools",
+    example=manifests(
+        "disaggregated",
+        *_GUARDED,
+        Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
+        Edit("Role/qwen-epp", "rules[0].verbs", ["list", "watch", "get"]),
+    ),
+    after=("T213",),
+)
+def no_permission(topology: Topology) -> Iterator[Violation]:
+    for pods, sidecar, switch in _guarded(topology):
+        account, namespace = pods.account, pods.object.namespace
+        access = topology.access(namespace, account.value)
+        needed = sidecar.release.sidecar.ssrf_protection
+        missing = [
+            f"{permission.api_group}/{resource}".lstrip("/")
+            for permission in needed
+            for resource in permission.resources
+            if not all(
+                access.allows(verb, permission.api_group, resource) for verb in permission.verbs
+            )
+        ]
+        if not missing or not (access.roles or access.beside or topology.complete):
+            continue
+        yield Violation(
+            account,
+            f"ServiceAccount {namespace}/{account.value} may not get, list and watch "
+            f"{', '.join(missing)}",
+            access.roles[0].object.here if access.roles else switch,
+            severity=sidecar.assumed_severity or (None if access.roles else "warning"),
+        )
+
+
+@rule(
+    "T215",
+    "error",
+    "The sidecar checks targets by another pool",
+    why="Prefill pods are in no pool that it knows, and every prefill target is refused.",
+    evidence=_SOURCE,
+    fix="set --inference-pool to NAMESPACE/NAME of the pool that selects prefill and decode",
+    example=manifests(
+        "disaggregated",
+        _GUARDED[0],
+        Edit(_DECODE, f"{_ARGS}[5]", "--inference-pool=llm/qwen2"),
+        Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
+        Edit("Role/qwen-epp", "rules[0].verbs", ["get", "list", "watch"]),
+        Edit("Role/qwen-epp", "rules[1].verbs", ["get", "list", "watch"]),
+    ),
+)
+def other_pool(topology: Topology) -> Iterator[Violation]:
+    for pods, sidecar, _ in _guarded(topology):
+        named = sidecar.flag("inference-pool")
+        own = [pool for pool in topology.inference_pools if pods in pool.members]
+        known = {f"{pool.object.namespace}/{pool.object.name}" for pool in own}
+        if not named.value or has_placeholder(named.value) or "$" in named.value or not own:
+            continue
+        full = named.value if "/" in named.value else f"{pods.object.namespace}/{named.value}"
+        if full not in known:
+            yield Violation(
+                named, f"it checks by {named.value!r}, and {own[0].object} has its pod", own[0].here
+            )
+
+
+@rule(
+    "T216",
+    "error",
+    "The sidecar has no token to read the pool with",
+    why="It cannot read the pool, and refuses every prefill target.",
+    evidence=_SOURCE,
+    fix="set automountServiceAccountToken: true, or mount a projected token for the sidecar alone",
+    example=manifests(
+        "disaggregated",
+        *_GUARDED,
+        Edit(_DECODE, f"{_POD}.automountServiceAccountToken", False),
+        Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
+        Edit("Role/qwen-epp", "rules[0].verbs", ["get", "list", "watch"]),
+        Edit("Role/qwen-epp", "rules[1].verbs", ["get", "list", "watch"]),
+    ),
+)
+def no_token(topology: Topology) -> Iterator[Violation]:
+    for pods, sidecar, switch in _guarded(topology):
+        at = pods.at.at("spec", "automountServiceAccountToken")
+        account = topology.find("ServiceAccount", pods.object.namespace, pods.account.value)
+        of_account = None if account is None else account.at("automountServiceAccountToken").value
+        mounted = at.value if at.value is not None else of_account
+        paths = [
+            mount["mountPath"].text or "" for mount in sidecar.container.at["volumeMounts"].items()
+        ]
+        if mounted is False and not any(path.rstrip("/") == _TOKEN for path in paths):
+            yield Violation(
+                pods.object.value_at(at, False),
+                f"no token is mounted at {_TOKEN} of container {sidecar.container.name!r}",
+                switch,
+            )
+
+
+@rule(
+    "T217",
+    "error",
+    "The sidecar's release has no such connector for encoders",
+    why="The sidecar exits when it starts, or images are not encoded apart.",
+    evidence="Read in the sources of llm-d's router v0.8.0 to v0.10.0: values of --ec-connector.",
+    fix="choose a connector of the release",
+    example=breaks("disaggregated", _DECODE, f"{_ARGS}[4]", "--ec-connector=ec-mooncake"),
+)
+def unknown_encoder_connector(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.pods:
+        sidecar = pods.sidecar
+        if sidecar is None:
+            continue
+        name = sidecar.flag("ec-connector")
+        if not name.value or has_placeholder(name.value):
+            continue
+        if not sidecar.release.has_encoder_connector(name.value):
+            known = ", ".join(sidecar.release.sidecar.encoder_connectors)
+            yield Violation(
+                name,
+                f"connector {name.value!r} is not of {sidecar.release.title}, which has {known}",
+                sidecar.container.image,
+                severity=sidecar.assumed_severity,
+            )
