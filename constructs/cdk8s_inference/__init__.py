@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.routing.unified import UnifiedRouting
     from cdk8s_inference.stack.component import Component, HelmChart
     from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
+    from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
     from cdk8s_inference.stack.listener import Listener
     from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
     from cdk8s_inference.stack.serving_stack import ServingStack
@@ -73,6 +74,7 @@ _MODULES = {
     "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
+    "EnvoyProxy": "cdk8s_inference.stack.envoy_proxy",
     "Issuer": "cdk8s_inference.stack.options",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
@@ -120,6 +122,7 @@ __all__ = [
     "Engine",
     "EngineGroup",
     "EnvVar",
+    "EnvoyProxy",
     "Finding",
     "Flux",
     "Gateway",

@@ -17,6 +17,8 @@ def gateway_objects(props: StackProps) -> list[Manifest]:
     if props.provider.controller == "envoy-gateway":
         # Every other controller makes its class itself.
         objects[:0] = _envoy_class(props)
+        if policy := props.proxy.traffic_policy():
+            objects.append(_client_traffic_policy(props, policy))
     return objects
 
 
@@ -40,13 +42,7 @@ def _envoy_class(props: StackProps) -> list[Manifest]:
         "apiVersion": "gateway.envoyproxy.io/v1alpha1",
         "kind": "EnvoyProxy",
         "metadata": metadata,
-        "spec": {
-            "provider": {
-                "type": "Kubernetes",
-                # With Local, the default, some clouds' load balancers find no healthy node.
-                "kubernetes": {"envoyService": {"externalTrafficPolicy": "Cluster"}},
-            }
-        },
+        "spec": props.proxy.spec(),
     }
     gateway_class = {
         "apiVersion": _GATEWAY_API,
@@ -62,3 +58,14 @@ def _envoy_class(props: StackProps) -> list[Manifest]:
         },
     }
     return [proxy, gateway_class]
+
+
+def _client_traffic_policy(props: StackProps, policy: Manifest) -> Manifest:
+    gateway = props.gateway
+    reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name}
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "ClientTrafficPolicy",
+        "metadata": {"name": gateway.name, "namespace": gateway.namespace},
+        "spec": {"targetRefs": [reference], **policy},
+    }

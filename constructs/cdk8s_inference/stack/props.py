@@ -10,6 +10,7 @@ from cdk8s_inference.gateways import GATEWAY_PROVIDERS, GatewayProvider
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions, number
 from cdk8s_inference.stack.component import Component, merge
+from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
 
@@ -61,6 +62,7 @@ class StackProps:
     gateway_class: str | None = None
     listeners: Sequence[Listener] = (Listener.http(),)
     issuer: Issuer | None = None
+    proxy: EnvoyProxy = field(default_factory=EnvoyProxy)
     devices: DraDriver | DevicePlugin | None = DraDriver()
     monitoring: Monitoring | None = Monitoring()
     present: Collection[ComponentName] = ()

@@ -19,6 +19,7 @@ from cdk8s_inference.source import Document, single
 from cdk8s_inference.stack.component import Component, Manifest
 from cdk8s_inference.stack.delivery import Delivered, Delivery, Flux
 from cdk8s_inference.stack.document import read_stack
+from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.object_key import ObjectKey
 from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
@@ -54,6 +55,7 @@ class ServingStack(Chart):
         gateway_class: str | None = None,
         listeners: Sequence[Listener] = (Listener.http(),),
         issuer: Issuer | None = None,
+        proxy: EnvoyProxy | None = None,
         devices: DraDriver | DevicePlugin | None = DraDriver(),
         monitoring: Monitoring | None = Monitoring(),
         present: Collection[ComponentName] = (),
@@ -76,6 +78,7 @@ class ServingStack(Chart):
                 usual one.
             listeners: Where the gateway takes connections; default HTTP on port 80.
             issuer: Has cert-manager issue the listeners' certificates.
+            proxy: How Envoy Gateway runs the gateway's proxies.
             devices: What serves GPUs; None where the cluster does that itself.
             monitoring: Prometheus; None for none.
             present: Components that the cluster has: they are not installed, and counted on.
@@ -100,6 +103,7 @@ class ServingStack(Chart):
             gateway_class=gateway_class,
             listeners=listeners,
             issuer=issuer,
+            proxy=proxy or EnvoyProxy(),
             devices=devices,
             monitoring=monitoring,
             present=present,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.findings.example import Edit, document, python
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.subject import STACK_RULES, StackSubject
 
@@ -50,9 +51,11 @@ def gateway_class(stack: StackSubject) -> Iterator[Violation]:
 @STACK_RULES.rule(
     "S111",
     "error",
-    "A gateway is configured, but the provider has none",
-    why="Listeners, class and issuer have no effect: no Gateway is composed, and no port is open.",
-    evidence="With the provider standalone, each endpoint picker has an Envoy of its own.",
+    "A gateway or its proxies are configured, but the provider has none",
+    why="Listeners, class and issuer have no effect: no Gateway is composed, and no port is open. "
+    "The settings of proxies are those of Envoy Gateway.",
+    evidence="With the provider standalone, each endpoint picker has an Envoy of its own. Other "
+    "providers have no EnvoyProxy.",
     fix="remove the argument, or use another provider",
     example=python(
         """\
@@ -78,6 +81,12 @@ ServingStack(
 )
 def settings_without_gateway(stack: StackSubject) -> Iterator[Violation]:
     props = stack.props
+    if props.proxy != EnvoyProxy() and props.provider.controller != "envoy-gateway":
+        yield Violation(
+            stack.at("proxy"),
+            f"proxy is set, but the provider {props.provider.name} does not use Envoy Gateway",
+            fix="remove the argument, or use the provider envoy-ai-gateway",
+        )
     if props.provider.gateway_api:
         return
     given = {
