@@ -95,7 +95,7 @@ def test_an_unused_waiver_is_told() -> None:
 
 def test_a_waiver_needs_a_reason() -> None:
     _, chart = deployment()
-    with pytest.raises(ValueError, match="no reason"):
+    with pytest.raises(ValueError, match="reason: is empty"):
         chart.waive("T201", "")
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
 
 import jsii
 from cdk8s import ApiObject, Chart
 from constructs import Construct, IValidation
+from pydantic import Field
 
 from cdk8s_inference import names
 from cdk8s_inference.app_state import AppState, ObjectOwners
+from cdk8s_inference.arguments import JsonObject, Labels, checked
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.model_deployment import (
     Engine,
@@ -27,7 +30,9 @@ from cdk8s_inference.document.model_deployment import (
 from cdk8s_inference.document.object_keys import ObjectKey, object_keys
 from cdk8s_inference.document.validation import check, check_spec
 from cdk8s_inference.engines import EngineGroup
-from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
+from cdk8s_inference.findings import Finding, InvalidInput, errors, shown, warn
+from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
+from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.picker_config.engine_fit import incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.replica_context import ReplicaContext
@@ -35,10 +40,7 @@ from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.source import Document, single
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from cdk8s_inference.checks import Waiver
-    from cdk8s_inference.picker_config import PickerConfig
     from cdk8s_inference.routing.deployment_routing import DeploymentRouting
     from cdk8s_inference.routing.disagg import DisaggRouting
 
@@ -55,22 +57,23 @@ class ModelReplica(Construct):
         routing: What routes to them; its ``path`` is where the gateway serves the replica.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
-        name: str,
-        namespace: str,
-        engines: Sequence[Engine],
+        name: NonEmpty,
+        namespace: NonEmpty,
+        engines: Annotated[Sequence[Engine], Field(min_length=1)],
         serving_mode: ServingMode = "Unified",
-        model_cache: str | None = None,
-        part_of: str | None = None,
-        object_labels: Mapping[str, str] | None = None,
+        model_cache: ObjectName | None = None,
+        part_of: LabelValue | None = None,
+        object_labels: Labels | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         warnings: bool = True,
-        sidecar_pool: str | None = None,
+        sidecar_pool: NonEmpty | None = None,
     ) -> None:
         """Composes the replica.
 
@@ -95,22 +98,24 @@ class ModelReplica(Construct):
         super().__init__(scope, id)
         self.name = name
         self.serving_mode = serving_mode
-        self.engines = {
-            engine.name: EngineGroup(
-                self,
-                # The prefix keeps an engine named "routing" apart from the routing below.
-                f"engine-{engine.name}",
-                engine=engine,
-                name=names.workload(name, engine.name, gang=engine.is_gang),
-                namespace=namespace,
-                instance=name,
-                part_of=part_of,
-                model_cache=model_cache,
-                object_labels=object_labels,
-                platform=platform,
-            )
-            for engine in engines
-        }
+        self.engines: Mapping[str, EngineGroup] = _Engines(
+            {
+                engine.name: EngineGroup(
+                    self,
+                    # The prefix keeps an engine named "routing" apart from the routing below.
+                    f"engine-{engine.name}",
+                    engine=engine,
+                    name=names.workload(name, engine.name, gang=engine.is_gang),
+                    namespace=namespace,
+                    instance=name,
+                    part_of=part_of,
+                    model_cache=model_cache,
+                    object_labels=object_labels,
+                    platform=platform,
+                )
+                for engine in engines
+            }
+        )
         self.phases: dict[str, Stage] = {
             engine.name: engine.stage for engine in engines if engine.stage
         }
@@ -149,6 +154,14 @@ class ModelReplica(Construct):
         )
 
 
+class _Engines(dict[str, EngineGroup]):
+    """Engines by name; says which there are."""
+
+    def __missing__(self, name: object) -> EngineGroup:
+        known = ", ".join(repr(each) for each in self)
+        raise KeyError(f"there is no engine {shown(name)}; there are {known}")
+
+
 class ModelDeployment(Chart):
     """A model deployment as a chart: ``replicas`` complete serving instances.
 
@@ -160,18 +173,19 @@ class ModelDeployment(Chart):
             among them are also raised as :class:`InferenceWarning`.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
-        name: str,
-        namespace: str,
-        engines: Sequence[Engine],
+        name: NonEmpty,
+        namespace: NonEmpty,
+        engines: Annotated[Sequence[Engine], Field(min_length=1)],
         serving_mode: ServingMode = "Unified",
-        replicas: int = 1,
-        model_cache: str | None = None,
-        labels: Mapping[str, str] | None = None,
+        replicas: Annotated[int, Field(ge=1, le=10)] = 1,
+        model_cache: ObjectName | None = None,
+        labels: Labels | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
         validated: Sequence[Finding] | None = None,
@@ -194,8 +208,8 @@ class ModelDeployment(Chart):
                 were raised; None (default) validates.
 
         Raises:
-            InvalidInput: The deployment breaks a rule; says all that it breaks.
-            pydantic.ValidationError: A value is of another type, or out of its limits.
+            InvalidInput: The deployment breaks a rule, or an argument is of another type; says all
+                that is wrong.
             ValueError: Another deployment of the app composes an object of the same name.
         """
         platform = platform or Platform()
@@ -204,7 +218,7 @@ class ModelDeployment(Chart):
             validated = check_spec(name, namespace, spec, platform)
             if errors(validated):
                 raise InvalidInput(validated)
-            warn(validated, stacklevel=3)
+            warn(validated)
         if picker_config is not None and (
             unfit := incompatibilities(picker_config, engines, serving_mode, platform)
         ):
@@ -272,7 +286,8 @@ class ModelDeployment(Chart):
         documents = [Document(each.to_json()) for each in objects]
         return check_objects(documents, waivers=self._waivers)
 
-    def waive(self, code: str, reason: str, *, until: date | None = None) -> None:
+    @checked
+    def waive(self, code: NonEmpty, reason: NonEmpty, *, until: date | None = None) -> None:
         """Lets a rule not count for this deployment: its findings become notes.
 
         An annotation ``cdk8s-inference/waive-CODE`` of an object does the same for that object.
@@ -290,13 +305,14 @@ class ModelDeployment(Chart):
         self._waivers.append(Waiver(code, reason, until))
 
     @classmethod
+    @checked
     def from_file(
         cls,
         scope: Construct,
         id: str,
-        path: str | os.PathLike[str],
+        path: NonEmpty | os.PathLike[str],
         *,
-        namespace: str | None = None,
+        namespace: NonEmpty | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
@@ -316,13 +332,14 @@ class ModelDeployment(Chart):
         return cls._from(scope, id, single(path), namespace, picker_config, platform)
 
     @classmethod
+    @checked
     def from_document(
         cls,
         scope: Construct,
         id: str,
-        document: Mapping[str, Any],
+        document: JsonObject,
         *,
-        namespace: str | None = None,
+        namespace: NonEmpty | None = None,
         picker_config: PickerConfig | None = None,
         platform: Platform | None = None,
     ) -> ModelDeployment:
@@ -353,7 +370,7 @@ class ModelDeployment(Chart):
         deployment, findings = check(document, platform, namespace=namespace)
         if deployment is None:
             raise InvalidInput(findings)
-        warn(findings, stacklevel=3)
+        warn(findings)
         from cdk8s_inference.checks.waiver import waivers_of_document
 
         return cls.from_checked(
@@ -411,7 +428,7 @@ class _Validation:
         if AppState.of(self._deployment).rendering:
             return []
         findings = self._deployment.check()
-        warn(findings, stacklevel=2)
+        warn(findings)
         return [str(finding) for finding in errors(findings)]
 
 

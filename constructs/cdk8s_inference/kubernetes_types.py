@@ -20,6 +20,10 @@ _POD_FIELD = (
     r"|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$"
 )
 
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_RESOURCE = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+_HTTP_PATH = r"^/"
+
 PATTERNS = {
     _DNS_LABEL: "use lower case letters, digits and '-', edged by letters or digits",
     _SERVICE_NAME: "use lower case letters, digits and '-', starting with a letter: the name "
@@ -28,6 +32,9 @@ PATTERNS = {
     _IMAGE: "remove the white space around it",
     _ENV_NAME: "use printable ASCII without '='",
     _CONFIG_KEY: "use letters, digits, '-', '_' and '.'",
+    _LABEL_VALUE: "use letters, digits, '-', '_' and '.', edged by letters or digits",
+    _RESOURCE: "write a domain, '/' and a name, such as nvidia.com/gpu",
+    _HTTP_PATH: "start it with '/'",
     _POD_FIELD: "name a field that a pod offers to its environment, such as status.podIP",
 }
 """What to do about a text that does not match."""
@@ -53,8 +60,11 @@ ConfigKey = Annotated[str, StringConstraints(min_length=1, max_length=253, patte
 PodField = Annotated[str, StringConstraints(pattern=_POD_FIELD)]
 """A field of the pod that Kubernetes offers as an environment variable."""
 
-LabelValue = Annotated[
-    str,
-    StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"),
-]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=_LABEL_VALUE)]
 """A label's value: up to 63 letters, digits, ``-``, ``_`` and ``.``, edged by alphanumerics."""
+
+ResourceName = Annotated[str, StringConstraints(max_length=317, pattern=_RESOURCE)]
+"""A resource of a device plugin, such as ``nvidia.com/gpu`` or ``rdma/ib``."""
+
+HttpPath = Annotated[str, StringConstraints(pattern=_HTTP_PATH)]
+"""The path of a URL."""

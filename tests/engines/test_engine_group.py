@@ -261,7 +261,9 @@ CLASHES: dict[str, tuple[Callable[[EngineGroup], None], str]] = {
     ),
     "container and sidecar": (
         lambda made: made.add_to_serving_pods(
-            PodAddition(sidecars=[{"name": "x", "image": "i"}], containers=[{"name": "x"}])
+            PodAddition(
+                sidecars=[{"name": "x", "image": "i"}], containers=[{"name": "x", "image": "i"}]
+            )
         ),
         "containers cannot take 'x'",
     ),

@@ -135,7 +135,7 @@ def test_labels_of_its_objects() -> None:
     ("fields", "says"),
     [
         ({"other": 9000}, "must listen on one port, found {'small': 8000, 'large': 9000}"),
-        ({"count": 0}, "must listen on one port, found {}"),
+        ({"count": 0}, "UnifiedRouting() engines: is empty"),
         ({"name": "70b"}, "name '70b' must be lower case letters"),
         ({"namespace": "n" * 64}, "must be up to 63 lower case letters"),
     ],
@@ -145,7 +145,7 @@ def test_what_it_refuses_leaves_the_engines_alone(fields: Json, says: str) -> No
     named = {key: fields[key] for key in ("name", "namespace") if key in fields}
     groups = engines(chart, other=fields.get("other", 8000))[: fields.get("count")]
     before = synthesized(chart)
-    with pytest.raises(ValueError, match=r"chat|70b|nnn") as raised:
+    with pytest.raises(ValueError, match=r"chat|70b|nnn|is empty") as raised:
         UnifiedRouting(
             chart, "route", engines=groups, **{"name": "chat", "namespace": "n", **named}
         )

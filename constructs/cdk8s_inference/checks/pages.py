@@ -33,6 +33,7 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
     "D2": "ModelDeployments with an unexpected effect",
     "S0": "ServingStack documents",
     "S1": "Serving stacks",
+    "A0": "Python calls",
 }
 
 _HEAD = """\

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from cdk8s_inference.arguments import ARGUMENT_RULES
 from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.rule import TOPOLOGY_RULES
 from cdk8s_inference.checks.rules.no_objects import INPUT_RULES
@@ -26,6 +27,7 @@ RULE_SETS: tuple[RuleSet[Any], ...] = (
     PICKER_CONFIG_RULES,
     STACK_RULES,
     STACK_OBJECT_RULES,
+    ARGUMENT_RULES,
 )
 """The rules by what they are about."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from cdk8s_inference.arguments import Annotations, Labels, checked
 from cdk8s_inference.document import model_deployment as document
 from cdk8s_inference.document.model_deployment import (
     Container,
@@ -21,20 +22,12 @@ from cdk8s_inference.document.model_deployment import (
     Stage,
     WorkerSettings,
 )
+from cdk8s_inference.kubernetes_types import DnsLabel, Image, ObjectName, ResourceName
 
 MOST_RANKS = 8
 """An InferencePool has at most eight target ports."""
 
 ServingPods = Literal["leader", "every"]
-
-ResourceName = Annotated[
-    str,
-    StringConstraints(
-        max_length=317,
-        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
-    ),
-]
-"""A resource of a device plugin, such as ``nvidia.com/gpu`` or ``rdma/ib``."""
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -50,20 +43,21 @@ class Member(document.Member):
     resources: dict[ResourceName, Count] | None = None
 
     @classmethod
+    @checked
     def of(
         cls,
         role: Role,
         *,
-        image: str,
+        image: Image,
         command: Sequence[str] | None = None,
         args: Sequence[str] | None = None,
         env: Sequence[EnvVar] | None = None,
         devices: Sequence[DeviceRequest] = (),
-        resources: Mapping[str, int] | None = None,
-        nodes: int | None = None,
-        labels: dict[str, str] | None = None,
-        annotations: dict[str, str] | None = None,
-        image_pull_secrets: Sequence[str] = (),
+        resources: Mapping[ResourceName, Count] | None = None,
+        nodes: Annotated[int, Field(ge=1, le=63)] | None = None,
+        labels: Labels | None = None,
+        annotations: Annotations | None = None,
+        image_pull_secrets: Sequence[ObjectName] = (),
     ) -> Member:
         """A member from what usually differs: its container, its devices, its metadata.
 
@@ -72,7 +66,10 @@ class Member(document.Member):
             resources: What it gets of device plugins.
             nodes: Pods of a Worker; leave it out elsewhere.
         """
-        metadata = PodMetadata(labels=labels, annotations=annotations)
+        metadata = PodMetadata(
+            labels=dict(labels) if labels else None,
+            annotations=dict(annotations) if annotations else None,
+        )
         secrets = [ImagePullSecret(name=name) for name in image_pull_secrets]
         container = Container(
             name="engine",
@@ -119,19 +116,20 @@ class Engine(document.Engine):
     serving_pods: ServingPods = "leader"
 
     @classmethod
+    @checked
     def standalone(
         cls,
-        name: str,
+        name: DnsLabel,
         *,
-        image: str,
+        image: Image,
         devices: Sequence[DeviceRequest] = (),
-        resources: Mapping[str, int] | None = None,
+        resources: Mapping[ResourceName, Count] | None = None,
         command: Sequence[str] | None = None,
         args: Sequence[str] | None = None,
         env: Sequence[EnvVar] | None = None,
         phase: Stage | None = None,
-        copies: int = 1,
-        ranks: int = 1,
+        copies: Annotated[int, Field(ge=1, le=64)] = 1,
+        ranks: Annotated[int, Field(ge=1, le=MOST_RANKS)] = 1,
     ) -> Engine:
         """An engine of one pod a copy, the usual case; see :class:`Member` for the rest."""
         member = Member.of(

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
+from cdk8s_inference.arguments import checked, made_in_python
 from cdk8s_inference.kubernetes_types import (
     ConfigKey,
     DnsLabel,
@@ -47,6 +48,13 @@ class Model(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
+
+    def __init__(self, /, **data: Any) -> None:
+        made_in_python(type(self), data, super().__init__)
+
+    # Otherwise pydantic would come here for every object of a document too, whose findings name
+    # its lines.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="before")
     @classmethod
@@ -114,12 +122,14 @@ class EnvVar(Model):
     value_from: EnvVarSource | None = None
 
     @classmethod
-    def from_field(cls, name: str, field_path: str) -> EnvVar:
+    @checked
+    def from_field(cls, name: EnvName, field_path: PodField) -> EnvVar:
         """A variable with a field of the pod."""
         return cls(name=name, value_from=EnvVarSource(field_ref=FieldRef(field_path=field_path)))
 
     @classmethod
-    def from_secret(cls, name: str, secret: str, key: str) -> EnvVar:
+    @checked
+    def from_secret(cls, name: EnvName, secret: ObjectName, key: ConfigKey) -> EnvVar:
         """A variable with a key of a Secret, such as ``HF_TOKEN`` for a gated model."""
         source = EnvVarSource(secret_key_ref=KeyRef(name=secret, key=key))
         return cls(name=name, value_from=source)
@@ -172,10 +182,13 @@ class WorkerSettings(Model):
     nodes: Annotated[int, Field(ge=1, le=63)]
 
 
+CelText = Annotated[str, StringConstraints(min_length=1, max_length=10240)]
+
+
 class DeviceSelector(Model):
     """A DRA CEL expression that a device must satisfy."""
 
-    cel: Annotated[str, StringConstraints(min_length=1, max_length=10240)]
+    cel: CelText
 
 
 class DeviceRequest(Model):
@@ -192,9 +205,17 @@ class DeviceRequest(Model):
     selectors: Annotated[list[DeviceSelector], Field(min_length=1, max_length=8)]
 
     @classmethod
-    def of(cls, name: str, *cel: str, count: int = 1) -> DeviceRequest:
+    @checked
+    def of(
+        cls,
+        name: DnsLabel,
+        cel: CelText,
+        *more: CelText,
+        count: Annotated[int, Field(ge=1, le=64)] = 1,
+    ) -> DeviceRequest:
         """A request for ``count`` devices that satisfy every CEL expression given."""
-        return cls(name=name, count=count, selectors=[DeviceSelector(cel=text) for text in cel])
+        selectors = [DeviceSelector(cel=text) for text in (cel, *more)]
+        return cls(name=name, count=count, selectors=selectors)
 
 
 class NodeSelector(Model):

@@ -10,12 +10,21 @@ from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.arguments import (
+    Annotations,
+    ContainerObject,
+    Labels,
+    MetadataKey,
+    VolumeObject,
+    checked,
+)
 from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
 from cdk8s_inference.document.ports import listening
 from cdk8s_inference.document.validation import check_engine
 from cdk8s_inference.engines.pod import claim_template, pod_template
 from cdk8s_inference.findings import InvalidInput, errors
+from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.manifest import add, manifest, pointer
 from cdk8s_inference.platform import Platform
 
@@ -41,6 +50,7 @@ class _Change:
     value: Any
 
 
+@checked
 @dataclass(frozen=True)
 class PodAddition:
     """What a routing construct, or a user, adds to an engine's serving pods.
@@ -56,14 +66,14 @@ class PodAddition:
         service_account: The pods' ServiceAccount, whose token no container gets by itself.
     """
 
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    annotations: Annotations = field(default_factory=dict)
     env: Sequence[EnvVar] = ()
-    sidecars: Sequence[Mapping[str, Any]] = ()
-    containers: Sequence[Mapping[str, Any]] = ()
-    volumes: Sequence[Mapping[str, Any]] = ()
+    sidecars: Sequence[ContainerObject] = ()
+    containers: Sequence[ContainerObject] = ()
+    volumes: Sequence[VolumeObject] = ()
     default_env: Sequence[EnvVar] = ()
-    service_account: str | None = None
+    service_account: ObjectName | None = None
 
 
 class EngineGroup(Construct):
@@ -84,18 +94,19 @@ class EngineGroup(Construct):
             first.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
         engine: Engine,
-        name: str | None = None,
-        namespace: str | None = None,
-        instance: str | None = None,
-        part_of: str | None = None,
-        model_cache: str | None = None,
-        object_labels: Mapping[str, str] | None = None,
+        name: NonEmpty | None = None,
+        namespace: NonEmpty | None = None,
+        instance: LabelValue | None = None,
+        part_of: LabelValue | None = None,
+        model_cache: ObjectName | None = None,
+        object_labels: Labels | None = None,
         platform: Platform | None = None,
     ) -> None:
         """Composes the engine.
@@ -155,30 +166,37 @@ class EngineGroup(Construct):
             selector["leaderworkerset.sigs.k8s.io/worker-index"] = "0"
         return selector
 
-    def add_label(self, key: str, value: str) -> None:
+    @checked
+    def add_label(self, key: MetadataKey, value: LabelValue) -> None:
         """Adds a label to the serving pods."""
         self.add_to_serving_pods(PodAddition(labels={key: value}))
 
-    def add_annotation(self, key: str, value: str) -> None:
+    @checked
+    def add_annotation(self, key: MetadataKey, value: str) -> None:
         """Adds an annotation to the serving pods."""
         self.add_to_serving_pods(PodAddition(annotations={key: value}))
 
+    @checked
     def add_env(self, *variables: EnvVar) -> None:
         """Adds environment variables to the engine container of the serving pods."""
         self.add_to_serving_pods(PodAddition(env=variables))
 
-    def add_sidecar(self, container: Mapping[str, Any]) -> None:
+    @checked
+    def add_sidecar(self, container: ContainerObject) -> None:
         """Adds a native sidecar to the serving pods: up before the engine, down after it."""
         self.add_to_serving_pods(PodAddition(sidecars=[container]))
 
-    def add_container(self, container: Mapping[str, Any]) -> None:
+    @checked
+    def add_container(self, container: ContainerObject) -> None:
         """Adds a container beside the engine in the serving pods."""
         self.add_to_serving_pods(PodAddition(containers=[container]))
 
-    def add_volume(self, volume: Mapping[str, Any]) -> None:
+    @checked
+    def add_volume(self, volume: VolumeObject) -> None:
         """Adds a volume to the serving pods; the containers that you add may mount it."""
         self.add_to_serving_pods(PodAddition(volumes=[volume]))
 
+    @checked
     def add_to_serving_pods(self, addition: PodAddition) -> None:
         """Adds several things to the serving pods at once.
 

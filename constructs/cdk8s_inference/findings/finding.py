@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from cdk8s_inference.findings.caller import caller
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 
@@ -149,16 +150,12 @@ class InferenceWarning(UserWarning):
     """A finding that does not stop composition; filter it with :mod:`warnings`."""
 
 
-def warn(findings: Iterable[Finding], *, stacklevel: int) -> None:
-    """Raises the warnings among findings as :class:`InferenceWarning`.
-
-    Args:
-        stacklevel: Whose line they point at, as :func:`warnings.warn` counts from the caller: 2
-            is the caller's caller. jsii stands between a construct and who makes it.
-    """
+def warn(findings: Iterable[Finding]) -> None:
+    """Raises the warnings among findings as :class:`InferenceWarning`, at the user's line."""
+    _, depth = caller()
     for finding in findings:
         if finding.severity == "warning":
-            warnings.warn(str(finding), InferenceWarning, stacklevel=stacklevel + 1)
+            warnings.warn(str(finding), InferenceWarning, stacklevel=depth)
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

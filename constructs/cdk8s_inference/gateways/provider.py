@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
+
 FailureMode = Literal["FailClose", "FailOpen"]
 """What a gateway does without a picker: refuse, or send to any pod of the pool."""
 
@@ -64,6 +67,7 @@ class ProxyMetrics:
     component: str | None = None
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class GatewayProvider:
     """An implementation of Gateway API with InferencePools, or the lack of one.
@@ -98,9 +102,9 @@ class GatewayProvider:
         caveats: Known limitations.
     """
 
-    name: str
-    title: str
-    release: str | None = None
+    name: NonEmpty
+    title: NonEmpty
+    release: NonEmpty | None = None
     gateway_api: bool = True
     pools: bool = True
     picker_headers: bool = True

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 import yaml
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.findings import Finding, InvalidInput, warn
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.picker_config.verdict import (
     SILENT_CODES,
     Verdict,
@@ -59,6 +61,7 @@ class PickerConfig(ABC):
             if finding.severity == "error" or finding.code in self.refused_codes
         ]
 
+    @checked
     def render(self, release: RouterRelease) -> str:
         """The configuration as YAML for a release, checked.
 
@@ -71,7 +74,7 @@ class PickerConfig(ABC):
         """
         if refused := self.refusals(release):
             raise InvalidInput(refused)
-        warn(self.verdict(release).findings, stacklevel=2)
+        warn(self.verdict(release).findings)
         return self.text(release)
 
 
@@ -124,6 +127,7 @@ class ComposedConfig(PickerConfig):
         return found.with_findings(self.notes(release))
 
 
+@checked
 @dataclass(frozen=True)
 class RawPickerConfig(PickerConfig):
     """A configuration as text, for what the typed ones cannot say. It is used as it is written.
@@ -134,7 +138,7 @@ class RawPickerConfig(PickerConfig):
         experimental: Whether the picker runs with alpha plugins allowed.
     """
 
-    content: str
+    content: NonEmpty
     for_disaggregation: bool = True
     experimental: bool = False
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.picker_config.plugin import Plugin
 from cdk8s_inference.releases import RouterRelease
 
 
+@checked
 @dataclass(frozen=True)
 class PrefixThreshold:
     """Prefills elsewhere what is long enough, and not in the decode pod's prefix cache.
@@ -46,6 +48,7 @@ class PrefixThreshold:
         return Plugin(release.plugin("prefix-based-pd-decider").type, parameters)
 
 
+@checked
 @dataclass(frozen=True)
 class AlwaysDisaggregate:
     """Prefills every prompt elsewhere, short and cached ones too.

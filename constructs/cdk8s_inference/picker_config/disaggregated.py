@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.picker_config.composition import composed
@@ -28,6 +29,7 @@ _HANDLER = "disagg-profile-handler"
 _HEADER_WRITER = "disagg-headers-handler"
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class DisaggregatedConfig(ComposedConfig):
     """A configuration for a pool of prefill and decode pods, which always disaggregates.
@@ -54,6 +56,7 @@ class DisaggregatedConfig(ComposedConfig):
     plugins: Sequence[Plugin] = ()
 
     @classmethod
+    @checked
     def prefix_aware(
         cls, decider: PrefixThreshold | None = None, *, block_tokens: int = VLLM_BLOCK_TOKENS
     ) -> DisaggregatedConfig:
@@ -72,6 +75,7 @@ class DisaggregatedConfig(ComposedConfig):
         )
 
     @classmethod
+    @checked
     def always(cls, *, block_tokens: int = VLLM_BLOCK_TOKENS) -> DisaggregatedConfig:
         """For SGLang, whose decode engines cannot prefill, and for measuring the two apart.
 
@@ -81,6 +85,7 @@ class DisaggregatedConfig(ComposedConfig):
         return cls._by_prefix(AlwaysDisaggregate(), ApproximatePrefix(block_tokens))
 
     @classmethod
+    @checked
     def load_aware(
         cls, decider: Decider | None = None, *, block_tokens: int = VLLM_BLOCK_TOKENS
     ) -> DisaggregatedConfig:
@@ -103,6 +108,7 @@ class DisaggregatedConfig(ComposedConfig):
         )
 
     @classmethod
+    @checked
     def precise_prefix(
         cls, prefix: PrecisePrefix, decider: PrefixThreshold | None = None
     ) -> DisaggregatedConfig:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from cdk8s_inference.arguments import Constraint, Problem, checked, json_problems
+from cdk8s_inference.findings import Path
+from cdk8s_inference.kubernetes_types import NonEmpty
 
 
+def _parameters(value: Any, path: Path) -> Iterator[Problem]:
+    yield from json_problems(value, path, besides=Plugin)
+
+
+@checked
 @dataclass(frozen=True)
 class Plugin:
     """One instance of a plugin type.
@@ -18,9 +27,9 @@ class Plugin:
         name: Its name; the type where there is one instance of it.
     """
 
-    type: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    name: str | None = None
+    type: NonEmpty
+    parameters: Annotated[Mapping[str, Any], Constraint(_parameters)] = field(default_factory=dict)
+    name: NonEmpty | None = None
 
     @property
     def reference(self) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.findings import Finding, Violation
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.picker_config.plugin import Plugin
 from cdk8s_inference.picker_config.rules.block_size import SMALL_BLOCK
@@ -19,6 +23,7 @@ _PRECISE = "precise-prefix-cache-producer"
 _LONGEST_PREFIX_TOKENS = 131072
 
 
+@checked
 @dataclass(frozen=True)
 class ApproximatePrefix:
     """From the requests that the picker itself has sent there: nothing to set up.
@@ -71,6 +76,7 @@ class ApproximatePrefix:
         return [SMALL_BLOCK.finding(violation)]
 
 
+@checked
 @dataclass(frozen=True)
 class PrecisePrefix:
     """From the engines' own KV cache events: also what several pickers sent, and what was evicted.
@@ -90,11 +96,11 @@ class PrecisePrefix:
         events_port: The port of the engines' event socket (ZMQ).
     """
 
-    model: str
-    render_url: str
-    block_tokens: int = 64
+    model: NonEmpty
+    render_url: NonEmpty
+    block_tokens: Annotated[int, Field(ge=1)] = 64
     engine: ServingEngine = "vllm"
-    events_port: int = 5557
+    events_port: Annotated[int, Field(ge=1, le=65535)] = 5557
 
     def __post_init__(self) -> None:
         url = urlsplit(self.render_url)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.picker_config.plugin import Plugin
 
 
+@checked
 @dataclass(frozen=True)
 class Profile:
     """What picks one pod. Its configuration names it, and adds the filter for the pods' role.

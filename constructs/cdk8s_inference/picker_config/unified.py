@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.picker_config.composition import composed
@@ -20,6 +21,7 @@ from cdk8s_inference.picker_config.profile import Profile
 from cdk8s_inference.releases import RouterRelease
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class UnifiedConfig(ComposedConfig):
     """A configuration for a pool whose pods each prefill and decode.
@@ -37,6 +39,7 @@ class UnifiedConfig(ComposedConfig):
     plugins: Sequence[Plugin] = ()
 
     @classmethod
+    @checked
     def prefix_aware(cls, *, block_tokens: int = VLLM_BLOCK_TOKENS) -> UnifiedConfig:
         """For chats and shared system prompts: a pod that knows the prefix, then a short queue.
 
@@ -46,6 +49,7 @@ class UnifiedConfig(ComposedConfig):
         return cls._by_prefix(ApproximatePrefix(block_tokens))
 
     @classmethod
+    @checked
     def precise_prefix(cls, prefix: PrecisePrefix) -> UnifiedConfig:
         """As :meth:`prefix_aware`, by the KV cache events that the engines publish.
 
@@ -55,6 +59,7 @@ class UnifiedConfig(ComposedConfig):
         return cls._by_prefix(prefix)
 
     @classmethod
+    @checked
     def load_aware(cls) -> UnifiedConfig:
         """For prompts that share no prefixes: the pod with most room and fewest requests."""
         return cls(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.gateways.provider import FailureMode
 
 PickerMetrics = Literal["open", "authenticated"]
@@ -14,7 +15,8 @@ PickerMetrics = Literal["open", "authenticated"]
 _Positive = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+@checked
+@dataclass(frozen=True)
 class PickerOptions:
     """How the endpoint picker of a pool is run.
 

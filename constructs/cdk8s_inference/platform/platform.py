@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
-from pydantic.dataclasses import dataclass
+from pydantic import Field
 
+from cdk8s_inference.arguments import Constraint, Meant, Problem, checked
+from cdk8s_inference.findings import Path
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
-from cdk8s_inference.kubernetes_types import DnsLabel, LabelValue, ObjectName
+from cdk8s_inference.kubernetes_types import DnsLabel, HttpPath, LabelValue, ObjectName
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
-
-_STRICT = ConfigDict(strict=True, extra="forbid")
-
-HttpPath = Annotated[str, StringConstraints(pattern=r"^/")]
 
 Positive = Annotated[int, Field(ge=1)]
 
 UnifiedMode = Literal["service", "picker"]
 
+Provider = Annotated[GatewayProvider, Meant("GATEWAY_PROVIDERS[{}], of cdk8s_inference.gateways")]
+
+Router = Annotated[RouterRelease, Meant("router_release({})")]
+
+
+def _stack(value: Any, path: Path) -> Iterator[Problem]:
+    # Its type is in a room above.
+    if value is not None and not hasattr(value, "node"):
+        yield Problem(path, "must be a ServingStack or None", "give the ServingStack")
+
+
 DEFAULT_DEVICE_CLASS = "gpu.nvidia.com"
 """The DeviceClass of NVIDIA's DRA driver."""
 
 
-@dataclass(frozen=True, config=_STRICT)
+@checked
+@dataclass(frozen=True)
 class Gateway:
     """The Gateway that a deployment's HTTPRoutes attach to.
 
@@ -43,8 +52,8 @@ class Gateway:
     namespace: DnsLabel = "modelplane-system"
     name: ObjectName = "inference-gateway"
     section_name: ObjectName | None = None
-    provider: GatewayProvider = ENVOY_AI_GATEWAY
-    stack: Any = field(default=None, compare=False, repr=False)
+    provider: Provider = ENVOY_AI_GATEWAY
+    stack: Annotated[Any, Constraint(_stack)] = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         composed = getattr(self.stack, "gateway", None)
@@ -55,7 +64,8 @@ class Gateway:
             )
 
 
-@dataclass(frozen=True, config=_STRICT)
+@checked
+@dataclass(frozen=True)
 class Probes:
     """How the kubelet asks an engine whether it has started, is ready, is alive.
 
@@ -77,7 +87,8 @@ class Probes:
     liveness_failures: Positive = 6
 
 
-@dataclass(frozen=True, config=_STRICT)
+@checked
+@dataclass(frozen=True)
 class Shutdown:
     """How long pods that serve may take to stop.
 
@@ -94,11 +105,12 @@ class Shutdown:
     margin_seconds: Annotated[int, Field(ge=4)] = 30
 
 
-@dataclass(frozen=True, config=_STRICT)
+@checked
+@dataclass(frozen=True)
 class Platform:
     """A platform's choices. Every construct of this library takes one.
 
-    A value that no cluster could take raises a ``pydantic.ValidationError`` here.
+    A value that no cluster could take raises an :class:`InvalidInput` here.
 
     Attributes:
         gateway: Where routes attach.
@@ -124,7 +136,7 @@ class Platform:
     unified_mode: UnifiedMode = "service"
     cache_claims: Mapping[ObjectName, ObjectName] = field(default_factory=dict)
     probes: Probes = Probes()
-    router: RouterRelease = ROUTER_NEWEST
+    router: Router = ROUTER_NEWEST
     picker: PickerOptions = PickerOptions()
     sidecar: SidecarOptions = SidecarOptions()
     shutdown: Shutdown = Shutdown()

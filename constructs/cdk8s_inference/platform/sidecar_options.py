@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
+from cdk8s_inference.arguments import checked
 
 KVConnector = Literal["nixlv2", "shared-storage", "sglang", "mooncake", "offloading"]
 
 EncoderConnector = Literal["ec-example", "ec-nixl"]
 
 
-@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+@checked
+@dataclass(frozen=True)
 class SidecarOptions:
     """How the pd-sidecar of decode pods is run.
 

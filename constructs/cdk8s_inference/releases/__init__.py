@@ -6,6 +6,7 @@ A new release is a file of its own and an entry in its product here.
 import re
 from collections.abc import Collection
 
+from cdk8s_inference.arguments import checked
 from cdk8s_inference.releases.gaie_v0_5_1 import GAIE_V0_5_1
 from cdk8s_inference.releases.gaie_v1_0_0 import GAIE_V1_0_0, GAIE_V1_0_1, GAIE_V1_0_2
 from cdk8s_inference.releases.gaie_v1_1_0 import GAIE_V1_1_0
@@ -61,6 +62,7 @@ RELEASES: tuple[PickerRelease, ...] = tuple(
 _CAMEL_CASE = re.compile(r"[a-z]+(?:[A-Z][a-z]*)+")
 
 
+@checked
 def router_release(version: str) -> RouterRelease:
     """The router's release of a tag.
 

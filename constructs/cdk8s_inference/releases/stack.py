@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
+
 GKE_DRIVER_ROOT = "/home/kubernetes/bin/nvidia"
 """Where GKE's nodes have NVIDIA's driver."""
 
@@ -13,6 +16,7 @@ Part = str
 """A field of :class:`StackVersions`, or ``kubernetes``."""
 
 
+@checked
 @dataclass(frozen=True)
 class StackVersions:
     """The release of each part of a serving stack, as the chart or the project writes it.
@@ -33,19 +37,19 @@ class StackVersions:
         nvidia_device_plugin: The chart of NVIDIA's device plugin.
     """
 
-    gateway_api: str
-    inference_extension: str
-    envoy_gateway: str
-    ai_gateway: str
-    istio: str
-    agentgateway: str
-    nginx_gateway_fabric: str
-    leader_worker_set: str
-    cert_manager: str
-    prometheus: str
-    node_feature_discovery: str
-    nvidia_dra_driver: str
-    nvidia_device_plugin: str
+    gateway_api: NonEmpty
+    inference_extension: NonEmpty
+    envoy_gateway: NonEmpty
+    ai_gateway: NonEmpty
+    istio: NonEmpty
+    agentgateway: NonEmpty
+    nginx_gateway_fabric: NonEmpty
+    leader_worker_set: NonEmpty
+    cert_manager: NonEmpty
+    prometheus: NonEmpty
+    node_feature_discovery: NonEmpty
+    nvidia_dra_driver: NonEmpty
+    nvidia_device_plugin: NonEmpty
 
 
 STACK_2026_08 = StackVersions(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from cdk8s import ApiObject
 from constructs import Construct
+from pydantic import Field
 
 from cdk8s_inference import labels
+from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.gateways.policies import Backend
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
@@ -22,6 +25,11 @@ from cdk8s_inference.routing.unified import UnifiedRouting
 if TYPE_CHECKING:
     from cdk8s_inference.routing.disagg import DisaggRouting
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
+
+    Routing = UnifiedRouting | DisaggRouting
+else:
+    # cdk8s-plus, which only DisaggRouting needs, takes a quarter of a second to import.
+    Routing = Construct
 
 
 class DeploymentRouting(Construct):
@@ -38,16 +46,17 @@ class DeploymentRouting(Construct):
         route: The HTTPRoute; None without a gateway.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
-        replicas: Sequence[UnifiedRouting | DisaggRouting],
+        replicas: Annotated[Sequence[Routing], Field(min_length=1)],
         engines: Sequence[EngineGroup],
-        name: str,
-        namespace: str,
-        object_labels: Mapping[str, str] | None = None,
+        name: NonEmpty,
+        namespace: NonEmpty,
+        object_labels: Labels | None = None,
         platform: Platform | None = None,
     ) -> None:
         """Routes to the replicas.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from constructs import Construct
 
 from cdk8s_inference import names
+from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
@@ -17,6 +18,7 @@ from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import add_together
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
+from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.picker_config import (
     DisaggregatedConfig,
     PickerConfig,
@@ -57,22 +59,23 @@ class DisaggRouting(Construct):
         route: The HTTPRoute; None without a gateway.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
         prefill: EngineGroups,
         decode: EngineGroups,
         encode: EngineGroups = (),
-        name: str,
-        namespace: str,
+        name: NonEmpty,
+        namespace: NonEmpty,
         config: PickerConfig | None = None,
-        part_of: str | None = None,
-        object_labels: Mapping[str, str] | None = None,
+        part_of: LabelValue | None = None,
+        object_labels: Labels | None = None,
         platform: Platform | None = None,
         warnings: bool = True,
-        sidecar_pool: str | None = None,
+        sidecar_pool: NonEmpty | None = None,
     ) -> None:
         """Routes to the engines.
 
@@ -127,7 +130,7 @@ class DisaggRouting(Construct):
         self.kv_transfer = transfer
         self.findings = known
         if warnings:
-            warn(known, stacklevel=3)
+            warn(known)
         account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
         add_together(
             [

@@ -10,6 +10,8 @@ from cdk8s import ApiObject, ApiObjectMetadata, Duration, JsonPatch, Size
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.platform import Platform
@@ -52,18 +54,19 @@ class EndpointPicker(Construct):
         service: Its Service.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
-        name: str,
-        namespace: str,
-        pool: str | Endpoints,
+        name: NonEmpty,
+        namespace: NonEmpty,
+        pool: NonEmpty | Endpoints,
         config: PickerConfig,
-        instance: str | None = None,
-        part_of: str | None = None,
-        object_labels: Mapping[str, str] | None = None,
+        instance: LabelValue | None = None,
+        part_of: LabelValue | None = None,
+        object_labels: Labels | None = None,
         platform: Platform | None = None,
     ) -> None:
         """Composes the picker.

@@ -22,4 +22,4 @@ def require_provider(platform: Platform, *, disaggregated: bool, warn: bool) -> 
     if findings.errors(found):
         raise findings.InvalidInput(found)
     if warn:
-        findings.warn(found, stacklevel=4)
+        findings.warn(found)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from cdk8s import ApiObject
 from constructs import Construct
+from pydantic import Field
 
 from cdk8s_inference import labels
+from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.document.kv_transfer import engine_server
 from cdk8s_inference.document.validation import engine_cursor
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.findings import InvalidInput
+from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import manifest
+from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.picker_config.engine_fit import unified_incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
@@ -24,7 +28,6 @@ from cdk8s_inference.routing.route import SERVICE_PORT, route_path
 from cdk8s_inference.servers import VLLM
 
 if TYPE_CHECKING:
-    from cdk8s_inference.picker_config import PickerConfig
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 
 
@@ -43,17 +46,18 @@ class UnifiedRouting(Construct):
         route: The HTTPRoute; None without a gateway.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
-        engines: Sequence[EngineGroup],
-        name: str,
-        namespace: str,
+        engines: Annotated[Sequence[EngineGroup], Field(min_length=1)],
+        name: NonEmpty,
+        namespace: NonEmpty,
         config: PickerConfig | None = None,
-        part_of: str | None = None,
-        object_labels: Mapping[str, str] | None = None,
+        part_of: LabelValue | None = None,
+        object_labels: Labels | None = None,
         platform: Platform | None = None,
         warnings: bool = True,
     ) -> None:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-Manifest = Mapping[str, Any]
+from cdk8s_inference.arguments import JsonObject, checked
+from cdk8s_inference.kubernetes_types import DnsLabel, NonEmpty
+
+Manifest = JsonObject
 """A Kubernetes object."""
 
 
+@checked
 @dataclass(frozen=True)
 class HelmChart:
     """A Helm chart.
@@ -21,9 +25,9 @@ class HelmChart:
         version: Its version.
     """
 
-    repository: str
-    name: str
-    version: str
+    repository: NonEmpty
+    name: NonEmpty
+    version: NonEmpty
 
     @property
     def is_oci(self) -> bool:
@@ -36,6 +40,7 @@ class HelmChart:
         return f"{self.repository}/{self.name}"
 
 
+@checked
 @dataclass(frozen=True)
 class Component:
     """A part of a serving stack: a chart, CRDs, objects of our own, or several of these.
@@ -53,13 +58,13 @@ class Component:
         after: Names of components that must be there first.
     """
 
-    name: str
-    namespace: str | None = None
+    name: NonEmpty
+    namespace: DnsLabel | None = None
     chart: HelmChart | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    crds: Sequence[Manifest] = ()
+    values: JsonObject = field(default_factory=dict)
+    crds: Sequence[Mapping[str, Any]] = ()
     manifests: Sequence[Manifest] = ()
-    after: Sequence[str] = ()
+    after: Sequence[NonEmpty] = ()
 
     @property
     def brings_own_crds(self) -> bool:

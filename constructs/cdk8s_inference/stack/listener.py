@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP"]
 
 
+@checked
 @dataclass(frozen=True)
 class Listener:
     """A port of the inference gateway.
@@ -25,21 +28,30 @@ class Listener:
             namespaces.
     """
 
-    name: str
+    name: NonEmpty
     port: int
     protocol: ListenerProtocol = "HTTP"
-    hostname: str | None = None
-    certificate: str | None = None
-    namespace_labels: Mapping[str, str] | None = None
+    hostname: NonEmpty | None = None
+    certificate: NonEmpty | None = None
+    namespace_labels: Labels | None = None
 
     @classmethod
-    def http(cls, name: str = "http", port: int = 80, *, hostname: str | None = None) -> Listener:
+    @checked
+    def http(
+        cls, name: NonEmpty = "http", port: int = 80, *, hostname: NonEmpty | None = None
+    ) -> Listener:
         """A listener for HTTP without TLS."""
         return cls(name, port, "HTTP", hostname)
 
     @classmethod
+    @checked
     def https(
-        cls, certificate: str, name: str = "https", port: int = 443, *, hostname: str | None = None
+        cls,
+        certificate: NonEmpty,
+        name: NonEmpty = "https",
+        port: int = 443,
+        *,
+        hostname: NonEmpty | None = None,
     ) -> Listener:
         """A listener for HTTP in TLS."""
         return cls(name, port, "HTTPS", hostname, certificate)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty, ObjectName
+
 DEFAULT_DRIVER_ROOT = "/"
 
 
+@checked
 @dataclass(frozen=True)
 class DraDriver:
     """NVIDIA's DRA driver: engines claim GPUs from it. Kubernetes 1.34 or newer.
@@ -20,7 +24,7 @@ class DraDriver:
             not the default.
     """
 
-    driver_root: str = DEFAULT_DRIVER_ROOT
+    driver_root: NonEmpty = DEFAULT_DRIVER_ROOT
     critical_pods_quota: bool | None = None
 
     @property
@@ -31,6 +35,7 @@ class DraDriver:
         return self.driver_root != DEFAULT_DRIVER_ROOT
 
 
+@checked
 @dataclass(frozen=True)
 class DevicePlugin:
     """NVIDIA's device plugin, for pods that ask for ``nvidia.com/gpu``.
@@ -41,9 +46,10 @@ class DevicePlugin:
         driver_root: Where the host has NVIDIA's driver.
     """
 
-    driver_root: str = DEFAULT_DRIVER_ROOT
+    driver_root: NonEmpty = DEFAULT_DRIVER_ROOT
 
 
+@checked
 @dataclass(frozen=True)
 class Monitoring:
     """Prometheus over pod and service monitors of every namespace, and the gateway's proxies.
@@ -57,6 +63,7 @@ class Monitoring:
     alertmanager: bool = False
 
 
+@checked
 @dataclass(frozen=True)
 class Issuer:
     """The cert-manager issuer of the listeners' certificates; each listener needs a hostname.
@@ -66,7 +73,7 @@ class Issuer:
         kind: ``ClusterIssuer`` (default), or an ``Issuer`` in the gateway's namespace.
     """
 
-    name: str
+    name: ObjectName
     kind: Literal["ClusterIssuer", "Issuer"] = "ClusterIssuer"
 
     @property

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct, IConstruct
 
+from cdk8s_inference.arguments import JsonObject, checked
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.releases.stack import STACK_NEWEST, StackVersions
@@ -27,6 +29,12 @@ from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import ComponentName, StackProps
 from cdk8s_inference.stack.rules import STACK_OBJECT_RULES, STACK_RULES
 from cdk8s_inference.stack.subject import StackObjects, StackSubject
+
+if TYPE_CHECKING:
+    _Named = ComponentName
+else:
+    # Which names there are is for a rule to say.
+    _Named = str
 
 
 class ServingStack(Chart):
@@ -44,27 +52,28 @@ class ServingStack(Chart):
             among them are also raised as :class:`InferenceWarning`.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
-        id: str,
+        id: NonEmpty,
         *,
         versions: StackVersions = STACK_NEWEST,
         delivery: Delivery | None = None,
         gateway: Gateway | None = None,
-        gateway_class: str | None = None,
+        gateway_class: NonEmpty | None = None,
         listeners: Sequence[Listener] = (Listener.http(),),
         issuer: Issuer | None = None,
         proxy: EnvoyProxy | None = None,
         devices: DraDriver | DevicePlugin | None = DraDriver(),
         monitoring: Monitoring | None = Monitoring(),
-        present: Collection[ComponentName] = (),
-        without: Collection[ComponentName] = (),
-        namespaces: Mapping[ComponentName, str] | None = None,
-        values: Mapping[ComponentName, Mapping[str, Any]] | None = None,
+        present: Collection[_Named] = (),
+        without: Collection[_Named] = (),
+        namespaces: Mapping[_Named, NonEmpty] | None = None,
+        values: Mapping[_Named, JsonObject] | None = None,
         extra: Sequence[Component] = (),
-        model_namespaces: Collection[str] = (),
-        kubernetes: str | None = None,
+        model_namespaces: Collection[NonEmpty] = (),
+        kubernetes: NonEmpty | None = None,
         allow_untested: bool = False,
         validated: Sequence[Finding] | None = None,
     ) -> None:
@@ -119,7 +128,7 @@ class ServingStack(Chart):
             validated = list(STACK_RULES.findings(StackSubject(props)))
             if errors(validated):
                 raise InvalidInput(validated)
-            warn(validated, stacklevel=3)
+            warn(validated)
         self.findings = tuple(validated)
         delivered = (delivery or Flux()).deliver(plan(props))
         foundation = _unclaimed(scope.node.root, delivered)
@@ -137,11 +146,12 @@ class ServingStack(Chart):
         self.gateway = replace(props.gateway, stack=self)
 
     @classmethod
+    @checked
     def from_file(
         cls,
         scope: Construct,
         id: str,
-        path: str | os.PathLike[str],
+        path: NonEmpty | os.PathLike[str],
         *,
         delivery: Delivery | None = None,
         allow_untested: bool = False,
@@ -162,11 +172,12 @@ class ServingStack(Chart):
         return cls._from(scope, id, single(path), delivery, allow_untested)
 
     @classmethod
+    @checked
     def from_document(
         cls,
         scope: Construct,
         id: str,
-        document: Mapping[str, Any],
+        document: JsonObject,
         *,
         delivery: Delivery | None = None,
         allow_untested: bool = False,
@@ -190,7 +201,7 @@ class ServingStack(Chart):
         props, findings = read_stack(document, allow_untested=allow_untested)
         if props is None:
             raise InvalidInput(findings)
-        warn(findings, stacklevel=3)
+        warn(findings)
         return cls.from_props(scope, id, props, findings, delivery=delivery)
 
     @classmethod

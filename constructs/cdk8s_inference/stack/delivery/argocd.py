@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk8s_inference import labels
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest, merge
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -21,6 +23,7 @@ _VALUES: Mapping[str, Mapping[str, Any]] = {
 _WAVE = "argocd.argoproj.io/sync-wave"
 
 
+@checked
 @dataclass(frozen=True)
 class ArgoCD(Delivery):
     """Delivery by Argo CD; the waves order what one application of yours syncs.
@@ -33,9 +36,9 @@ class ArgoCD(Delivery):
         server: The cluster to install into.
     """
 
-    namespace: str = "argocd"
-    project: str = "default"
-    server: str = "https://kubernetes.default.svc"
+    namespace: NonEmpty = "argocd"
+    project: NonEmpty = "default"
+    server: NonEmpty = "https://kubernetes.default.svc"
 
     def deliver(self, plan: Plan) -> Delivered:
         """An Application for each chart; everything with its wave."""

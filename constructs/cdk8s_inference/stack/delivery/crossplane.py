@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -28,6 +30,7 @@ _ROLLBACK_LIMIT = 10
 """How often a failed release is rolled back and tried again."""
 
 
+@checked
 @dataclass(frozen=True)
 class Crossplane(Delivery):
     """Delivery by Crossplane's Helm and Kubernetes providers, into any cluster they reach.
@@ -44,10 +47,10 @@ class Crossplane(Delivery):
         kubernetes_config: Name of the Kubernetes provider's.
     """
 
-    prefix: str = "serving-stack"
-    namespace: str | None = "crossplane-system"
-    helm_config: str = "default"
-    kubernetes_config: str = "default"
+    prefix: NonEmpty = "serving-stack"
+    namespace: NonEmpty | None = "crossplane-system"
+    helm_config: NonEmpty = "default"
+    kubernetes_config: NonEmpty = "default"
 
     def deliver(self, plan: Plan) -> Delivered:
         """A Release for each chart; every other object in an Object."""

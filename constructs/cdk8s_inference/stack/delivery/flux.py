@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdk8s_inference import labels
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 
+@checked
 @dataclass(frozen=True)
 class Flux(Delivery):
     """Delivery by Flux's helm-controller; a release waits until those it depends on are ready.
@@ -20,9 +23,9 @@ class Flux(Delivery):
         timeout: How long one installation may take.
     """
 
-    namespace: str = "flux-system"
-    interval: str = "1h"
-    timeout: str = "10m"
+    namespace: NonEmpty = "flux-system"
+    interval: NonEmpty = "1h"
+    timeout: NonEmpty = "10m"
 
     def deliver(self, plan: Plan) -> Delivered:
         """A HelmRelease for each chart, with ``dependsOn``."""

@@ -8,10 +8,13 @@ from typing import Any
 import yaml
 
 from cdk8s_inference import labels
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
 
+@checked
 @dataclass(frozen=True)
 class K3s(Delivery):
     """Delivery by the helm-controller of k3s and RKE2.
@@ -23,7 +26,7 @@ class K3s(Delivery):
         namespace: Where the HelmCharts and their jobs go.
     """
 
-    namespace: str = "kube-system"
+    namespace: NonEmpty = "kube-system"
 
     def deliver(self, plan: Plan) -> Delivered:
         """A HelmChart for each chart, in the order in which they should start."""

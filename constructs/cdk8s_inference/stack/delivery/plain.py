@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk8s_inference import names
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.releases.crds.prose import without_prose
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
@@ -22,6 +24,7 @@ class CannotRender(RuntimeError):
     """A chart cannot be rendered at synth; the message says what that needs."""
 
 
+@checked
 @dataclass(frozen=True)
 class Plain(Delivery):
     """Delivery without a tool in the cluster: what Helm renders at synth is applied as it is.
@@ -34,8 +37,8 @@ class Plain(Delivery):
         kubernetes: Kubernetes release to render for; None for the one that Helm assumes.
     """
 
-    helm: str = "helm"
-    kubernetes: str | None = None
+    helm: NonEmpty = "helm"
+    kubernetes: NonEmpty | None = None
 
     def deliver(self, plan: Plan) -> Delivered:
         """The charts' objects; their CRDs join the stack's own.
