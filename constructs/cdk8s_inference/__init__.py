@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
     from cdk8s_inference.stack.listener import Listener
     from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
+    from cdk8s_inference.stack.router_crds import router_crds
     from cdk8s_inference.stack.serving_stack import ServingStack
 
 _MODULES = {
@@ -101,6 +102,7 @@ _MODULES = {
     "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedConfig": "cdk8s_inference.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
+    "router_crds": "cdk8s_inference.stack.router_crds",
     "router_release": "cdk8s_inference.releases",
 }
 """Loaded on first use: importing cdk8s starts Node.js, which reading a document does not need."""
@@ -156,6 +158,7 @@ __all__ = [
     "StackVersions",
     "UnifiedConfig",
     "UnifiedRouting",
+    "router_crds",
     "router_release",
 ]
 
