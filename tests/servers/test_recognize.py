@@ -25,6 +25,7 @@ SLEEP = ["sleep", "infinity"]
         ([], [], "ghcr.io/llm-d/llm-d-inference-sim:v0.10.2", "llm-d-inference-sim"),
         ([], [], "lmcache/standalone:v0.4.2", "lmcache"),
         ([], [], "registry/engine:1", None),
+        ([], [], "ghcr.io/vllm-project/guidellm:latest", None),
         # Arguments of the image's own program.
         ([], ["--model=Qwen/Qwen3-8B", "--port=8000"], VLLM_IMAGE, "vllm"),
         ([], ["Qwen/Qwen3-8B"], VLLM_IMAGE, "vllm"),

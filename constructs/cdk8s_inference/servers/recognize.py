@@ -117,6 +117,8 @@ def recognize(
             return Recognized(server, "flag", given)
     if _names_a_program(command, args) and not any(map(_is_unread_program, texts)):
         return None
+    if re.split("[:@]", image.rpartition("/")[2])[0] in _OTHER_PROGRAMS:
+        return None  # Such as guidellm, in a registry path of vllm-project.
     held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
     return next((Recognized(server, "image", given) for server in held), None)
 
