@@ -88,7 +88,10 @@ def gang(name: str, phase: Any, port: int, every: bool) -> Engine:
         )
         scripts = {"Leader": script, "Worker": script}
     else:
-        spread = "--tensor-parallel-size=16 --nnodes=2 --node-rank=$(MODELPLANE_RANK)"
+        spread = (
+            "--tensor-parallel-size=16 --nnodes=2 --node-rank=$(MODELPLANE_RANK) "
+            "--master-addr=$(MODELPLANE_LEADER_ADDRESS)"
+        )
         scripts = {
             "Leader": f"{serve} {spread}",
             "Worker": f"exec vllm serve {MODEL[8:]} {spread} --headless",

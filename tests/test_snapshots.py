@@ -17,7 +17,10 @@ from tests.kit.synth import synthesized
 Json = dict[str, Any]
 
 PREFILL, DECODE = ("--port=8000", NIXL), ("--port=8001", NIXL)
-SERVE = "exec vllm serve /mnt/models --port={port} --nnodes=3 --node-rank=$(MODELPLANE_RANK)"
+SERVE = (
+    "exec vllm serve /mnt/models --port={port} --pipeline-parallel-size=3 --nnodes=3 "
+    "--node-rank=$(MODELPLANE_RANK) --master-addr=$(MODELPLANE_LEADER_ADDRESS)"
+)
 HANDING_OVER = (
     f"{SERVE} --kv-transfer-config.kv_connector=NixlConnector --kv-transfer-config.kv_role=kv_both"
 )

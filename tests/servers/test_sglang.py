@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.servers import SGLANG, Invocation, Socket, flags_given
+from cdk8s_inference.servers import SGLANG, Invocation, Ranks, Socket, flags_given
 
 HTTP = Socket("HTTP", "127.0.0.1", 30000, given_by="--port")
 
@@ -34,3 +34,16 @@ def test_what_pods_of_a_gang_meet_at() -> None:
 def test_events() -> None:
     found = sockets('--kv-events-config={"publisher":"zmq","endpoint":"tcp://*:5600"}')
     assert found["KV events"].ports(2) == (5600, 5601)
+
+
+def test_its_ranks_are_in_one_pod_unless_nodes_are_given() -> None:
+    def ranks(*args: str) -> Ranks | None:
+        command = ["python3", "-m", "sglang.launch_server"]
+        return SGLANG.ranks(Invocation(SGLANG, "0.5.23", flags_given(command, args)))
+
+    assert ranks("--tp-size=16") == Ranks(16, 1, 16)
+    assert ranks("--tp-size=8", "--pp-size=2", "--nnodes=2") == Ranks(
+        16, 2, 8, rendezvous=("--dist-init-addr",)
+    )
+    assert ranks("--tp-size=16", "--use-ray") == Ranks(16, 1, None, by="ray")
+    assert ranks("--tp-size=$(GPUS)") is None

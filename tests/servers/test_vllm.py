@@ -148,3 +148,48 @@ def test_where_it_writes() -> None:
     assert written["~/.cache/huggingface"] == "/models"
     assert written["/tmp"] is None
     assert written["~/.cache/vllm"] == "~/.cache/vllm"
+
+
+@pytest.mark.parametrize(
+    ("args", "in_pod", "pods"),
+    [
+        ("-tp 8 -pp 2", 16, 1),
+        ("-tp 8 -pp 2 --nnodes 2", 8, 2),
+        ("-tp 8 --nnodes 3", None, 3),
+        ("-dp 16 -dpl 8", 8, 1),
+        ("-dp 16", 16, 1),
+        ("-dp 4 -tp 4 --nnodes 2", 8, 2),
+        ("-dp 16 --data-parallel-rank=$(RANK)", 1, 1),
+        ("-tp 2 -pcp 2", 4, 1),
+    ],
+)
+def test_its_ranks_are_in_one_pod_unless_nodes_are_given(
+    args: str, in_pod: int | None, pods: int
+) -> None:
+    ranks = VLLM.ranks(given(*args.split()))
+    assert ranks is not None
+    assert (ranks.in_pod, ranks.pods, ranks.by) == (in_pod, pods, "server")
+
+
+def test_ranks_that_another_program_spreads() -> None:
+    for flag in ("--distributed-executor-backend=ray", "--data-parallel-backend=ray"):
+        ranks = VLLM.ranks(given("-tp=16", flag))
+        assert ranks is not None
+        assert (ranks.total, ranks.in_pod, ranks.by) == (16, None, "ray")
+    assert VLLM.ranks(given("--distributed-executor-backend=external_launcher")) is None
+    assert VLLM.ranks(given("-tp=$(GPUS)")) is None
+
+
+@pytest.mark.parametrize(
+    ("args", "flags"),
+    [
+        ("-tp 16", ()),
+        ("-tp 16 --nnodes 2", ("--master-addr",)),
+        ("-dp 16 -dpl 8", ("--data-parallel-address", "--master-addr")),
+        ("-dp 16 --data-parallel-rank 3", ()),
+    ],
+)
+def test_what_names_the_first_pod(args: str, flags: tuple[str, ...]) -> None:
+    ranks = VLLM.ranks(given(*args.split()))
+    assert ranks is not None
+    assert ranks.rendezvous == flags

@@ -21,8 +21,8 @@ from cdk8s_inference.topology.document_topology import document_topology
 ENGINE_CODES = (
     "T001", "T115", "T301", "T302", "T303", "T304", "T305", "T306", "T307", "T308", "T309",
     "T310", "T311", "T314", "T315", "T317", "T318", "T319", "T320", "T321", "T322", "T607",
-    "T613", "T614", "T615", "T616", "T622", "T640", "T641", "T642", "T643", "T644", "T645",
-    "T646", "T704", "T710", "T904",
+    "T613", "T614", "T615", "T616", "T622", "T640", "T641", "T642", "T643", "T644",
+    "T645", "T646", "T650", "T651", "T704", "T710", "T904",
 )
 # fmt: on
 """The rules over Kubernetes objects that depend on what a document says of its engines."""

@@ -18,6 +18,7 @@ from cdk8s_inference.servers.kv_connector import KvConnector, KvTransfer
 from cdk8s_inference.servers.llm_d_inference_sim import SERVER as SIMULATOR
 from cdk8s_inference.servers.lmcache import SERVER as LMCACHE
 from cdk8s_inference.servers.mooncake import SERVER as MOONCAKE
+from cdk8s_inference.servers.ranks import Ranks
 from cdk8s_inference.servers.recognize import (
     Recognized,
     engine_of,
@@ -52,6 +53,7 @@ __all__ = [
     "KvConnector",
     "KvTransfer",
     "Metrics",
+    "Ranks",
     "Recognized",
     "Server",
     "ServerName",

@@ -88,6 +88,10 @@ class Invocation:
         flag = next((match.flag for name in names if (match := self._match(name))), None)
         return flag.default if flag is not None and isinstance(flag.default, int) else None
 
+    def count(self, name: str) -> int | None:
+        """A flag's number, 1 where it is not given; None where it is unread, or no number."""
+        return 1 if self.use(name) is None else self.number(name)
+
     def on(self, *names: str) -> bool:
         """Whether a switch is on."""
         said = self.text(*names)

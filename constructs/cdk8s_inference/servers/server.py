@@ -9,6 +9,7 @@ from typing import Literal
 from cdk8s_inference.servers.flags import Flags, Grammar, load_flags
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.kv_connector import KvConnector, connector_named
+from cdk8s_inference.servers.ranks import Ranks
 from cdk8s_inference.servers.release import release_of_tag
 from cdk8s_inference.servers.socket import Socket
 
@@ -158,6 +159,8 @@ class Server:
         metrics: Its metrics.
         connectors: Connectors that hand its KV cache over.
         sockets_of: Where it listens, by what it is given.
+        ranks_of: How it divides its ranks over pods, by what it is given; None where that is not
+            known, or a value is unread.
         directories: Where it writes.
         shared_memory: Whether its processes talk over ``/dev/shm``, which is 64 MiB by default.
         secret_flags: Flags whose value is a secret.
@@ -188,6 +191,7 @@ class Server:
     metrics: Metrics | None = None
     connectors: tuple[KvConnector, ...] = ()
     sockets_of: Callable[[Invocation], list[Socket]] = field(default=lambda _: [], repr=False)
+    ranks_of: Callable[[Invocation], Ranks | None] = field(default=lambda _: None, repr=False)
     directories: tuple[Directory, ...] = ()
     shared_memory: bool = False
     secret_flags: tuple[str, ...] = ()
@@ -215,6 +219,10 @@ class Server:
     def sockets(self, invocation: Invocation) -> list[Socket]:
         """Where it listens when it is started so."""
         return self.sockets_of(invocation)
+
+    def ranks(self, invocation: Invocation) -> Ranks | None:
+        """How it divides its ranks over pods when it is started so; None where that is unread."""
+        return self.ranks_of(invocation)
 
     def http(self, invocation: Invocation) -> Socket | None:
         """Where it takes requests; None where it takes none, as a pod that is headless."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.servers.flags import Grammar
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.kv_connector import KvConnector
+from cdk8s_inference.servers.ranks import Ranks, divided
 from cdk8s_inference.servers.server import (
     Directory,
     FlagNames,
@@ -105,6 +106,24 @@ def _sockets(given: Invocation) -> Iterator[Socket]:
                 )
 
 
+def ranks(given: Invocation) -> Ranks | None:
+    """How SGLang divides its ranks over pods: ``ServerArgs.check_server_args``.
+
+    Data-parallel ranks are among the tensor-parallel ones where attention is data parallel, and
+    more of them where it is not: models of some kinds turn that on by themselves, so that only
+    tensor and pipeline parallelism are sure.
+    """
+    tensor, stages, nodes = (
+        given.count(name)
+        for name in ("--tensor-parallel-size", "--pipeline-parallel-size", "--nnodes")
+    )
+    if tensor is None or stages is None or nodes is None:
+        return None
+    if given.on("--use-ray"):
+        return Ranks(tensor * stages, 1, None, by="ray")
+    return divided(tensor * stages, nodes, ("--dist-init-addr",))
+
+
 SERVER = Server(
     name="sglang",
     title="SGLang",
@@ -142,6 +161,7 @@ SERVER = Server(
     ),
     connectors=CONNECTORS,
     sockets_of=sockets,
+    ranks_of=ranks,
     directories=(
         Directory("~/.cache/huggingface", ("HF_HOME",), "models"),
         Directory("~/.triton", ("TRITON_CACHE_DIR", "TRITON_HOME"), "compiled kernels"),

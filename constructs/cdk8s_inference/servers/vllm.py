@@ -5,11 +5,13 @@ Read in its source, releases 0.10.2 to 0.33.0; where a fact says "seen run", wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from cdk8s_inference.servers.flags import Grammar
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.kv_connector import KvConnector, KvTransfer
+from cdk8s_inference.servers.ranks import Ranks, divided
 from cdk8s_inference.servers.release import ByRelease
 from cdk8s_inference.servers.server import (
     Directory,
@@ -302,6 +304,49 @@ def _group_sockets(given: Invocation) -> Iterator[Socket]:
         )
 
 
+RAY_FALLBACK_UNTIL = "0.12.0"
+"""Releases before it turn to Ray where the ranks exceed the pod's devices and no flag says how to
+spread them (vllm-project/vllm#25775, #29447). Later ones exit: "World size (16) is larger than
+the number of available GPUs (8) in this node"."""
+
+
+def ranks(given: Invocation) -> Ranks | None:
+    """How vLLM divides its ranks over pods: ``ParallelConfig`` and ``EngineArgs``.
+
+    Each data-parallel rank has tensor x pipeline x prefill-context ranks of its own.
+    """
+    backend = given.text("--distributed-executor-backend") or "mp"
+    counts = [
+        given.count(name)
+        for name in (
+            "--tensor-parallel-size",
+            "--pipeline-parallel-size",
+            "--prefill-context-parallel-size",
+        )
+    ]
+    groups, local, nodes = (
+        given.count(name)
+        for name in ("--data-parallel-size", "--data-parallel-size-local", "--nnodes")
+    )
+    if backend not in ("mp", "uni", "ray") or None in (*counts, groups, local, nodes):
+        return None
+    assert groups is not None
+    assert local is not None
+    assert nodes is not None
+    each = math.prod(count for count in counts if count is not None)
+    if backend == "ray" or given.text("--data-parallel-backend") == "ray":
+        return Ranks(each * groups, 1, None, by="ray")
+    if nodes > 1:
+        return divided(each * groups, nodes, ("--master-addr",))
+    if given.use("--data-parallel-rank") or given.on("--data-parallel-external-lb"):
+        # Ranks of a model without experts need not meet, and flags do not say which it is.
+        return Ranks(each * groups, 1, each)
+    if given.use("--data-parallel-size-local") is None:
+        local = groups
+    met = ("--data-parallel-address", "--master-addr") if local < groups else ()
+    return Ranks(each * groups, 1, each * local, rendezvous=met)
+
+
 def multi_process_on_one_pod(given: Invocation) -> bool:
     """Whether all data-parallel ranks are said to be in one pod: they talk over local sockets."""
     spread = ("--data-parallel-address", "--data-parallel-rpc-port", "--data-parallel-start-rank")
@@ -349,6 +394,7 @@ SERVER = Server(
     ),
     connectors=CONNECTORS,
     sockets_of=sockets,
+    ranks_of=ranks,
     directories=(
         Directory("~/.cache/vllm", ("VLLM_CACHE_ROOT",), "compiled graphs and downloaded files"),
         Directory("~/.config/vllm", ("VLLM_CONFIG_ROOT", "XDG_CONFIG_HOME"), "usage statistics"),

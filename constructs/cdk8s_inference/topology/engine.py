@@ -9,7 +9,16 @@ from functools import cached_property
 from typing import Any, get_args
 
 from cdk8s_inference.releases.connector import ServingEngine
-from cdk8s_inference.servers import VLLM, FlagNames, Invocation, KvTransfer, Server, Socket, sglang
+from cdk8s_inference.servers import (
+    VLLM,
+    FlagNames,
+    Invocation,
+    KvTransfer,
+    Ranks,
+    Server,
+    Socket,
+    sglang,
+)
 from cdk8s_inference.servers.command_line import Given
 from cdk8s_inference.servers.invocation import value_of
 from cdk8s_inference.topology.container import Container
@@ -87,6 +96,13 @@ class Engine:
     def sockets(self) -> list[Socket]:
         """Where it listens; empty for one that is not known here."""
         return self.server.sockets(self.invocation) if self.server else []
+
+    @cached_property
+    def ranks(self) -> Ranks | None:
+        """How its flags divide its ranks over pods; None where that cannot be told from them."""
+        if self.server is None or self.gains_flags or self.reads_file:
+            return None
+        return self.server.ranks(self.invocation)
 
     def flag(self, *names: str | None) -> SourceValue[str] | None:
         """The value of a flag under any of its names; the last use counts.

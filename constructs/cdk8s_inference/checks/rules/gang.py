@@ -161,6 +161,7 @@ spec:
               - --data-parallel-size=32
               - --data-parallel-size-local=8
               - --data-parallel-start-rank=$(FIRST_RANK)
+              - --data-parallel-address=$(LWS_LEADER_ADDRESS)
             resources: {limits: {nvidia.com/gpu: 8}}
 """,
     ),
@@ -193,7 +194,7 @@ def gang_ranks(topology: Topology) -> Iterator[Violation]:
         "LeaderWorkerSet/kimi",
         "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].args[0]",
         "exec vllm serve moonshotai/Kimi-K2 --headless --tensor-parallel-size 8 "
-        "--pipeline-parallel-size 2 --nnodes 2",
+        "--pipeline-parallel-size 2 --nnodes 2 --master-addr $(LWS_LEADER_ADDRESS)",
     ),
 )
 def place_in_gang(topology: Topology) -> Iterator[Violation]:

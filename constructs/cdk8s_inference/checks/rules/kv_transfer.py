@@ -675,7 +675,7 @@ def served_names(topology: Topology) -> Iterator[Violation]:
         "LeaderWorkerSet/kimi",
         "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0].args[0]",
         "exec vllm serve moonshotai/Kimi-K2 --headless --tensor-parallel-size 8 "
-        "--pipeline-parallel-size 2 --nnodes 2",
+        "--pipeline-parallel-size 2 --nnodes 2 --master-addr $(LWS_LEADER_ADDRESS)",
     ),
 )
 def headless(topology: Topology) -> Iterator[Violation]:

@@ -463,7 +463,12 @@ spec:
         containers:
           - name: vllm
             image: vllm/vllm-openai:v0.23.0
-            args: [--model=moonshotai/Kimi-K2, --nnodes=2, --node-rank=$(LWS_WORKER_INDEX)]
+            args:
+              - --model=moonshotai/Kimi-K2
+              - --tensor-parallel-size=16
+              - --nnodes=2
+              - --node-rank=$(LWS_WORKER_INDEX)
+              - --master-addr=$(LWS_LEADER_ADDRESS)
             readinessProbe:
               httpGet: {path: /health, port: 8000}
             resources: {limits: {nvidia.com/gpu: 8}}
@@ -577,14 +582,16 @@ def picker_reference(topology: Topology) -> Iterator[Violation]:
             f"{_LEADER}.args[0]",
             "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
             "--data-parallel-size 16 --data-parallel-size-local 8 "
-            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
+            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8)) "
+            "--data-parallel-address $(LWS_LEADER_ADDRESS)",
         ),
         Edit(
             "LeaderWorkerSet/kimi",
             f"{_FOLLOWER}.args[0]",
             "exec vllm serve moonshotai/Kimi-K2 --port 8000 --data-parallel-hybrid-lb "
             "--data-parallel-size 16 --data-parallel-size-local 8 "
-            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8))",
+            "--data-parallel-start-rank $((LWS_WORKER_INDEX * 8)) "
+            "--data-parallel-address $(LWS_LEADER_ADDRESS)",
         ),
     ),
 )

@@ -18,6 +18,7 @@ _ENGINE = {
         "--data-parallel-size=2",
         "--data-parallel-size-local=1",
         "--data-parallel-start-rank=$(LWS_WORKER_INDEX)",
+        "--data-parallel-address=$(LWS_LEADER_ADDRESS)",
         "--data-parallel-hybrid-lb",
         '--kv-events-config={"enable_kv_cache_events":true,"publisher":"zmq"}',
     ],
