@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from datetime import date
 from typing import Any
 
 import pytest
-from cdk8s import ApiObject, JsonPatch
+from cdk8s import ApiObject, Chart, JsonPatch
 
-from cdk8s_inference import App, InferenceWarning, ModelDeployment, Platform
+from cdk8s_inference import (
+    App,
+    DeviceRequest,
+    DisaggRouting,
+    Engine,
+    EngineGroup,
+    InferenceWarning,
+    InvalidInput,
+    ModelDeployment,
+    Platform,
+)
 from cdk8s_inference.findings import errors
 from tests.document.builders import prefill_decode
 
@@ -128,3 +139,75 @@ def test_a_user_who_leaves_everything_as_it_is_hears_nothing(mode: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         app.synth_yaml()
+
+
+def lone(app: App, namespace: str, *, routing: str = "ml") -> None:
+    """Constructs in charts of their user: engines in one, what routes to them in another."""
+    gpu = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')
+    transfer = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
+    engines = Chart(app, "engines")
+    prefill, decode = (
+        EngineGroup(
+            engines,
+            name,
+            engine=Engine.standalone(
+                name,
+                image="vllm/vllm-openai:v0.23.0",
+                args=["--model=m", f"--port={port}", transfer],
+                devices=[gpu],
+            ),
+            namespace=namespace,
+        )
+        for name, port in (("prefill", 8000), ("decode", 8001))
+    )
+    DisaggRouting(
+        Chart(app, "routing"),
+        "routing",
+        prefill=prefill,
+        decode=decode,
+        name="qwen",
+        namespace=routing,
+    )
+
+
+def test_constructs_by_themselves_are_checked_together() -> None:
+    app = App()
+    lone(app, "ml")
+    app.synth_yaml()
+    app = App()
+    lone(app, "other")
+    with pytest.raises(InvalidInput, match=r"T105.* namespace 'other'"):
+        app.synth_yaml()
+
+
+def test_a_deployment_beside_them_is_checked_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, chart = deployment()
+    lone(app, "ml")
+    object_of(chart, "Deployment", "qwen-0-decode").add_json_patch(
+        JsonPatch.replace(PORT, "--model-server-port=9000")
+    )
+    with pytest.raises(InvalidInput) as raised:
+        app.synth_yaml()
+    assert [each.code for each in raised.value.findings] == ["T201"]
+
+
+def test_a_refusal_has_no_trace_of_node() -> None:
+    app, chart = deployment()
+    object_of(chart, "Deployment", "qwen-0-decode").add_json_patch(
+        JsonPatch.replace(PORT, "--model-server-port=9000")
+    )
+    with pytest.raises(InvalidInput) as raised:
+        app.synth()
+    lines = traceback.format_exception(raised.type, raised.value, raised.tb)
+    assert "jsii" not in "".join(lines)
+    assert len(raised.traceback) == 2
+
+
+def test_a_warning_points_at_the_line_that_synthesizes() -> None:
+    app, chart = deployment()
+    object_of(chart, "HTTPRoute", "qwen-0").add_json_patch(
+        JsonPatch.remove("/spec/rules/0/timeouts")
+    )
+    with pytest.warns(InferenceWarning) as warned:
+        app.synth_yaml()
+    assert {each.filename for each in warned} == {__file__}

@@ -96,6 +96,7 @@ class ModelReplica(Construct):
         """
         _require_fit(name, engines, serving_mode)
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         self.name = name
         self.serving_mode = serving_mode
         self.engines: Mapping[str, EngineGroup] = _Engines(
@@ -226,7 +227,9 @@ class ModelDeployment(Chart):
         keys = object_keys(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
-        AppState.of(self).owners.update(claims)
+        state = AppState.of(self)
+        state.owners.update(claims)
+        state.checked.append(self)
         self.findings = tuple(validated)
         self._waivers: list[Waiver] = []
         self.node.add_validation(_Validation(self))

@@ -11,9 +11,10 @@ from cdk8s_inference.arguments.objects import (
     VolumeObject,
     json_problems,
 )
-from cdk8s_inference.arguments.rule import ARGUMENT_RULES
+from cdk8s_inference.arguments.rule import A002, ARGUMENT_RULES
 
 __all__ = [
+    "A002",
     "ARGUMENT_RULES",
     "Annotations",
     "Constraint",

@@ -10,6 +10,7 @@ from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import (
     Annotations,
     ContainerObject,
@@ -133,6 +134,7 @@ class EngineGroup(Construct):
         if namespace is not None:
             names.require_namespace(namespace)
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         self.engine = engine
         self.name = name or engine.name
         self._listening = listening(engine)

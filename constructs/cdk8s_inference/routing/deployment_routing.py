@@ -10,6 +10,7 @@ from constructs import Construct
 from pydantic import Field
 
 from cdk8s_inference import labels
+from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
@@ -76,6 +77,7 @@ class DeploymentRouting(Construct):
         context = ReplicaContext(name, namespace, platform, name, object_labels)
         context.require_names()
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         first = replicas[0]
         pooled = first.picker is not None
         backend: Backend = "InferencePool" if pooled else "Service"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from constructs import Construct
 
 from cdk8s_inference import names
+from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
@@ -124,6 +125,7 @@ class DisaggRouting(Construct):
         ):
             raise InvalidInput(found)
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)

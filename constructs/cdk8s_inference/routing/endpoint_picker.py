@@ -10,6 +10,7 @@ from cdk8s import ApiObject, ApiObjectMetadata, Duration, JsonPatch, Size
 from constructs import Construct
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
@@ -27,6 +28,7 @@ _METRICS_PORT = 9090
 _CONFIG_MOUNT_PATH = "/config"
 _CONFIG_FILE = "config.yaml"
 _PROXY_FILE = "envoy.yaml"
+_QUANTITIES = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
 _RBAC = "rbac.authorization.k8s.io"
 _CONFIG_DIGEST = f"{labels.PREFIX}config-sha256"
 
@@ -92,6 +94,7 @@ class EndpointPicker(Construct):
         platform = platform or Platform()
         text = config.render(platform.router)
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         self.name = name
         self.port = GRPC_PORT
         self._namespace = namespace
@@ -132,6 +135,13 @@ class EndpointPicker(Construct):
             ],
         )
         self.service.select_label(labels.PICKER, name)
+        AppState.of(self).boxed |= {
+            ApiObject.of(self.service): [f"/spec/ports/{port}/targetPort" for port in (0, 1)],
+            ApiObject.of(self.deployment): [
+                pointer("spec", "template", "spec", "containers", 0, "resources", kind, quantity)
+                for kind, quantity in _QUANTITIES
+            ],
+        }
         if self._options.keep_from_eviction:
             self._compose_disruption_budget()
         if self._options.metrics == "authenticated":

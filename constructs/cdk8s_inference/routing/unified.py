@@ -10,6 +10,7 @@ from constructs import Construct
 from pydantic import Field
 
 from cdk8s_inference import labels
+from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import Labels, checked
 from cdk8s_inference.document.kv_transfer import engine_server
 from cdk8s_inference.document.validation import engine_cursor
@@ -103,6 +104,7 @@ class UnifiedRouting(Construct):
         if config and (problems := unified_incompatibilities(config, platform)):
             raise InvalidInput(problems)
         super().__init__(scope, id)
+        AppState.of(self).check_lone(self)
         add_together(
             [
                 (
