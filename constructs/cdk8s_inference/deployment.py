@@ -14,7 +14,8 @@ from pydantic import Field
 
 from cdk8s_inference import names
 from cdk8s_inference.app_state import AppState, ObjectOwners
-from cdk8s_inference.arguments import JsonObject, Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import JsonObject, Labels
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.model_deployment import (
     Engine,

@@ -30,6 +30,7 @@ from cdk8s_inference import (
     EndpointPicker,
     Engine,
     EngineGroup,
+    EnvoyProxy,
     EnvVar,
     Flux,
     Gateway,
@@ -59,6 +60,7 @@ from cdk8s_inference import (
     StackVersions,
     UnifiedConfig,
     UnifiedRouting,
+    router_crds,
     router_release,
 )
 from cdk8s_inference.releases.stack import STACK_NEWEST
@@ -107,6 +109,7 @@ CALLS: dict[Callable[..., Any], dict[str, Any]] = {
     EnvVar: {"name": "A"},
     EnvVar.from_field: {"name": "A", "field_path": "status.podIP"},
     EnvVar.from_secret: {"name": "A", "secret": "b", "key": "c"},
+    EnvoyProxy: {},
     Flux: {},
     Gateway: {},
     GatewayProvider: {"name": "acme", "title": "Acme"},
@@ -146,6 +149,7 @@ CALLS: dict[Callable[..., Any], dict[str, Any]] = {
     UnifiedConfig.precise_prefix: {"prefix": PrecisePrefix(**PREFIX)},
     UnifiedConfig.prefix_aware: {},
     UnifiedRouting: {**NAMED, "engines": [GROUP]},
+    router_crds: {},
     router_release: {"version": "v0.10.0"},
 }
 """Every public call, with arguments that it takes."""

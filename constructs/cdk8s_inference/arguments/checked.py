@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial, wraps
-from typing import Any, TypeVar, get_args, get_type_hints
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from cdk8s_inference.arguments.constraint import Problem
 from cdk8s_inference.arguments.fit import problems
@@ -15,6 +13,9 @@ from cdk8s_inference.arguments.rule import A001
 from cdk8s_inference.findings import Finding, InvalidInput, Path, Place, Violation, near_name
 from cdk8s_inference.findings.caller import caller, line_of
 from cdk8s_inference.findings.finding import field_path
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
@@ -57,9 +58,10 @@ def _checked(
             raise InvalidInput(_findings(name, found))
         try:
             return function(*args, **kwargs)
-        except ValidationError as problem:
-            raise InvalidInput(_findings(name, _of_pydantic(problem, None))) from None
         except ValueError as error:
+            # check reads values without pydantic, and loads it for none.
+            if type(error).__name__ == "ValidationError":
+                raise InvalidInput(_findings(name, _of_pydantic(error, None))) from None
             if is_value and type(error) is ValueError:
                 message, _, fix = str(error).rpartition("; ")
                 refused = Problem((), message or fix, fix if message else A001.fix)
@@ -124,6 +126,8 @@ def made_in_python(
     ]
     if found:
         raise InvalidInput(_findings(f"{model.__name__}()", found))
+    from pydantic import ValidationError
+
     try:
         make(**given)
     except ValidationError as problem:
@@ -143,7 +147,7 @@ def _is_said_as_mapping(given: Any, path: Path) -> bool:
     return isinstance(given, Mapping)
 
 
-def _of_pydantic(problem: ValidationError, model: type[BaseModel] | None) -> Iterator[Problem]:
+def _of_pydantic(problem: Any, model: type[BaseModel] | None) -> Iterator[Problem]:
     for error in problem.errors(include_url=False):
         path = tuple(_python_names(error["loc"], model))
         name = str(path[-1]) if path else ""
@@ -169,6 +173,8 @@ def _python_names(location: Path, model: type[BaseModel] | None) -> Iterator[str
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
+    from pydantic import BaseModel
+
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _model_in(each))), None)

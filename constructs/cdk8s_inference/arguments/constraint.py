@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import MinLen
 
 from cdk8s_inference.findings import Path
 
@@ -44,3 +46,7 @@ class Meant:
     """
 
     written: str
+
+
+NonEmpty = Annotated[str, MinLen(1)]
+"""A text with something in it, for rooms that ``check`` reads, which is not to load pydantic."""

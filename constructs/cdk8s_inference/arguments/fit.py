@@ -12,11 +12,8 @@ from datetime import date, datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
 from cdk8s_inference.arguments.constraint import Constraint, Meant, Problem
 from cdk8s_inference.findings import Path, near_name, shown
-from cdk8s_inference.kubernetes_types import PATTERNS
 
 _LISTS = (Sequence, Collection, Iterable, list, tuple)
 _MAPPINGS = (Mapping, dict)
@@ -70,7 +67,7 @@ def _annotated(hint: Any, metadata: Sequence[Any], value: Any, path: Path) -> It
 
 def _limits(metadata: Any, value: Any, path: Path) -> Iterator[Problem]:
     """What a value breaks of the limits that pydantic's types state."""
-    if isinstance(metadata, FieldInfo):
+    if hasattr(metadata, "metadata"):  # pydantic's Field
         for each in metadata.metadata:
             yield from _limits(each, value, path)
         return
@@ -90,6 +87,8 @@ def _limits(metadata: Any, value: Any, path: Path) -> Iterator[Problem]:
         yield Problem(path, message, "shorten it")
     pattern = getattr(metadata, "pattern", None)
     if pattern is not None and not _matches(pattern, value):
+        from cdk8s_inference.kubernetes_types import PATTERNS
+
         how = PATTERNS.get(pattern, f"match {pattern}")
         yield Problem(path, f"{_code(value)} has an invalid format", how)
     for name, words, holds in _BOUNDS:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cdk8s_inference.arguments import Annotations, Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import Annotations, Labels
 from cdk8s_inference.document import model_deployment as document
 from cdk8s_inference.document.model_deployment import (
     Container,

@@ -11,13 +11,13 @@ from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.app_state import AppState
-from cdk8s_inference.arguments import (
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import (
     Annotations,
     ContainerObject,
     Labels,
     MetadataKey,
     VolumeObject,
-    checked,
 )
 from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from cdk8s_inference.arguments import checked
-from cdk8s_inference.kubernetes_types import NonEmpty
+from cdk8s_inference.arguments import NonEmpty, checked
 
 FailureMode = Literal["FailClose", "FailOpen"]
 """What a gateway does without a picker: refuse, or send to any pod of the pool."""

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 import yaml
 
-from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments import NonEmpty, checked
 from cdk8s_inference.findings import Finding, InvalidInput, warn
-from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.picker_config.verdict import (
     SILENT_CODES,
     Verdict,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from cdk8s_inference.arguments import Constraint, Problem, checked, json_problems
+from cdk8s_inference.arguments import Constraint, NonEmpty, Problem, checked
+from cdk8s_inference.arguments.json_value import json_problems
 from cdk8s_inference.findings import Path
-from cdk8s_inference.kubernetes_types import NonEmpty
 
 
 def _parameters(value: Any, path: Path) -> Iterator[Problem]:

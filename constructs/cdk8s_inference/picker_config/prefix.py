@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from annotated_types import Ge, Interval
 
-from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments import NonEmpty, checked
 from cdk8s_inference.findings import Finding, Violation
-from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.picker_config.block_size import VLLM_BLOCK_TOKENS
 from cdk8s_inference.picker_config.plugin import Plugin
 from cdk8s_inference.picker_config.rules.block_size import SMALL_BLOCK
@@ -98,9 +97,9 @@ class PrecisePrefix:
 
     model: NonEmpty
     render_url: NonEmpty
-    block_tokens: Annotated[int, Field(ge=1)] = 64
+    block_tokens: Annotated[int, Ge(1)] = 64
     engine: ServingEngine = "vllm"
-    events_port: Annotated[int, Field(ge=1, le=65535)] = 5557
+    events_port: Annotated[int, Interval(ge=1, le=65535)] = 5557
 
     def __post_init__(self) -> None:
         url = urlsplit(self.render_url)

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from cdk8s_inference.arguments import checked
-from cdk8s_inference.kubernetes_types import NonEmpty
+from cdk8s_inference.arguments import NonEmpty, checked
 
 GKE_DRIVER_ROOT = "/home/kubernetes/bin/nvidia"
 """Where GKE's nodes have NVIDIA's driver."""

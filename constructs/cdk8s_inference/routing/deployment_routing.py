@@ -11,7 +11,8 @@ from pydantic import Field
 
 from cdk8s_inference import labels
 from cdk8s_inference.app_state import AppState
-from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.gateways.policies import Backend

@@ -9,7 +9,8 @@ from constructs import Construct
 
 from cdk8s_inference import names
 from cdk8s_inference.app_state import AppState
-from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports

@@ -11,7 +11,8 @@ from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.app_state import AppState
-from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
 from cdk8s_inference.picker_config import PickerConfig

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from cdk8s_inference.arguments import JsonObject, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import JsonObject
 from cdk8s_inference.kubernetes_types import DnsLabel, NonEmpty
 
 Manifest = JsonObject

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+
+from cdk8s_inference.arguments import NonEmpty, checked
+from cdk8s_inference.arguments.objects import Annotations, JsonObject, Labels
 
 ServiceType = Literal["LoadBalancer", "NodePort", "ClusterIP"]
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "critical", "off"]
 
+_Count = Annotated[int, Ge(1)]
 
+
+@checked
 @dataclass(frozen=True)
 class EnvoyProxy:
     """Settings of the proxies that Envoy Gateway runs for the Gateway.
@@ -37,20 +45,20 @@ class EnvoyProxy:
             of Envoy is 5 minutes.
     """
 
-    replicas: int | None = None
-    max_replicas: int | None = None
-    cpu: str | None = None
-    memory: str | None = None
-    memory_limit: str | None = None
+    replicas: _Count | None = None
+    max_replicas: _Count | None = None
+    cpu: NonEmpty | None = None
+    memory: NonEmpty | None = None
+    memory_limit: NonEmpty | None = None
     min_available: int | None = None
     service_type: ServiceType = "LoadBalancer"
-    service_annotations: Mapping[str, str] = field(default_factory=dict)
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: Sequence[Mapping[str, Any]] = ()
+    service_annotations: Annotations = field(default_factory=dict)
+    node_selector: Labels = field(default_factory=dict)
+    tolerations: Sequence[JsonObject] = ()
     log_level: LogLevel = "warn"
-    buffer_limit: str | None = None
-    request_headers_timeout: str | None = None
-    stream_idle_timeout: str | None = None
+    buffer_limit: NonEmpty | None = None
+    request_headers_timeout: NonEmpty | None = None
+    stream_idle_timeout: NonEmpty | None = None
 
     def spec(self) -> dict[str, Any]:
         """The ``spec`` of an EnvoyProxy."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cdk8s_inference.arguments import Labels, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.kubernetes_types import NonEmpty
 
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.platform.platform import Router
+from cdk8s_inference.releases import ROUTER_NEWEST
 from cdk8s_inference.releases.crds import crds_of, releases_of
 from cdk8s_inference.stack.component import Component
 
 
-def router_crds(release: RouterRelease = ROUTER_NEWEST) -> Component:
+@checked
+def router_crds(release: Router = ROUTER_NEWEST) -> Component:
     """InferenceObjective and InferenceModelRewrite of ``llm-d.ai``, for the argument ``extra``.
 
     They are not installed by default: a picker whose Role does not allow it to list

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 from cdk8s import ApiObjectMetadata, Chart
 from constructs import Construct, IConstruct
 
-from cdk8s_inference.arguments import JsonObject, checked
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import JsonObject
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.manifest import manifest
