@@ -32,6 +32,19 @@ GATEWAY: Json = {
     },
 }
 
+_GATEWAY_CLASSES = {"agentgateway": "agentgateway", "gke": "gke-l7-regional-external-managed"}
+
+
+def gateways(shape: str) -> list[Json]:
+    """The Gateway that a shape's routes attach to, of the provider that it is composed for."""
+    if shape == "standalone":
+        return []
+    gateway = deepcopy(GATEWAY)
+    name = _GATEWAY_CLASSES.get(shape, "istio" if shape.startswith("istio") else "envoy")
+    gateway["spec"]["gatewayClassName"] = name
+    return [gateway]
+
+
 _CONTAINER = r".*(containers|initContainers)\[\d+\]\."
 READ = re.compile(
     "|".join(
@@ -66,6 +79,49 @@ READ = re.compile(
     )
 )
 """What gateway, picker, sidecar, engines and kubelet read of these objects, to serve a request."""
+
+IDLE = re.compile(
+    "|".join(
+        (
+            # Marks for people, and for who lists objects.
+            r"^\w+:metadata\.(labels|annotations)",
+            r"emplate\.metadata\.(annotations|labels\[app\.kubernetes\.io)",
+            r"^LeaderWorkerSet:.*emplate\.metadata\.labels\[cdk8s-inference/engine\]",
+            # Names that no other object of the deployment refers to.
+            r"^(Deployment|LeaderWorkerSet|RoleBinding|ClusterRole|ClusterRoleBinding|HTTPRoute"
+            r"|PodDisruptionBudget|HealthCheckPolicy|GCPBackendPolicy|DestinationRule)"
+            r":metadata\.name$",
+            r"(requests|containers|initContainers|ports)\[\d+\]\.name$",
+            # Ports that containers declare inform people; nothing listens because of them.
+            r"ontainers\[\d+\]\.ports",
+            # How often, how long, how much, and who goes first: not whether.
+            r"(period|timeout|progressDeadline|minReady|terminationGracePeriod)Seconds$",
+            r"failureThreshold$|spec\.strategy|initialDelay|preStop|lifecycle",
+            r"resources(\.(requests|limits)(\.(cpu|memory))?)?$|timeoutSec$",
+            # Hardening, of which less works as well; and what the cluster is like.
+            r"ecurityContext|readOnly$|enableServiceLinks|setHostnameAsFQDN|tolerations|immutable",
+            r"fsGroup|topologySpread|hostNetwork$|externalIPs",
+            # One device needs no shared memory; weights come from their hub without a cache.
+            r"\[(shm|model-cache)\]|volumeMounts(\[\d+\])?$|volumes(\[\d+\])?$",
+            # The side channel has a port by default; MODELPLANE_* repeats what LWS says.
+            r"env\[(VLLM_NIXL_SIDE_CHANNEL_PORT|MODELPLANE_LEADER_ADDRESS)\]",
+            # Metrics, reviews of who may read them, events, and who may be evicted.
+            r"^Cluster(Role|RoleBinding):|^PodDisruptionBudget:",
+            # Any device of the class does for a model that asks for no more; and another address
+            # of the route is an address all the same.
+            r"exactly\.selectors|^HTTPRoute:spec\.rules\[0\]\.matches",
+        )
+    )
+)
+"""What no request depends on."""
+
+IDLE_BOOTSTRAP = re.compile(
+    r"circuit_breakers|stat_prefix|connect_timeout|route_config\.name|virtual_hosts\[\d+\]\.name"
+    r"|listeners\[\d+\]\.name|filters\[\d+\]\.name|extensions\[\d+\]\.name|stream_idle_timeout"
+    # The other header of a client that wants to name an address, and what only scrapers read.
+    r"|x-kv-cache|listeners\[1\]|load_assignment\.cluster_name|idle_timeout|http_protocol_options$"
+)
+"""What no request depends on in Envoy's configuration."""
 
 NOT_READ = frozenset(
     {
@@ -120,17 +176,29 @@ class Mutation:
         return f"{self.deployment}: {self.object} {self.path}: {before} -> {self.after}"
 
 
-def mutants(shape: str, release: RouterRelease) -> Iterator[tuple[Mutation, list[Json]]]:
-    """Each change of a shape, and the objects with it."""
-    objects = [*rendered(shape, release), GATEWAY]
+def mutants(
+    shape: str, release: RouterRelease, *, every: bool = False
+) -> Iterator[tuple[Mutation, list[Json]]]:
+    """Each change of a shape, and the objects with it.
+
+    Args:
+        shape: The shape.
+        release: The router's release.
+        every: Every scalar and structure but those that no request depends on, and not only what
+            is known to be read to serve one.
+    """
+    own = rendered(shape, release)
+    objects = [*own, *gateways(shape)]
     name = f"{shape} {release.version}"
-    for index, target in enumerate(objects[:-1]):
+    for index, target in enumerate(own):
         owner = f"{target['kind']} {target['metadata']['name']}"
-        for path, value in _scalars(target):
+        for path, value in (*_scalars(target), *(_structures(target) if every else ())):
             shown = _named(target, path)
-            if not READ.fullmatch(f"{target['kind']}:{shown}"):
+            place = f"{target['kind']}:{shown}"
+            if IDLE.search(place) if every else not READ.fullmatch(place):
                 continue
-            for after in _other(value, shown, release):
+            structure = isinstance(value, (dict, list))
+            for after in (None,) if structure else _other(value, shown, release):
                 if _harmless(target, shown, value, after):
                     continue
                 changed = deepcopy(objects)
@@ -155,7 +223,7 @@ def caught(mutant: list[Json], baseline: list[Finding]) -> list[Finding]:
 
 
 def baseline(shape: str, release: RouterRelease) -> list[Finding]:
-    return found([*rendered(shape, release), GATEWAY])
+    return found([*rendered(shape, release), *gateways(shape)])
 
 
 def _scalars(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -167,6 +235,15 @@ def _scalars(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from _scalars(child, (*path, index))
     elif value is not None:
         yield path, value
+
+
+def _structures(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The mappings and lists in an object, below its kind and metadata."""
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(child, (dict, list)) and (path or key != "metadata"):
+            if child:
+                yield (*path, key), child
+            yield from _structures(child, (*path, key))
 
 
 def _named(target: Json, path: Path) -> str:
@@ -191,6 +268,12 @@ def _harmless(target: Json, path: str, value: Any, after: Any) -> bool:
     if after is None and re.search(r"(failureMode|Ref\.kind|Refs\[0\]\.kind|targetPort)$", path):
         # Not of a RoleBinding, nor of a route's backend, which must say what they mean.
         return target["kind"] in ("InferencePool", "Service") or "parentRefs" in path
+    if after is None and re.search(
+        r"(imagePullPolicy|dnsPolicy|protocol|livenessProbe|restartPolicy|apiGroup)$", path
+    ):
+        return "initContainers" not in path or not path.endswith("restartPolicy")
+    if path.endswith("automountServiceAccountToken"):
+        return after is True  # A token that nobody uses.
     if path.endswith("labels[llm-d.ai/role]") and after is None:
         return bool(value == "decode")  # Seen run: the picker takes it for decode.
     if path.endswith("grpc.service"):
@@ -279,6 +362,9 @@ def _is_default(name: str, value: str | None, release: RouterRelease) -> bool:
 def _other_configs(text: str) -> Iterator[str]:
     """A configuration with one of its scalars changed, or one of its plugins left out."""
     config = yaml.safe_load(text)
+    if "plugins" not in config:
+        yield from _other_bootstraps(config)
+        return
     for path, value in _scalars(config):
         key = path[-1]
         if key in ("weight", "maxPrefixTokensToMatch", "lruCapacityPerServer", "autoTune"):
@@ -309,6 +395,32 @@ def _other_configs(text: str) -> Iterator[str]:
             changed = deepcopy(config)
             del changed["schedulingProfiles"][index]["plugins"][number]
             yield yaml.safe_dump(changed, sort_keys=False)
+
+
+def _other_bootstraps(config: Any) -> Iterator[str]:
+    """An Envoy's configuration with one value changed or left out, or one part left out."""
+    for path, value in _scalars(config):
+        shown = field_path(path)
+        if IDLE_BOOTSTRAP.search(shown):
+            continue
+        if isinstance(value, bool):
+            others: tuple[Any, ...] = (not value,)
+        elif isinstance(value, int):
+            others = (value + 1,)
+        else:
+            others = (_LASTS.get(str(value), f"{value}x"), None)
+        for after in others:
+            changed = deepcopy(config)
+            _set(changed, path, after)
+            yield yaml.safe_dump(changed, sort_keys=False)
+    for path, _ in _structures(config):
+        if not IDLE_BOOTSTRAP.search(field_path(path)):
+            changed = deepcopy(config)
+            _set(changed, path, None)
+            yield yaml.safe_dump(changed, sort_keys=False)
+
+
+_LASTS = {"0s": "15s", "127.0.0.1": "127.0.0.2", "0.0.0.0": "127.0.0.1"}
 
 
 def _set(target: Any, path: Path, value: Any) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings import Violation, near_name, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
+from cdk8s_inference.topology.container import PROBE_KINDS
 
 _POD = "spec.template.spec"
 _ENGINE = f"{_POD}.containers[0]"
@@ -91,8 +92,16 @@ def refused(topology: Topology) -> Iterator[Violation]:
         copies = found.number(pods.workload.at["replicas"])
         if copies is not None and copies.value < 0:
             yield Violation(copies, f"replicas is {copies.value}")
+        yield from _unknown_values(pods)
         names: dict[str, SourceValue[str]] = {}
         for container in pods.containers:
+            for kind in PROBE_KINDS:
+                probe = container.at[kind]
+                if probe.present and not any(probe[each].present for each in _HANDLERS):
+                    yield Violation(found.value_at(probe, None), f"{kind} asks for nothing")
+            for mount in container.at["volumeMounts"].items():
+                if not mount["mountPath"].present:
+                    yield Violation(found.value_at(mount, None), "the mount has no mountPath")
             name = container.here
             if has_placeholder(name.value):
                 continue
@@ -145,6 +154,33 @@ def resources(topology: Topology) -> Iterator[Violation]:
                 )
 
 
+_HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+_VALUES = {
+    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+    "effect": ("NoExecute", "NoSchedule", "PreferNoSchedule"),
+    "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
+    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "medium": ("", "HugePages", "HugePages-1Gi", "HugePages-2Mi", "Memory"),
+    "protocol": ("SCTP", "TCP", "UDP"),
+}
+"""Fields of pods that take a few values alone, whatever they are in."""
+
+
+def _unknown_values(pods: Pods) -> Iterator[Violation]:
+    strategy = pods.workload.at.at("strategy", "type")
+    places: list[tuple[Cursor, tuple[str, ...]]] = [(strategy, ("Recreate", "RollingUpdate"))]
+    for at in pods.at["spec"].descendants():
+        known = _VALUES.get(str(at.path[-1])) if at.path else None
+        if known is not None:
+            places.append((at, known))
+    for at, known in places if pods.workload.kind == "Deployment" else places[1:]:
+        if at.text is not None and at.text not in known and not has_placeholder(at.text):
+            yield Violation(
+                pods.object.value_at(at, at.text),
+                f"{at.path[-1]} is {at.text!r}, and may be {', '.join(filter(None, known))}",
+            )
+
+
 _LEAST_BYTES = Decimal(2) * 1024**3
 """Memory that a model server takes before it has loaded anything: PyTorch, CUDA, its processes."""
 
@@ -177,3 +213,54 @@ def too_small(topology: Topology) -> Iterator[Violation]:
         limit = quantity(at.value) if at.present else None
         if limit is not None and limit < _LEAST_BYTES:
             yield Violation(pods.object.value_at(at, at.value), f"the limit is {at.value}")
+
+
+_RBAC = "rbac.authorization.k8s.io/v1"
+_SERVED = {
+    "ClusterRole": (_RBAC,),
+    "ClusterRoleBinding": (_RBAC,),
+    "ConfigMap": ("v1",),
+    "DaemonSet": ("apps/v1",),
+    "Deployment": ("apps/v1",),
+    "PodDisruptionBudget": ("policy/v1",),
+    "ReplicaSet": ("apps/v1",),
+    "Role": (_RBAC,),
+    "RoleBinding": (_RBAC,),
+    "Secret": ("v1",),
+    "Service": ("v1",),
+    "ServiceAccount": ("v1",),
+    "StatefulSet": ("apps/v1",),
+}
+"""Kinds of Kubernetes that have one API alone, in every release that is supported."""
+
+
+@rule(
+    "T637",
+    "error",
+    "The API server knows no such kind or version",
+    why="The object is not applied.",
+    evidence="The API of Kubernetes 1.32 to 1.36.",
+    fix="correct apiVersion and kind",
+    example=breaks("disaggregated", "Role/qwen-epp", "apiVersion", "rbac.authorization.k8s.io/v2"),
+)
+def unknown_kind(topology: Topology) -> Iterator[Violation]:
+    groups = {version.rpartition("/")[0] for known in _SERVED.values() for version in known}
+    for found in topology.objects:
+        version, kind = found.at("apiVersion"), found.at("kind")
+        known = _SERVED.get(found.kind, ())
+        if found.written is not found or has_placeholder(f"{version.text} {kind.text}"):
+            continue
+        own = found.group in groups or any(each == version.text for each in known)
+        if known and (not version.present or (own and version.text not in known)):
+            yield Violation(
+                found.value_at(version, version.text),
+                f"{found.kind} is of {known[0]}, and not of {version.text or 'no apiVersion'}",
+            )
+        elif not known and found.kind and found.group in groups:
+            meant = near_name(found.kind, _SERVED)
+            if meant is not None:
+                yield Violation(
+                    found.value_at(kind, kind.text), f"there is no kind {found.kind}, but {meant}"
+                )
+        elif not found.kind and version.present and found.name:
+            yield Violation(found.here, "the object has no kind")

@@ -106,3 +106,27 @@ def contradiction(topology: Topology) -> Iterator[Violation]:
                     f"it asks for devices of {drivers[0]} and of {drivers[1]}",
                     devices.device_class,
                 )
+
+
+@rule(
+    "T714",
+    "error",
+    "A device claim asks for no device",
+    why="The API server refuses it, or its pods run without a device: the engine exits.",
+    evidence="resource.k8s.io/v1: exactly.deviceClassName is required; a claim without requests "
+    "allocates nothing.",
+    fix="request devices of a DeviceClass, such as gpu.nvidia.com",
+    example=breaks(
+        "disaggregated",
+        "ResourceClaimTemplate/two-gpus",
+        "spec.spec.devices.requests[0].exactly",
+        {"count": 2},
+    ),
+)
+def asks_for_nothing(topology: Topology) -> Iterator[Violation]:
+    for claim in topology.claims:
+        if not claim.requests:
+            yield Violation(claim.object.here, f"{claim.object} has no requests")
+        for devices in claim.choices:
+            if devices.device_class.value is None:
+                yield Violation(devices.device_class, "deviceClassName is not set")

@@ -245,6 +245,24 @@ def passes_headers(topology: Topology) -> Iterator[Violation]:
         )
 
 
+@rule(
+    "T552",
+    "warning",
+    "No proxy that was read asks a picker that selects pods itself",
+    why="Without an InferencePool no Gateway knows the picker: requests reach no picker.",
+    evidence="llm-d's standalone chart: an Envoy beside the picker, with a configuration file.",
+    fix="run an Envoy beside the picker, with its configuration mounted and --config-path",
+    example=breaks("standalone", "Deployment/qwen-epp", "spec.template.spec.initContainers", []),
+)
+def nobody_asks(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        if pool.is_resource or pool.picker is None or topology.envoys:
+            continue
+        others = [each for each in pool.picker.pods.staying if "envoy" in each.image_name]
+        config = pool.picker.object.here if not others else others[0].here
+        yield Violation(config, f"no Envoy with a configuration asks {pool.picker.object}")
+
+
 _SHORT = 300
 """Seconds in which a long answer may not be done."""
 

@@ -52,11 +52,15 @@ def config_file_not_mounted(topology: Topology) -> Iterator[Violation]:
 
 
 def _mounted(picker: Picker, path: str) -> bool:
-    """Whether any volume is mounted at the path. A ConfigMap without a name does not count."""
+    """Whether any volume is mounted at the path.
+
+    A ConfigMap without a name does not count, nor a volume of no kind, which is an empty one.
+    """
     nameless = {
         volume["name"].text
         for volume in picker.pods.at.at("spec", "volumes").items()
-        if volume["configMap"].present and not volume.at("configMap", "name").present
+        if (volume["configMap"].present and not volume.at("configMap", "name").present)
+        or not any(key != "name" and at.present for key, at in volume.fields())
     }
     mounts = (
         mount["mountPath"].text or "-"

@@ -187,6 +187,9 @@ def no_post(topology: Topology) -> Iterator[Violation]:
 )
 def leads_nowhere(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
+        if not route.rules:
+            at = route.object.at("spec", "rules")
+            yield Violation(route.object.value_at(at, None), "the route has no rules")
         for each in route.rules:
             kinds = {at["type"].text for at in each.at["filters"].items()}
             weights = [each.object.number(at["weight"]) for at in each.at["backendRefs"].items()]
