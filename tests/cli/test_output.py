@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from cdk8s_inference.cli.files import Input
 from cdk8s_inference.cli.inputs import Loaded
-from cdk8s_inference.cli.output import file_names, to_stdout, write
+from cdk8s_inference.cli.output import file_names, write
+from cdk8s_inference.cli.stdout import to_stdout
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.source import Document
 from tests.cli.console import tree

@@ -1,5 +1,16 @@
 """The command line: ``cdk8s-inference``."""
 
-from cdk8s_inference.cli.main import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import signal
+import sys
+
+
+def main() -> None:
+    """Runs the program ``cdk8s-inference``, and ends the process with its exit status."""
+    # Until something could be left behind, an interrupt ends the program without a word.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from cdk8s_inference.cli.program import run
+
+    sys.exit(run())

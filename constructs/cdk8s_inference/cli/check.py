@@ -12,9 +12,11 @@ import click
 from cdk8s_inference.checks.coverage import Coverage, coverage
 from cdk8s_inference.cli import not_objects
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
+from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.report import counts, styled
+from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import Document, read
@@ -76,14 +78,15 @@ def check(paths: tuple[str, ...], strict: bool, complete: bool, format: str) -> 
     found = _read(paths)
     judged, covered = _checked(found, complete)
     findings = [*found.findings, *judged]
-    click.echo(_written(findings, format, found, covered), nl=format != "text")
+    with writing("standard output"):
+        say(_written(findings, format, found, covered), nl=format != "text")
     failing = errors(findings) or (strict and any(f.severity == "warning" for f in findings))
     sys.exit(1 if failing else 0)
 
 
 def _read(paths: Sequence[str]) -> _Read:
     found = _Read()
-    files = {path: list(_files(path)) for path in paths}
+    files = {path: list(_files(path, found)) for path in paths}
     named = {path for path in paths if not os.path.isdir(path)}
     holding: set[str] = set()
     for source in inputs([file for each in files.values() for file in each]):
@@ -119,16 +122,27 @@ def _read(paths: Sequence[str]) -> _Read:
     return found
 
 
-def _files(path: str) -> Iterator[str]:
-    """A path's files: itself, or those of a folder that are YAML or JSON by their names."""
+def _files(path: str, found: _Read) -> Iterator[str]:
+    """A path's files: itself, or those of a folder that are YAML or JSON by their names.
+
+    What else a folder holds of such a name, such as a pipe, is not opened: it might never end. A
+    folder that cannot be listed is a finding.
+    """
     if not os.path.isdir(path):
         yield path
         return
-    for folder, folders, files in os.walk(path):
+
+    def unlisted(error: OSError) -> None:
+        folder = error.filename if isinstance(error.filename, str) else path
+        found.findings.append(unreadable(Input(folder), error))
+
+    for folder, folders, files in os.walk(path, onerror=unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.endswith(_SUFFIXES) and not name.startswith("."):
-                yield os.path.join(folder, name)
+            file = os.path.join(folder, name)
+            endless = os.path.exists(file) and not os.path.isfile(file)
+            if name.endswith(_SUFFIXES) and not name.startswith(".") and not endless:
+                yield file
 
 
 def _sort(

@@ -27,7 +27,7 @@ def compose(loaded: Sequence[Loaded], platform: Platform) -> tuple[list[str], li
     Raises:
         OSError: Node.js does not start.
     """
-    # Starting cdk8s starts Node.js, which a wrong input must not wait for.
+    _start_node()
     from cdk8s import App, Yaml
 
     from cdk8s_inference.deployment import ModelDeployment
@@ -58,6 +58,7 @@ def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:
         OSError: Node.js does not start.
         CannotRender: The charts cannot be rendered here.
     """
+    _start_node()
     from cdk8s import App, Yaml
 
     from cdk8s_inference.stack.serving_stack import ServingStack
@@ -67,3 +68,14 @@ def compose_stack(stack: LoadedStack, delivery: Delivery) -> list[str]:
     )
     charts = (composed.foundation, composed.components, composed)
     return [Yaml.stringify(*chart.to_json()) for chart in charts]
+
+
+def _start_node() -> None:
+    """Starts Node.js by importing cdk8s, which a wrong input must not wait for."""
+    try:
+        import cdk8s  # noqa: F401
+    except OSError:
+        raise
+    except Exception as error:
+        # jsii passes on what Node.js says, such as of a folder that it cannot write to.
+        raise OSError(str(error).partition("\n")[0]) from None

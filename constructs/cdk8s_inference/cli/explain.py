@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from cdk8s_inference.cli.failure import writing
+from cdk8s_inference.cli.stdout import say
+
 
 @click.command()
 @click.argument("code", metavar="CODE")
@@ -20,4 +23,5 @@ def explain(code: str) -> None:
         begun = [each for each in codes if each.startswith(code.upper())]
         close = begun[:3] or difflib.get_close_matches(code.upper(), codes, n=3) or codes[:3]
         raise click.UsageError(f"{code!r} is no code; there is {', '.join(close)}")
-    click.echo(as_text(found), nl=False)
+    with writing("standard output"):
+        say(as_text(found), nl=False)

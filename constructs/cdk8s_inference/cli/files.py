@@ -67,7 +67,9 @@ def unreadable(source: Input, error: OSError) -> Finding:
     elif isinstance(error, FileNotFoundError):
         fix = "name a file that exists"
     else:
-        fix = "name a file that you may read"
+        fix = "name one that you may read"
     reason = error.strerror or str(error)
     place = Place("", "", source.name)
-    return D001.finding(Violation(place, f"the file cannot be read: {reason}", fix=fix))
+    unlisted = not isinstance(error, IsADirectoryError) and os.path.isdir(source.argument)
+    what = "the folder cannot be listed" if unlisted else "the file cannot be read"
+    return D001.finding(Violation(place, f"{what}: {reason}", fix=fix))

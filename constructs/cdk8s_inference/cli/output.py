@@ -1,15 +1,14 @@
-"""Where manifests go: a folder, all files or none, or standard output."""
+"""The folder that manifests go to: all files or none."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
+import signal
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cdk8s_inference.cli.inputs import Loaded, LoadedStack
@@ -71,6 +70,11 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
     Raises:
         OSError: The folder cannot be written to. Its files are as they were.
     """
+    with _interrupts_held():
+        _write(texts, folder)
+
+
+def _write(texts: Mapping[str, str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Within the folder: only there is a rename sure to be one step.
     with tempfile.TemporaryDirectory(
@@ -93,21 +97,14 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
             undo.pop_all()
 
 
-def to_stdout(texts: Sequence[str]) -> None:
-    """Writes texts to standard output, as the documents of one YAML stream.
-
-    Raises:
-        OSError: It cannot be written to.
-    """
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "it is closed")
-    stream = sys.stdout.buffer
-    left = memoryview("---\n".join(texts).encode())
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Lets an interrupt wait, so that it leaves nothing behind: this takes no time."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        while left:  # PYTHONUNBUFFERED makes it a raw file, which may take less than all.
-            left = left[stream.write(left) or 0 :]
-        stream.flush()
-    except OSError:
-        # Python flushes once more at exit, and would complain in words of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,10 +13,12 @@ import click
 
 from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
+from cdk8s_inference.cli.failure import Failure, writing
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
-from cdk8s_inference.cli.output import file_names, stack_file_names, to_stdout, write
+from cdk8s_inference.cli.output import file_names, stack_file_names, write
 from cdk8s_inference.cli.report import FORMATS, Format, report
+from cdk8s_inference.cli.stdout import to_stdout
 from cdk8s_inference.document.structure import no_document
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import errors
@@ -27,22 +29,9 @@ from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_rele
 from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
-EXIT_READER_GONE = 141
-"""As a shell reports a program that SIGPIPE ended."""
-
 _DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-
-class Failure(click.ClickException):
-    """What is wrong is neither the input nor the usage: a full disk, a missing program."""
-
-    exit_code = 2
-
-    def __init__(self, what: str, error: OSError) -> None:
-        where = f": {error.filename}" if error.filename else ""
-        super().__init__(f"{what}: {error.strerror or error}{where}")
 
 
 def _output(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
@@ -233,22 +222,18 @@ def synth(
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
-    outcome = None
-    try:
-        if output is None:
+    if output is None:
+        with writing("standard output"):
             to_stdout([*(text for part in parts for text in part if text), *texts])
-        else:
-            manifests = dict(zip(file_names(loaded), texts, strict=True))
-            for names, part in zip(stack_file_names(stacks), parts, strict=True):
-                # Without a gateway there is nothing in its file, which kubectl would refuse.
-                manifests |= {name: text for name, text in zip(names, part, strict=True) if text}
-            write(manifests, output)
-            outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
-    except BrokenPipeError:
-        sys.exit(EXIT_READER_GONE)
-    except OSError as error:
-        target = "standard output" if output is None else f"{str(output)!r}, nothing changed there"
-        raise Failure(f"Cannot write to {target}", error) from None
+        report(findings, format, None)
+        return
+    manifests = dict(zip(file_names(loaded), texts, strict=True))
+    for names, part in zip(stack_file_names(stacks), parts, strict=True):
+        # Without a gateway there is nothing in its file, which kubectl would refuse.
+        manifests |= {name: text for name, text in zip(names, part, strict=True) if text}
+    with writing(f"{str(output)!r}, nothing changed there"):
+        write(manifests, output)
+    outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     report(findings, format, outcome)
 
 

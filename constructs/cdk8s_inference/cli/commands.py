@@ -27,7 +27,9 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "cdk8s-inference", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="cdk8s-inference", prog_name="cdk8s-inference")
-def main() -> None:
+def commands() -> None:
     """Compose large-language-model serving on Kubernetes, and check what is composed."""
