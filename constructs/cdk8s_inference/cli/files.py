@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference.findings import Finding, Place, Violation
-from cdk8s_inference.source.reader import MAX_BYTES
+from cdk8s_inference.source.reader import MAX_FILE
 from cdk8s_inference.source.unreadable import D001
 
 STDIN = "-"
@@ -45,10 +45,10 @@ class Input:
         """
         if self.argument != STDIN:
             with open(self.argument, "rb") as file:
-                return file.read(MAX_BYTES + 1)
+                return file.read(MAX_FILE + 1)
         if sys.stdin is None:
             raise OSError(errno.EBADF, "standard input is closed")
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
+        return sys.stdin.buffer.read(MAX_FILE + 1)
 
 
 def inputs(arguments: Sequence[str]) -> list[Input]:

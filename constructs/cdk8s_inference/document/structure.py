@@ -25,8 +25,9 @@ from cdk8s_inference.findings import Finding, Path, shown, type_name
 from cdk8s_inference.findings.example import REMOVED, document, rewritten
 from cdk8s_inference.findings.rule import AnyRule, RuleSet, Violation
 from cdk8s_inference.kubernetes_types import PATTERNS
-from cdk8s_inference.source import Cursor
+from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.source.reader import D003
+from cdk8s_inference.source.text_size import MAX_OBJECT, largest_field, text_size, too_large
 from cdk8s_inference.source.unreadable import D002
 
 STRUCTURE_RULES: RuleSet[Any] = RuleSet()
@@ -128,6 +129,20 @@ metadata: {name: qwen, namespace: ml-team}
     ),
 )
 
+D014 = STRUCTURE_RULES.declare(
+    "D014",
+    "error",
+    "The document is larger than an API server stores",
+    why="The API server refuses the ModelDeployment, and the objects that are composed from it.",
+    evidence="etcd takes requests of up to 1.5 MiB by default (--max-request-bytes). Only the "
+    "texts in a document are counted, aliases expanded.",
+    fix="move what is large into an image or a volume",
+    example=unified(
+        "spec.template.spec.engines[0].members[0].template.spec.containers[0].args[0]",
+        "--model=" + "x" * MAX_OBJECT,
+    ),
+)
+
 _GROUPS = ("modelplane.ai", "infrastructure.modelplane.ai")
 _OTHER_KINDS = (
     "InferenceClass",
@@ -171,6 +186,17 @@ def other_kind(root: Cursor) -> Finding | None:
     if group not in _GROUPS or not (name in _OTHER_KINDS or name.endswith("Cluster")):
         return None
     return D013.finding(Violation(kind, f"the {kind.value} is not used"))
+
+
+def too_large_document(document: Document) -> Finding | None:
+    """The finding about a document that cannot be an object."""
+    size = too_large(document.root, document.characters)
+    if size is None:
+        return None
+    field = largest_field(document.root)
+    message = f"the document has {size} bytes of text, of which this field has "
+    message += f"{text_size(field.value)}; at most {MAX_OBJECT} fit"
+    return D014.finding(Violation(field, message))
 
 
 def no_document() -> Finding:

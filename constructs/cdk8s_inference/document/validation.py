@@ -30,6 +30,7 @@ from cdk8s_inference.document.structure import (
     other_kind,
     structural,
     structure,
+    too_large_document,
 )
 from cdk8s_inference.document.subject import (
     DEPLOYMENT_RULES,
@@ -74,6 +75,8 @@ def _checked(
         return None, [*document.findings, unused]
     if other := list(other_api(root, API_VERSION, KIND)):
         return None, [*document.findings, *other]
+    if large := too_large_document(document):
+        return None, [*document.findings, large]
     under_spec = root.at("spec", "engines").present and not root.at("spec", "template").present
     model = EnginesUnderSpecDocument if under_spec else ModelDeploymentDocument
     findings = list(document.findings)

@@ -18,6 +18,9 @@ REMOVED = object()
 Kind = Literal["document", "manifests", "picker config", "python", "command"]
 """What reads the text: ``check`` the first two, an endpoint picker, Python, or a shell."""
 
+_WIDTH = 120
+"""Characters of a line of a difference: some examples are about what is long."""
+
 _STEP = re.compile(r"\[(?P<index>\d+)\]|\[(?P<quoted>[^\]]+)\]|\.?(?P<plain>[^.\[\]]+)")
 
 
@@ -69,7 +72,10 @@ class Example:
 
     def difference(self) -> str:
         """What differs, as a unified diff with a few lines around; of objects, one by one."""
-        return "\n".join(self._difference())
+        return "\n".join(
+            line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
+            for line in self._difference()
+        )
 
     def _difference(self) -> Iterator[str]:
         of = f", router {self.release}" if self.release else ""

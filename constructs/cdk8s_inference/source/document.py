@@ -19,6 +19,7 @@ class Node:
         line: Where it starts; where its key does in a mapping.
         children: The nodes in it.
         size: Keys and values that it holds, itself included, aliases expanded.
+        length: Characters of the keys and values in it, aliases expanded.
         height: Levels of nesting in it, aliases expanded.
     """
 
@@ -26,11 +27,12 @@ class Node:
     line: int
     children: Mapping[PathPart, Node]
     size: int
+    length: int
     height: int
 
     def under(self, line: int) -> Node:
         """The same value, under a key on ``line``."""
-        return Node(self.value, line, self.children, self.size, self.height)
+        return Node(self.value, line, self.children, self.size, self.length, self.height)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Document:
     def root(self) -> Cursor:
         """A cursor at its root."""
         return Cursor(self.data, (), self)
+
+    @property
+    def characters(self) -> int | None:
+        """How many characters its keys and values have; None where it was not read from a text."""
+        return None if self._root is None else self._root.length
 
     def line(self, path: Path) -> int | None:
         """The line of the field at ``path``, or of its nearest parent that was written."""

@@ -23,8 +23,14 @@ from cdk8s_inference.source.document import Document, Node
 from cdk8s_inference.source.scalar import CORE_TAG, foreign_tag, scalar
 from cdk8s_inference.source.unreadable import D001, D002, FILE_RULES, Unreadable, malformed
 
+MAX_FILE = 64 * 1024 * 1024
+"""Bytes of one file, of which the most may be schemas of CRDs, which are not read."""
+
 MAX_BYTES = 8 * 1024 * 1024
-"""Bytes of one file. An API server takes no object over 3 MiB; a file may hold many."""
+"""Bytes of one file beside these. An API server takes no object over 3 MiB; a file holds many."""
+
+MAX_TEXT = 2 * MAX_BYTES
+"""Characters of the keys and values of one file, aliases expanded."""
 
 MAX_NODES = 200_000
 """Keys and values of one file, aliases expanded. The largest ModelDeployments known have 400."""
@@ -94,7 +100,7 @@ def single(path: str | os.PathLike[str]) -> Document:
     """
     file = os.fspath(path)
     with open(file, "rb") as stream:
-        documents, findings = read(stream.read(MAX_BYTES + 1), file)
+        documents, findings = read(stream.read(MAX_FILE + 1), file)
     if len(documents) != 1 and not findings:
         findings = [
             D012.finding(
@@ -110,7 +116,7 @@ def single(path: str | os.PathLike[str]) -> Document:
 
 
 def _documents(content: bytes, file: str | None) -> Iterator[Document]:
-    text = without_schemas(_text(content))
+    text = _text(content)
     data = _large_data(text)
     if data is not None:
         yield Document(data, file)
@@ -137,8 +143,8 @@ def _documents(content: bytes, file: str | None) -> Iterator[Document]:
 
 def _text(content: bytes) -> str:
     """The content as a text that a YAML parser takes."""
-    if len(content) > MAX_BYTES:
-        raise Unreadable(D002, f"the file is larger than {MAX_BYTES} bytes", "split the file")
+    if len(content) > (MAX_FILE if b"openAPIV3Schema" in content else MAX_BYTES):
+        raise _too_large()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -148,10 +154,19 @@ def _text(content: bytes) -> str:
             "use a YAML or JSON file, encoded as UTF-8",
             content[: error.start].count(b"\n") + 1,
         ) from None
+    whole = len(text)
+    text = without_schemas(text)
+    if len(content) - (whole - len(text)) > MAX_BYTES:
+        raise _too_large()
     if directive := _TAG_DIRECTIVE.search(text):
         line = text.count("\n", 0, directive.end()) + 1
         raise malformed("%TAG directives are not supported", line, "remove the directive")
     return _json_as_yaml(text)
+
+
+def _too_large() -> Unreadable:
+    message = f"the file is larger than {MAX_BYTES} bytes, schemas of CRDs aside"
+    return Unreadable(D002, message, "split the file")
 
 
 _TAG_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
@@ -208,6 +223,7 @@ class _Composer:
         self._findings: list[Finding] = []
         self._path: list[PathPart] = []
         self._size = 0
+        self._length = 0
 
     def roots(self) -> Iterator[Node]:
         """The root of each document."""
@@ -226,16 +242,17 @@ class _Composer:
         kind = type(event)
         if kind is yaml.AliasEvent:
             node = self._target(str(event.anchor), line)
-            self._grow(node.size, depth + node.height, line)
+            self._grow(node.size, node.length, depth + node.height, line)
             return node
-        before = self._size
+        before, length_before = self._size, self._length
         if event.anchor:
             self._anchors[event.anchor] = event
         if kind is yaml.ScalarEvent:
-            self._grow(1, depth, line)
-            node = Node(scalar(event, line), line, {}, 1, 0)
+            length = len(event.value)
+            self._grow(1, length, depth, line)
+            node = Node(scalar(event, line), line, {}, 1, length, 0)
         else:
-            self._grow(1, depth + 1, line)
+            self._grow(1, 0, depth + 1, line)
             is_list = kind is yaml.SequenceStartEvent
             if event.tag not in (None, "!", f"{CORE_TAG}{'seq' if is_list else 'map'}"):
                 raise foreign_tag(event.tag, line)
@@ -247,7 +264,8 @@ class _Composer:
                 children = self._entries(depth + 1)
                 value = {key: child.value for key, child in children.items()}
             height = 1 + max((child.height for child in children.values()), default=0)
-            node = Node(value, line, children, self._size - before, height)
+            size, length = self._size - before, self._length - length_before
+            node = Node(value, line, children, size, length, height)
         # Unless a node within took the anchor over: an alias means the nearest before it.
         if event.anchor and self._anchors[event.anchor] is event:
             self._anchors[event.anchor] = node
@@ -261,16 +279,23 @@ class _Composer:
             raise Unreadable(D002, "an alias contains itself", "write the value out", line)
         return node
 
-    def _grow(self, size: int, depth: int, line: int) -> None:
+    def _grow(self, size: int, length: int, depth: int, line: int) -> None:
         self._size += size
-        if depth > MAX_DEPTH or self._size > MAX_NODES:
-            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_NODES} keys and values"
-            raise Unreadable(
-                D002,
-                f"the file has more than {limit}, with aliases expanded",
-                "a ModelDeployment is much smaller: look for generated content",
-                line,
-            )
+        self._length += length
+        if depth > MAX_DEPTH:
+            limit = f"{MAX_DEPTH} levels"
+        elif self._size > MAX_NODES:
+            limit = f"{MAX_NODES} keys and values"
+        elif self._length > MAX_TEXT:
+            limit = f"{MAX_TEXT} characters"
+        else:
+            return
+        raise Unreadable(
+            D002,
+            f"the file has more than {limit}, with aliases expanded",
+            "a ModelDeployment is much smaller: look for generated content",
+            line,
+        )
 
     def _items(self, depth: int) -> dict[PathPart, Node]:
         items: dict[PathPart, Node] = {}
