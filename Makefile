@@ -5,7 +5,7 @@ READY := $(VENV)/ready
 SERVERS := $(VENV)/servers
 STAGED := .dist-staged
 
-.PHONY: synth app test acceptance docs imports lock clean
+.PHONY: synth app test acceptance fuzz docs imports lock clean
 
 # Compose main.py into dist/, which is replaced only when all of it is composed.
 synth: $(READY)
@@ -29,6 +29,11 @@ test: $(READY)
 acceptance: $(SERVERS)
 	$(BIN)/python -m tests.acceptance.binaries
 	$(BIN)/pytest -n 0 tests/acceptance
+
+# Look for inputs that breach SECURITY.md, for SECONDS; what is found is kept for the tests.
+SECONDS ?= 600
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 # Write docs/rules from the rules themselves.
 docs: $(READY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -18,8 +18,10 @@ from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.report import counts, styled
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.findings import Finding, errors
+from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import Document, read
+from cdk8s_inference.source.secrets import KnownSecrets, secrets
 from cdk8s_inference.topology import read_topology
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -202,8 +204,18 @@ def _checked(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
         from cdk8s_inference.checks import check_topology
 
         findings += check_topology(topology)
-    kinds = [document.root["kind"].text or "document" for document in found.documents]
-    return findings, coverage(topology, kinds, not_objects.names(found.others))
+    kinds = [_kind(document) for document in found.documents]
+    covered = coverage(topology, kinds, not_objects.names(found.others))
+    if covered.unread:
+        known = KnownSecrets(each for document in found.read for each in secrets(document.root))
+        hidden = [masked(known.hidden_in(each)) for each in covered.unread]
+        covered = replace(covered, unread=tuple(hidden))
+    return findings, covered
+
+
+def _kind(document: Document) -> str:
+    kind = document.root["kind"].text
+    return kind if kind is not None and kind.isalnum() else "document"
 
 
 def _of_documents(documents: Sequence[Document]) -> Iterator[Finding]:

@@ -34,6 +34,10 @@ class Place:
     file: str | None = None
     line: int | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "object", masked(self.object))
+        object.__setattr__(self, "path", masked(self.path))
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         return escaped(" ".join(part for part in (place, self.object, self.path) if part))
@@ -70,8 +74,9 @@ class Finding:
     consequences: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("path", "message", "fix"):
-            object.__setattr__(self, name, masked(getattr(self, name)))
+        for name in ("path", "message", "fix", "object"):
+            if text := getattr(self, name):
+                object.__setattr__(self, name, masked(text))
 
     def at(self, file: str | None, line: int | None) -> Finding:
         """The same finding, with its place in a file."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cdk8s_inference.findings import Finding, Path, PathPart, field_path
+from cdk8s_inference.findings import Finding, Path, PathPart, field_path, near_name
 from cdk8s_inference.findings.secret import MASK, TOKEN, assigned, is_secret_name
 from cdk8s_inference.source.cursor import Cursor
 from cdk8s_inference.source.placeholder import has_placeholder
@@ -111,8 +111,14 @@ class KnownSecrets:
         here = [text for path in paths for text in self._by_path.get(path, ())]
         return replace(
             finding,
+            path=self.hidden_in(finding.path),
+            object=None if finding.object is None else self.hidden_in(finding.object),
             message=self.hidden_in(finding.message, here),
             fix=self.hidden_in(finding.fix, here),
+            related=tuple(
+                replace(each, path=self.hidden_in(each.path), object=self.hidden_in(each.object))
+                for each in finding.related
+            ),
             consequences=tuple(map(self.hidden, finding.consequences)),
         )
 
@@ -159,7 +165,7 @@ def _in_mapping(value: Mapping[PathPart, Any], path: Path) -> Iterator[Secret]:
             if hidden or not _PUBLIC_VARIABLE.fullmatch(str(named)):
                 for at, each in _scalars(child, where):
                     yield Secret(at, str(each), hidden or is_secret_name(str(key)))
-        elif key == "value" and isinstance(named, str):
+        elif isinstance(named, str) and (key == "value" or near_name(str(key), ["value"])):
             yield from _in(child, where, named)
         else:
             yield from _in(child, where, str(key))

@@ -29,9 +29,9 @@ def _stack(path: str, value: Any) -> Example:
 )
 def kubeconfig(root: Cursor) -> Iterator[Violation]:
     secrets = root.at("spec", "secrets")
-    types = [secret["type"].value for secret in secrets.items()]
+    types = [secret["type"].text or "none" for secret in secrets.items()]
     if types and "Kubeconfig" not in types:
-        found = ", ".join(map(str, types))
+        found = ", ".join(types)
         yield Violation(secrets, f"no secret has type Kubeconfig; found {found}")
 
 
