@@ -110,3 +110,26 @@ def test_wider_tensor_parallelism_of_prefill_may_work() -> None:
     deployment, findings = check_document(wide)
     assert deployment is not None
     assert "T309" in loud(findings)
+
+
+@pytest.mark.parametrize(
+    ("command", "cache", "codes"),
+    [
+        (None, True, set()),
+        ([], True, set()),  # To Kubernetes no command: the cache is the model, as composed.
+        (None, False, {"T646"}),
+        ([], False, {"T646"}),
+        (["vllm", "serve"], True, {"T646"}),
+    ],
+)
+def test_vllm_is_given_a_model(command: list[str] | None, cache: bool, codes: set[str]) -> None:
+    engines = [engine("Prefill"), engine("Decode")]
+    for each in engines:
+        container = each["members"][0]["template"]["spec"]["containers"][0]
+        del container["args"][0]
+        if command is not None:
+            container["command"] = command
+    found = document(*engines)
+    if cache:
+        found.data["spec"]["template"]["spec"]["modelCacheRef"] = {"name": "weights"}
+    assert {each.code for each in check_document(found)[1]} & {"T646"} == codes

@@ -65,9 +65,9 @@ def test_what_the_user_left_out_is_not_there() -> None:
 
 
 def test_an_empty_command_stays_empty() -> None:
-    """It says that the image's own is to run, and that it names a model by itself."""
-    assert engine(command=[], cache_claim="weights")["command"] == []
-    assert "args" not in engine(command=[], cache_claim="weights")
+    """To Kubernetes, and to the reference, it is none: the image's own runs, with our model."""
+    container = engine(command=[], cache_claim="weights")
+    assert (container["command"], container["args"]) == ([], ["--model=/mnt/models"])
 
 
 @pytest.mark.parametrize(

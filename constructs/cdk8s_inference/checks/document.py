@@ -107,7 +107,7 @@ class _CompletedTemplate:
             port = container_port(written) or default_port(engine["phase"].text, 1)
             container["ports"] = [{"containerPort": port}]
             named = uses(None, container["args"], "--model", "--model-path")
-            if self._cached and not written["command"].present and not named:
+            if self._cached and not written["command"].strings and not named:
                 container["args"].append(f"--model={_CACHE_PATH}")
         if all(each.get("name") != _SIDE_CHANNEL for each in container["env"]):
             field = {"fieldRef": {"fieldPath": "status.podIP"}}

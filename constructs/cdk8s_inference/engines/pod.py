@@ -175,7 +175,7 @@ def _arguments(container: Container, *, add_model: bool) -> list[str]:
     """The user's arguments; with a cache also the model, where nothing else names one."""
     args = list(container.args or ())
     named = uses(None, args, str(VLLM.names.model), str(SGLANG.names.model))
-    if add_model and container.command is None and not named:
+    if add_model and not container.command and not named:
         args.append(f"{VLLM.names.model}={CACHE_MOUNT_PATH}")
     return args
 
