@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Edit, Violation
 from cdk8s_inference.findings.example import manifests
-from cdk8s_inference.topology import Topology
+from cdk8s_inference.topology import Engine, Topology
 
 _ENGINE = {
     "name": "vllm",
@@ -37,7 +37,8 @@ _FIXED = frozenset({"KV events", "KV event replay", "P2P tier"})
     "Pods of one gang listen on different ports than their peers dial",
     why="vLLM adds the global data-parallel rank to these ports. The first pod listens on the "
     "port that is written, the next ones above it, and peers or the picker dial the same port on "
-    "all of them: connections are refused, or reach another rank.",
+    "all of them: connections are refused, or reach another rank. It is an error where prefill "
+    "hands over to decode by such a port alone.",
     evidence="Read in vLLM's source: offset_endpoint_port for KV events, and the P2P tier's "
     "port + data_parallel_rank.",
     fix="lower the port by the pod's start rank, such as $((5557 - START_RANK)) in a shell",
@@ -51,6 +52,12 @@ _FIXED = frozenset({"KV events", "KV event replay", "P2P tier"})
     ),
 )
 def raised_ports(topology: Topology) -> Iterator[Violation]:
+    handing_over = {
+        pods.workload
+        for pool in topology.disaggregated
+        for pods in pool.members
+        if pods.engine is not None and pods.engine.flag(pods.engine.names.start_rank) is not None
+    }
     for pods in topology.serving:
         engine = pods.engine
         if engine is None or pods.workload.size.value < 2:
@@ -60,9 +67,16 @@ def raised_ports(topology: Topology) -> Iterator[Violation]:
             continue
         for socket in engine.sockets:
             if socket.by_start_rank and socket.purpose in _FIXED and socket.port is not None:
+                needed = socket.purpose == "P2P tier" and pods.workload in handing_over
                 yield Violation(
                     start,
                     f"the {socket.purpose} port is {socket.port} plus this start rank, "
                     f"{start.value}, which differs from pod to pod",
                     engine.transfer_flag,
+                    severity="error" if needed and _hands_over_by_tier(engine) else None,
                 )
+
+
+def _hands_over_by_tier(engine: Engine) -> bool:
+    """Whether nothing else than its P2P tier hands its cache over: the sidecar dials one port."""
+    return engine.transfer is not None and engine.transfer.connector.value == "OffloadingConnector"
