@@ -16,9 +16,10 @@ from tests.acceptance.cluster import Cluster, namespace
 from tests.acceptance.control_plane import api_server, lws, manager
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.host import network
+from tests.acceptance.kubelet import Executable, simulator
 from tests.acceptance.nodes import nodes
 from tests.acceptance.process import Process
-from tests.acceptance.serving import Site, variables
+from tests.acceptance.serving import SIMULATOR, Site, variables
 from tests.kit.shared import SHARED
 
 KUBECONFIG = "ACCEPTANCE_KUBECONFIG"
@@ -140,6 +141,14 @@ def release(request: pytest.FixtureRequest) -> RouterRelease:
 def newest() -> RouterRelease:
     """The newest release, if its executables are there."""
     return _given(ROUTER_NEWEST)
+
+
+@pytest.fixture
+def simulated() -> Executable:
+    """What runs as an engine, if it is there."""
+    if not (path := os.environ.get(SIMULATOR)):
+        pytest.skip(f"the executable is not given: {SIMULATOR}")
+    return simulator(Path(path))
 
 
 def _given(release: RouterRelease) -> RouterRelease:

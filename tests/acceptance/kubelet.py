@@ -89,9 +89,10 @@ def running(
         for container in (*spec.get("initContainers", ()), *spec["containers"]):
             name, executable = container["name"], executables[container["image"]]
             volumes = _volumes(cluster, pod, container, folder)
+            written = _arguments(pod, container, host)
             arguments = [
                 _here(text, volumes)
-                for text in _arguments(pod, container, host)
+                for text in written
                 if executable.takes is None or text.partition("=")[0] in executable.takes
             ]
             ports = _ports(container)
@@ -116,9 +117,9 @@ def running(
                 process.await_(partial(_all_listen, host, ports), _LENIENCE if lenient else 60)
             if executable.serves and ports:
                 port = str(ports[0] - BEHIND_THE_TAP)
-                tap = host.command(
-                    sys.executable, peer.__file__, "tap", port, str(ports[0]), record
-                )
+                # In place of the simulator, which takes no address and listens on every one.
+                tapped_at = ("tap", _address(written), port, str(ports[0]), record)
+                tap = host.command(sys.executable, peer.__file__, *tapped_at)
                 ready = partial(host.listens, int(port))
                 stack.enter_context(started(f"{name}-tap", tap, folder, ready=ready))
         yield Running(pod, host, record)
@@ -133,6 +134,12 @@ def _ports(container: Object) -> list[int]:
 
 def _all_listen(host: Host, ports: Sequence[int]) -> bool:
     return all(host.listens(port) for port in ports)
+
+
+def _address(arguments: Sequence[str]) -> str:
+    """The address that an engine is told to listen on."""
+    given = [text.removeprefix("--host=") for text in arguments if text.startswith("--host=")]
+    return given[-1] if given else "0.0.0.0"
 
 
 def _moved(argument: str, port: int) -> str:

@@ -106,10 +106,10 @@ def serve(address: str, port: str) -> None:
     ThreadingHTTPServer((address, int(port)), Echo).serve_forever()
 
 
-def tap(port: str, to: str, record: str) -> None:
+def tap(address: str, port: str, to: str, record: str) -> None:
     """Listens on a port in place of another, until it is ended."""
     Tap.to, Tap.record = int(to), Path(record)
-    ThreadingHTTPServer(("0.0.0.0", int(port)), Tap).serve_forever()
+    ThreadingHTTPServer((address, int(port)), Tap).serve_forever()
 
 
 def ask(url: str, body: str = "") -> None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from tests.acceptance.cluster import Cluster, Object, eventually, namespace
 from tests.acceptance.envoy import Address, path_prefix, pool_proxy
 from tests.acceptance.host import Host, Network
 from tests.acceptance.kubelet import Executable, Running, running, simulator
+from tests.acceptance.process import started
 from tests.acceptance.workloads import workloads
 from tests.kit.breaks import Break
 
 SIMULATOR = "ACCEPTANCE_SIMULATOR"
 GATEWAY_PORT = 8080
+_RENDERER_PORT = 8000
 _OF_SERVICE = "kubernetes.io/service-name"
 _MINUTE = 60.0
 _LENIENCE = 5.0
@@ -119,6 +122,19 @@ def executables(release: RouterRelease, *engines: str) -> dict[str, Executable]:
 
 
 @contextmanager
+def renderer(site: Site, model: str, folder: Path) -> Iterator[str]:
+    """What answers a picker that asks for tokens, as ``vllm launch render`` does: its URL.
+
+    It has an address and no Service, since no server here finds Services by name.
+    """
+    host = site.network.host("renderer")
+    command = host.command(os.environ[SIMULATOR], f"--model={model}", f"--port={_RENDERER_PORT}")
+    ready = partial(host.listens, _RENDERER_PORT)
+    with started("renderer", command, folder, ready=ready):
+        yield f"http://{host.address}:{_RENDERER_PORT}"
+
+
+@contextmanager
 def serving(
     site: Site,
     objects: Sequence[Object],
@@ -144,7 +160,7 @@ def serving(
     dying = ExitStack()
     with ExitStack() as stack, dying:
         # Engines first: a picker that starts among Ready pods knows them all at once.
-        for pod in sorted(_pods(cluster, objects, name), key=lambda pod: _part(pod) == "picker"):
+        for pod in sorted(pods(cluster, objects, name), key=lambda pod: _part(pod) == "picker"):
             host, part = site.network.host(pod["metadata"]["name"]), _part(pod)
             cluster.run(pod, "node-0", host.address, ready=part != case.not_ready)
             if part == case.down:
@@ -168,15 +184,16 @@ def serving(
         yield Serving(site.network.host("client"), url, model, engines)
 
 
-def _pods(cluster: Cluster, objects: Sequence[Object], name: str) -> list[Object]:
+def pods(cluster: Cluster, objects: Sequence[Object], name: str) -> list[Object]:
+    """The pods of all workloads in a namespace, once they are there."""
     expected = sum(count for workload in workloads(objects) for count, _ in workload.pods)
 
-    def pods() -> list[Object]:
-        found: list[Object] = cluster.get("pods", namespace=name)
-        return found
+    def found() -> list[Object]:
+        items: list[Object] = cluster.get("pods", namespace=name)
+        return items
 
-    eventually(lambda: [] if len(pods()) == expected else [f"{len(pods())} pods"], _MINUTE)
-    return pods()
+    eventually(lambda: [] if len(found()) == expected else [f"{len(found())} pods"], _MINUTE)
+    return found()
 
 
 def _picker_service(objects: Sequence[Object], route: Object) -> tuple[str, int]:

@@ -41,6 +41,8 @@ NOT_RUN = {
     "T209": "only a kubelet waits for an init container to end",
     "T413": "only a kubelet asks a probe",
     "T425": "of a release before the newest, and of a second picker",
+    "T431": "no server here finds Services by name, right or wrong",
+    "T432": "no server here finds Services by name; and vLLM refuses a model, not the simulator",
 }
 
 PROVABLE = {
