@@ -50,8 +50,8 @@ def neighbours(pod_labels: Json) -> list[Json]:
     apart = {"llm-d.ai/role": "both", **pod_labels}
     for name, found, given, platform in (
         ("chat", two(), apart, Platform()),
-        ("chat-0", prefill_decode(), pod_labels, Platform()),
-        ("chat-1", two(), apart, Platform(unified_mode="picker")),
+        ("chat-0-a", prefill_decode(), pod_labels, Platform()),
+        ("chat-1-a", two(), apart, Platform(unified_mode="picker")),
         ("code", disaggregated, pod_labels, Platform()),
     ):
         found["spec"]["replicas"] = 2
@@ -69,8 +69,8 @@ def test_no_pod_is_selected_by_two_workloads(objects: list[Json]) -> None:
         key: selector for key, selector in selectors(objects).items() if key[0] == "Deployment"
     }
     everything = pods(objects)
-    assert len(owners) == 14
-    assert len(everything) == 44
+    assert len(owners) == 17
+    assert len(everything) == 47
     for pod in everything:
         owned = [key for key, selector in owners.items() if matches(selector, pod.labels)]
         assert owned == ([("Deployment", pod.workload)] if pod.kind == "Deployment" else [])
@@ -79,8 +79,9 @@ def test_no_pod_is_selected_by_two_workloads(objects: list[Json]) -> None:
 def test_services_and_pools_select_what_serves_and_nothing_else(objects: list[Json]) -> None:
     found = {key: selected(objects, *key) for key in selectors(objects) if key[0] != "Deployment"}
     expected: dict[tuple[str, str], list[str]] = {}
+    names = ("chat", "chat-0-a", "chat-1-a", "code")
     for index in (0, 1):
-        chat, zero, one, code = (f"{name}-{index}" for name in ("chat", "chat-0", "chat-1", "code"))
+        chat, zero, one, code = (f"{name}-{index}" for name in names)
         expected |= {
             ("Service", chat): [f"{chat}-a/pod", f"{chat}-b/leader"],
             ("InferencePool", zero): [f"{zero}-decode/pod", f"{zero}-prefill/pod"],
@@ -88,6 +89,11 @@ def test_services_and_pools_select_what_serves_and_nothing_else(objects: list[Js
             ("InferencePool", code): [f"{code}-decode/leader", f"{code}-prefill/leader"],
         }
         expected |= {("Service", f"{name}-epp"): [f"{name}-epp/pod"] for name in (zero, one, code)}
+    # One more pool over all replicas, whose pods are those of both pools.
+    for name in names[1:]:
+        both = [expected["InferencePool", f"{name}-{index}"] for index in (0, 1)]
+        expected["InferencePool", name] = [*both[0], *both[1]]
+        expected["Service", f"{name}-epp"] = [f"{name}-epp/pod"]
     assert found == expected
 
 
@@ -133,7 +139,7 @@ def test_labels_of_the_template_go_on_every_object() -> None:
         assert {"team": "a", "z": ""}.items() <= entry["metadata"]["labels"].items()
 
 
-@pytest.mark.parametrize("key", [labels.ENGINE, labels.SERVES, labels.PICKER])
+@pytest.mark.parametrize("key", [labels.ENGINE, labels.SERVES, labels.DEPLOYMENT, labels.PICKER])
 def test_nobody_sets_a_label_that_selectors_use(key: str) -> None:
     for found in (
         edited(unified(), "spec.template.metadata", {"labels": {key: "x"}}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdk8s_inference import Gateway, GatewayProvider
+from cdk8s_inference import App, Gateway, GatewayProvider, ServingStack
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO, STANDALONE
 from cdk8s_inference.gateways.policies import policies
 from cdk8s_inference.releases.stack import STACK_NEWEST
@@ -74,9 +74,7 @@ def test_how_it_is_called() -> None:
 
 
 def test_a_stacks_gateway_keeps_its_provider() -> None:
-    class Stack:
-        gateway = Gateway(provider=ISTIO)
-
-    assert Gateway(provider=ISTIO, stack=Stack()).provider == ISTIO
+    stack = ServingStack(App(), "stack", gateway=Gateway(provider=ISTIO))
+    assert Gateway(provider=ISTIO, stack=stack).provider == ISTIO
     with pytest.raises(ValueError, match=r"the stack's gateway is Istio 1\.30\.3, not Standalone"):
-        Gateway(provider=STANDALONE, stack=Stack())
+        Gateway(provider=STANDALONE, stack=stack)
