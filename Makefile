@@ -62,7 +62,7 @@ $(READY): requirements.txt pyproject.toml constructs/cdk8s_inference.pth
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# setuptools leaves it out of an editable install.
-	cp constructs/cdk8s_inference.pth $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	$(BIN)/python -c 'import shutil, sysconfig; shutil.copy("constructs/cdk8s_inference.pth", sysconfig.get_path("purelib"))'
 	touch $@
 
 $(SERVERS): $(READY) requirements-acceptance.txt
