@@ -158,7 +158,8 @@ def test_an_image_change_rolls_its_engine_alone(
         "Deployment/changing-1-decode",
     }
     assert kept(before, pods(cluster)) == {
-        f"changing-{replica}-{part}" for replica in (0, 1) for part in ("prefill", "epp")
+        "changing-epp",
+        *(f"changing-{replica}-{part}" for replica in (0, 1) for part in ("prefill", "epp")),
     }
 
 
@@ -171,8 +172,8 @@ def test_a_config_change_rolls_the_picker_alone(
         patch.setattr(DisaggregatedConfig, "prefix_aware", lambda **_: other)
         changed = changing(disaggregated())
     assert changed == {
-        f"{kind}/changing-{replica}-epp"
-        for replica in (0, 1)
+        f"{kind}/{name}-epp"
+        for name in ("changing-0", "changing-1", "changing")
         for kind in ("ConfigMap", "Deployment")
     }
     assert kept(before, pods(cluster)) == {
