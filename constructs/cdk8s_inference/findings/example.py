@@ -31,12 +31,20 @@ class Edit:
     Attributes:
         object: Its kind and name, such as ``Deployment/decode``.
         path: The field, as findings write it.
-        value: What it becomes.
+        value: What it becomes; :class:`Replaced` changes parts of a text.
     """
 
     object: str
     path: str
     value: Any
+
+
+class Replaced:
+    """A text that a field has, such as a file in a ConfigMap, with parts of it replaced."""
+
+    def __init__(self, *edits: tuple[str, str]) -> None:
+        """Takes what is replaced, as :func:`edited` does."""
+        self.edits = edits
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,8 @@ def apply(objects: Sequence[Any], edit: Edit) -> None:
         del target[last]
     elif isinstance(target, list) and last == len(target):
         target.append(edit.value)
+    elif isinstance(edit.value, Replaced):
+        target[last] = edited(target[last], *edit.value.edits)
     else:
         target[last] = edit.value
 
@@ -194,25 +204,6 @@ def example_text(base: str) -> str:
     """The text of a file of this package's ``examples``, named without its suffix."""
     folder = resources.files("cdk8s_inference.findings.examples")
     return folder.joinpath(f"{base}.yaml").read_text()
-
-
-def example_data(base: str, object: str, path: str) -> str:
-    """A string of an object of an example, such as a file in a ConfigMap, to be edited.
-
-    Args:
-        base: As for :func:`manifests`.
-        object: Kind and name of the object.
-        path: The field.
-    """
-    kind, _, name = object.partition("/")
-    (found,) = (
-        each
-        for each in yaml.safe_load_all(example_text(base))
-        if (each["kind"], each["metadata"]["name"]) == (kind, name)
-    )
-    for step in _steps(path):
-        found = found[step]
-    return str(found)
 
 
 def _edited(base: str, edits: Sequence[Edit], added: str) -> tuple[str, str]:

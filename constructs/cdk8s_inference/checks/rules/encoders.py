@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
-from cdk8s_inference.findings.example import Edit, edited, example_data, manifests
+from cdk8s_inference.findings.example import Edit, Replaced, manifests
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Topology
 from cdk8s_inference.topology.chart_release import yaml_in
@@ -31,8 +31,7 @@ spec:
             httpGet: {{path: /health, port: 8000}}
           resources: {{limits: {{nvidia.com/gpu: 1}}}}
 """
-_ENCODING = edited(
-    example_data("disaggregated", "ConfigMap/qwen-epp", "data[picker.yaml]"),
+_ENCODING = Replaced(
     ("  - type: decode-filter\n", "  - type: decode-filter\n  - type: encode-filter\n"),
     (
         "  - type: disagg-profile-handler\n",

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
-from cdk8s_inference.findings.example import breaks, edited, example_data
+from cdk8s_inference.findings.example import Replaced, breaks
 from cdk8s_inference.topology import Envoy, Topology
 from cdk8s_inference.topology.envoy import is_loopback
 
 _PICKER = "Deployment/qwen-epp"
 _ENVOY = "spec.template.spec.initContainers[0]"
 _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[envoy.yaml]"
-_BOOTSTRAP = example_data("standalone", _OBJECT, _CONFIG)
 
 
 def _whole(topology: Topology) -> Iterator[Envoy]:
@@ -104,7 +103,7 @@ def probe(topology: Topology) -> Iterator[Violation]:
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, ("address: 127.0.0.1", "address: 0.0.0.0")),
+        Replaced(("address: 127.0.0.1", "address: 0.0.0.0")),
     ),
 )
 def open_administration(topology: Topology) -> Iterator[Violation]:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Severity, Violation
-from cdk8s_inference.findings.example import breaks, edited, example_data
+from cdk8s_inference.findings.example import Replaced, breaks
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Envoy, EnvoyCluster, HttpManager, Picker, Topology
 from cdk8s_inference.topology.envoy import is_loopback
 
 _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[envoy.yaml]"
-_BOOTSTRAP = example_data("standalone", _OBJECT, _CONFIG)
 _HEADER = "x-gateway-destination-endpoint"
 _ENVOY = "Envoy's documentation of its v3 API"
 
@@ -50,8 +49,7 @@ def _asked(envoy: Envoy, processor: Cursor) -> EnvoyCluster | None:
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(
-            _BOOTSTRAP,
+        Replaced(
             ("filters.http.ext_proc.v3.ExternalProcessor", "filters.http.router.v3.Router"),
         ),
     ),
@@ -85,7 +83,7 @@ def does_not_ask(topology: Topology) -> Iterator[Violation]:
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, ("port_value: 9002", "port_value: 9003")),
+        Replaced(("port_value: 9002", "port_value: 9003")),
     ),
 )
 def asks_another(topology: Topology) -> Iterator[Violation]:
@@ -129,7 +127,7 @@ def asks_another(topology: Topology) -> Iterator[Violation]:
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, (f"http_header_name: {_HEADER}", "http_header_name: x-endpoint")),
+        Replaced((f"http_header_name: {_HEADER}", "http_header_name: x-endpoint")),
     ),
 )
 def sends_elsewhere(topology: Topology) -> Iterator[Violation]:
@@ -166,7 +164,7 @@ def sends_elsewhere(topology: Topology) -> Iterator[Violation]:
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, ("request_body_mode: FULL_DUPLEX_STREAMED", "request_body_mode: NONE")),
+        Replaced(("request_body_mode: FULL_DUPLEX_STREAMED", "request_body_mode: NONE")),
     ),
 )
 def keeps_requests(topology: Topology) -> Iterator[Violation]:
@@ -213,7 +211,7 @@ _PICKERS = (
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, ("remove: x-prefiller-host-port", "remove: x-other")),
+        Replaced(("remove: x-prefiller-host-port", "remove: x-other")),
     ),
 )
 def passes_headers(topology: Topology) -> Iterator[Violation]:
@@ -279,7 +277,7 @@ _SHORT = 300
         "standalone",
         _OBJECT,
         _CONFIG,
-        edited(_BOOTSTRAP, ("timeout: 0s\n          http", "timeout: 15s\n          http")),
+        Replaced(("timeout: 0s\n          http", "timeout: 15s\n          http")),
     ),
 )
 def stops_early(topology: Topology) -> Iterator[Violation]:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
-from cdk8s_inference.findings.example import breaks, edited, example_data
+from cdk8s_inference.findings.example import Replaced, breaks
 from cdk8s_inference.source import has_placeholder, read
 from cdk8s_inference.topology import Envoy, HttpManager, SourceValue, Topology
 
 _VALIDATED = "Seen run with envoy --mode validate of v1.38.3."
 _CONFIG = "data[envoy.yaml]"
-_BOOTSTRAP = example_data("standalone", "ConfigMap/qwen-epp", _CONFIG)
 
 
 @rule(
@@ -50,7 +49,7 @@ def no_file(topology: Topology) -> Iterator[Violation]:
         "standalone",
         "ConfigMap/qwen-epp",
         _CONFIG,
-        edited(_BOOTSTRAP, ("cluster: picked", "cluster: pickd")),
+        Replaced(("cluster: picked", "cluster: pickd")),
     ),
 )
 def refused(topology: Topology) -> Iterator[Violation]:

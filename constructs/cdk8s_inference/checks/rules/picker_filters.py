@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
-from cdk8s_inference.findings.example import breaks, edited, example_data
+from cdk8s_inference.findings.example import Replaced, breaks
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Pool, SourceValue, Topology
 from cdk8s_inference.topology.chart_release import yaml_in
 from cdk8s_inference.topology.selector import label_selector
 
 _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[picker.yaml]"
-_TEXT = example_data("disaggregated", _OBJECT, _CONFIG)
 
 
 def _configured(topology: Topology) -> Iterator[tuple[Pool, SourceValue[str], Cursor]]:
@@ -35,8 +34,7 @@ def _configured(topology: Topology) -> Iterator[tuple[Pool, SourceValue[str], Cu
         "disaggregated",
         _OBJECT,
         _CONFIG,
-        edited(
-            _TEXT,
+        Replaced(
             (
                 "  - type: max-score-picker\n",
                 "  - type: label-selector-filter\n"
@@ -92,7 +90,7 @@ _LONGEST = 2_000_000
         "disaggregated",
         _OBJECT,
         _CONFIG,
-        edited(_TEXT, ("nonCachedTokens: 512", "nonCachedTokens: 51200000")),
+        Replaced(("nonCachedTokens: 512", "nonCachedTokens: 51200000")),
     ),
 )
 def threshold(topology: Topology) -> Iterator[Violation]:
