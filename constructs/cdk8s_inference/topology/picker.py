@@ -132,6 +132,12 @@ class Picker(ReleasedProgram[PickerRelease]):
         return None if found is None else found.text(found.at("data", key))
 
     @cached_property
+    def configuration(self) -> Cursor:
+        """What its configuration holds; nothing where it was not read, or is no YAML."""
+        config = self.config
+        return Cursor(None) if config is None else yaml_in(Cursor(config.value, config.path))
+
+    @cached_property
     def asks_for_prefill(self) -> SourceValue[str] | None:
         """The plugin of its configuration that has prefill done apart; None without one.
 
@@ -142,7 +148,7 @@ class Picker(ReleasedProgram[PickerRelease]):
         if config is None or not any(word in config.value for word in _PREFILL_WORDS):
             return None
         known = self.release.plugins()
-        for plugin in yaml_in(Cursor(config.value, config.path))["plugins"].items():
+        for plugin in self.configuration["plugins"].items():
             kind = plugin["type"].text or ""
             found = known.get(kind)
             stages = found.stages if found is not None else None

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Edit, Replaced, manifests
-from cdk8s_inference.source import Cursor, has_placeholder
+from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Topology
-from cdk8s_inference.topology.chart_release import yaml_in
 
 _ENGINE = "spec.template.spec.containers[0]"
 _CONFIG_MAP, _CONFIG = "ConfigMap/qwen-epp", "data[picker.yaml]"
@@ -134,10 +133,11 @@ def encoders(topology: Topology) -> Iterator[Violation]:
 )
 def encoders_not_asked(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
-        config = pool.picker.config if pool.picker else None
-        if config is None or has_placeholder(config.value):
+        picker = pool.picker
+        config = picker.config if picker else None
+        if picker is None or config is None or has_placeholder(config.value):
             continue
-        read = yaml_in(Cursor(config.value, config.path))
+        read = picker.configuration
         encoders = [pods for pods in pool.running if pods.role.value == "encode"]
         if not encoders or pool.has_other_role_filters or not read["plugins"].present:
             continue

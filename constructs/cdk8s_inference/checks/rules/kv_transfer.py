@@ -10,9 +10,8 @@ from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.servers import VLLM
 from cdk8s_inference.servers.kv_connector import KV_ROLES
 from cdk8s_inference.servers.vllm import SIDE_CHANNEL_HOST
-from cdk8s_inference.source import Cursor, has_placeholder
-from cdk8s_inference.topology import Engine, Pods, Pool, SourceValue, Topology
-from cdk8s_inference.topology.chart_release import yaml_in
+from cdk8s_inference.source import has_placeholder
+from cdk8s_inference.topology import Engine, Picker, Pods, Pool, SourceValue, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
@@ -740,8 +739,9 @@ schedulingProfiles:
 )
 def precise_prefix(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
-        config = pool.picker.config if pool.picker else None
-        if config is None or "precise-prefix-cache" not in config.value:
+        picker = pool.picker
+        config = picker.config if picker else None
+        if picker is None or config is None or "precise-prefix-cache" not in config.value:
             continue
         for pods in pool.running:
             assert pods.engine is not None
@@ -755,14 +755,14 @@ def precise_prefix(topology: Topology) -> Iterator[Violation]:
                     config,
                 )
                 break
-            if block is not None and any(size != block.value for size in _indexed_blocks(config)):
+            if block is not None and any(size != block.value for size in _indexed_blocks(picker)):
                 yield Violation(block, f"blocks of {block.value} tokens, not the picker's", config)
                 break
 
 
-def _indexed_blocks(config: SourceValue[str]) -> Iterator[int]:
+def _indexed_blocks(picker: Picker) -> Iterator[int]:
     """The block sizes by which a picker's configuration has prompts indexed."""
-    for plugin in yaml_in(Cursor(config.value, config.path))["plugins"].items():
+    for plugin in picker.configuration["plugins"].items():
         size = plugin.at("parameters", "tokenProcessorConfig", "blockSize").value
         if isinstance(size, int):
             yield size

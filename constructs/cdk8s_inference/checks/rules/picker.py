@@ -11,9 +11,7 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import Edit, breaks, edited, manifests
 from cdk8s_inference.releases import PICKERS
-from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Picker, Pool, Topology
-from cdk8s_inference.topology.chart_release import yaml_in
 
 _ARGS = "spec.template.spec.containers[0].args"
 
@@ -491,7 +489,7 @@ def other_protocol(topology: Topology) -> Iterator[Violation]:
             continue
         if not picker.release.picker.config.undeclared_parsers:
             continue  # Before v0.9.0 nobody compared them.
-        parsed = yaml_in(Cursor(config.value, config.path))
+        parsed = picker.configuration
         types = {each["name"].text: each["type"].text for each in parsed["plugins"].items()}
         for each in parsed.at("requestHandler", "parsers").items():
             parser = each["pluginRef"].text

@@ -9,7 +9,6 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Replaced, breaks
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Pool, SourceValue, Topology
-from cdk8s_inference.topology.chart_release import yaml_in
 from cdk8s_inference.topology.selector import label_selector
 
 _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[picker.yaml]"
@@ -17,9 +16,10 @@ _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[picker.yaml]"
 
 def _configured(topology: Topology) -> Iterator[tuple[Pool, SourceValue[str], Cursor]]:
     for pool in topology.pools:
-        config = pool.picker.config if pool.picker else None
-        if config is not None and not has_placeholder(config.value):
-            yield pool, config, yaml_in(Cursor(config.value, config.path))
+        picker = pool.picker
+        config = picker.config if picker else None
+        if picker is not None and config is not None and not has_placeholder(config.value):
+            yield pool, config, picker.configuration
 
 
 @rule(
