@@ -21,7 +21,7 @@ from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import Document, read
-from cdk8s_inference.source.secrets import KnownSecrets, secrets
+from cdk8s_inference.source.secrets import KnownSecrets
 from cdk8s_inference.topology import read_topology
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -207,7 +207,7 @@ def _checked(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
     kinds = [_kind(document) for document in found.documents]
     covered = coverage(topology, kinds, not_objects.names(found.others))
     if covered.unread:
-        known = KnownSecrets(each for document in found.read for each in secrets(document.root))
+        known = KnownSecrets(each for document in found.read for each in document.secrets)
         hidden = [masked(known.hidden_in(each)) for each in covered.unread]
         covered = replace(covered, unread=tuple(hidden))
     return findings, covered

@@ -11,7 +11,7 @@ from cdk8s_inference.findings import Finding
 from cdk8s_inference.findings.secret import MASK, masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import Document
-from cdk8s_inference.source.secrets import KnownSecrets, secrets, without
+from cdk8s_inference.source.secrets import KnownSecrets, without
 
 _WIDTH = 96
 _READ = 4 * _WIDTH
@@ -56,7 +56,7 @@ class Lines:
             if file is not None and file in contents
         }
         parsed = frozenset(each.file for each in read if each.file is not None)
-        placed = [(each.file, each.line(at.path), at) for each in read for at in secrets(each.root)]
+        placed = [(each.file, each.line(at.path), at) for each in read for at in each.secrets]
         on_lines: dict[tuple[str | None, int | None], list[str]] = defaultdict(list)
         for name, line, secret in placed:
             on_lines[name, line].append(secret.text)

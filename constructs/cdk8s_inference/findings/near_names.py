@@ -22,6 +22,8 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def _is_near(name: str, meant: str) -> bool:
+    if abs(len(name) - len(meant)) > 1:
+        return False  # More than one edit; most names are told apart by this.
     edits = [
         (name[a:b], meant[c:d])
         for tag, a, b, c, d in SequenceMatcher(None, name, meant, False).get_opcodes()

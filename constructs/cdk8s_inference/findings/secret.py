@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 MASK = "***"
 
@@ -39,6 +40,7 @@ _NOUNS = re.compile(
 _KEYS = re.compile("(access|api|auth|client|encryption|private|secret|signing) key")
 
 
+@lru_cache(maxsize=1024)  # The same few names are in every object.
 def is_secret_name(name: str) -> bool:
     """Whether a field, flag or variable of this name holds a secret, rather than tells of one.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cdk8s_inference.findings import Finding, Path, PathPart
 from cdk8s_inference.source.cursor import Cursor
+from cdk8s_inference.source.secrets import Secret, secrets
 
 
 @dataclass(slots=True, eq=False)  # Frozen ones take twice the time to make.
@@ -55,6 +57,11 @@ class Document:
     def root(self) -> Cursor:
         """A cursor at its root."""
         return Cursor(self.data, (), self)
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secrets in it."""
+        return tuple(secrets(self.root))
 
     @property
     def characters(self) -> int | None:

@@ -60,8 +60,15 @@ def without_secrets(findings: Iterable[Finding], roots: Iterable[Cursor]) -> lis
     found = list(findings)
     if not found:
         return found
-    known = KnownSecrets(each for root in roots for each in secrets(root))
+    known = KnownSecrets(each for root in roots for each in _secrets_of(root))
     return [known.hidden(finding) for finding in found]
+
+
+def _secrets_of(root: Cursor) -> Iterable[Secret]:
+    """The secrets of plain data; a document, which is asked more than once, keeps its own."""
+    if root.document is not None and not root.path:
+        return root.document.secrets
+    return secrets(root)
 
 
 def without(text: str, secret: str) -> str:
