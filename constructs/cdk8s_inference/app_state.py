@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -39,7 +39,7 @@ class AppState:
         owners: The objects that its deployments compose.
         checked: The charts that are checked each by itself, before the app is synthesized.
         lone: Charts of users with constructs of ours in them, which are checked together.
-        boxed: JSON pointers of the ports and quantities of objects of cdk8s-plus.
+        ports_and_quantities: Their JSON pointers, in objects of cdk8s-plus.
         rendering: Whether a chart is being rendered. cdk8s validates the whole app each time, so
             that n charts would be checked n * n times. ``synth`` validates all of them before it
             renders the first.
@@ -48,7 +48,7 @@ class AppState:
     owners: ObjectOwners = field(default_factory=dict)
     checked: list[CheckedChart] = field(default_factory=list)
     lone: list[Chart] = field(default_factory=list)
-    boxed: dict[ApiObject, Sequence[str]] = field(default_factory=dict)
+    ports_and_quantities: dict[ApiObject, Sequence[str]] = field(default_factory=dict)
     rendering: bool = False
 
     @classmethod
@@ -77,8 +77,8 @@ class AppState:
         return [*findings, *map(A002.finding, self._dropped())]
 
     def _dropped(self) -> Iterator[Violation]:
-        """Ports and quantities that cdk8s-plus dropped after a patch; see ``manifest.boxed``."""
-        for each, pointers in self.boxed.items():
+        """What cdk8s-plus dropped after a patch; see ``manifest.int_or_string``."""
+        for each, pointers in self.ports_and_quantities.items():
             root = Document(each.to_json()).root
             name = f"{each.kind} {each.metadata.namespace}/{each.name}"
             for pointer in pointers:
@@ -93,11 +93,7 @@ class AppState:
 
         apart = {each for chart in self.checked for each in chart.node.find_all()}
         within = dict.fromkeys(each for chart in self.lone for each in chart.node.find_all())
-        return check(
-            Document(each.to_json())
-            for each in within
-            if isinstance(each, ApiObject) and each not in apart
-        )
+        return check(documents(each for each in within if each not in apart))
 
     @contextmanager
     def render(self) -> Iterator[None]:
@@ -107,6 +103,11 @@ class AppState:
             yield
         finally:
             self.rendering = before
+
+
+def documents(constructs: Iterable[IConstruct]) -> list[Document]:
+    """The Kubernetes objects among constructs, as they are now."""
+    return [Document(each.to_json()) for each in constructs if isinstance(each, ApiObject)]
 
 
 _STATES: WeakKeyDictionary[IConstruct, AppState] = WeakKeyDictionary()

@@ -8,12 +8,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import jsii
-from cdk8s import ApiObject, Chart
+from cdk8s import Chart
 from constructs import Construct, IValidation
 from pydantic import Field
 
 from cdk8s_inference import names
-from cdk8s_inference.app_state import AppState, ObjectOwners
+from cdk8s_inference.app_state import AppState, ObjectOwners, documents
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import JsonObject, Labels
 from cdk8s_inference.document.deployment import Deployment
@@ -286,9 +286,7 @@ class ModelDeployment(Chart):
         from cdk8s_inference.checks import check as check_objects
 
         # Not by to_json, which validates, and so would ask for itself.
-        objects = (each for each in self.node.find_all() if isinstance(each, ApiObject))
-        documents = [Document(each.to_json()) for each in objects]
-        return check_objects(documents, waivers=self._waivers)
+        return check_objects(documents(self.node.find_all()), waivers=self._waivers)
 
     @checked
     def waive(self, code: NonEmpty, reason: NonEmpty, *, until: date | None = None) -> None:

@@ -18,6 +18,9 @@ kubernetes-sigs/lws#410 names 51, which suits copies below 10 whose hash happens
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """RFC 1123 label, such as a namespace's name; to be matched whole."""
 
+QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+"""The name in a key of a label or annotation, and a label's value; to be matched whole."""
+
 SUBDOMAIN = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -30,12 +29,11 @@ def _has(value: Mapping[str, Any], key: str, hint: Any, path: Path) -> Iterator[
         yield from problems(hint, value[key], (*path, key))
 
 
-_KEY = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)\Z")
-
-
 def _key(value: str, path: Path) -> Iterator[Problem]:
     prefix, slash, name = value.rpartition("/")
-    if not _KEY.match(name) or (slash and not names.SUBDOMAIN.fullmatch(prefix)):
+    if not names.QUALIFIED_NAME.fullmatch(name) or (
+        slash and not names.SUBDOMAIN.fullmatch(prefix)
+    ):
         yield Problem(
             path,
             "has an invalid format",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,15 +22,13 @@ from cdk8s_inference.document.structure import no_document
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
-from cdk8s_inference.names import LABEL, SUBDOMAIN
+from cdk8s_inference.names import LABEL, QUALIFIED_NAME, SUBDOMAIN
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
 _DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
-
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def _output(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
@@ -58,7 +55,7 @@ def _gateway(_: click.Context, __: click.Parameter, value: str) -> Gateway:
 
 
 def _node_pool(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _LABEL_VALUE.fullmatch(value):
+    if value is not None and not QUALIFIED_NAME.fullmatch(value):
         raise click.BadParameter(
             f"{value!r} is no label value: use up to 63 letters, digits, '-', '_' and '.', edged "
             "by letters or digits"

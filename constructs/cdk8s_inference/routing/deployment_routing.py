@@ -17,11 +17,11 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.gateways.policies import Backend
 from cdk8s_inference.kubernetes_types import NonEmpty
-from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.replica_context import ReplicaContext
-from cdk8s_inference.routing.route import SERVICE_PORT, route_path
+from cdk8s_inference.routing.route import route_path
+from cdk8s_inference.routing.service import http_service
 from cdk8s_inference.routing.unified import UnifiedRouting
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DeploymentRouting(Construct):
         super().__init__(scope, id)
         AppState.of(self).check_lone(self)
         first = replicas[0]
-        pooled = first.picker is not None
+        pooled = first.config is not None
         backend: Backend = "InferencePool" if pooled else "Service"
         self.path = route_path(namespace, name, platform.gateway)
         self.backend: ApiObject | None = None
@@ -90,7 +90,8 @@ class DeploymentRouting(Construct):
             addition = PodAddition(labels={labels.DEPLOYMENT: name})
             add_together([(engine, addition) for engine in engines])
             if first.config is None:
-                self.backend = self._service(context, first.ports[0])
+                selector = {labels.DEPLOYMENT: name}
+                self.backend = http_service(self, context, selector, first.ports[0])
             else:
                 from cdk8s_inference.routing.pool import picked_pool
 
@@ -107,15 +108,4 @@ class DeploymentRouting(Construct):
             context,
             backend=backend,
             backends=[each.name for each in replicas] if splits else (),
-        )
-
-    def _service(self, context: ReplicaContext, target: int) -> ApiObject:
-        port = {"name": "http", "port": SERVICE_PORT, "targetPort": target}
-        return manifest(
-            self,
-            "service",
-            api_version="v1",
-            kind="Service",
-            metadata=context.metadata(),
-            body={"spec": {"selector": {labels.DEPLOYMENT: context.name}, "ports": [port]}},
         )

@@ -136,7 +136,7 @@ class EndpointPicker(Construct):
             ],
         )
         self.service.select_label(labels.PICKER, name)
-        AppState.of(self).boxed |= {
+        AppState.of(self).ports_and_quantities |= {
             ApiObject.of(self.service): [f"/spec/ports/{port}/targetPort" for port in (0, 1)],
             ApiObject.of(self.deployment): [
                 pointer("spec", "template", "spec", "containers", 0, "resources", kind, quantity)

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cdk8s_inference.manifest import int_or_string
+from cdk8s_inference.releases.headers import ENDPOINT_HEADER, PICKER_HEADERS
 
 PROXY_PORT = 8080
 """Where it takes requests."""
@@ -23,16 +24,6 @@ _ADMIN_PORT = 19000
 # What Envoy Gateway v1.8.3 runs, which the serving stack installs for another provider.
 _IMAGE = "docker.io/envoyproxy/envoy:distroless-v1.38.3"
 _USER = 65532
-
-_ENDPOINT_HEADER = "x-gateway-destination-endpoint"
-_PICKERS_HEADERS = (
-    _ENDPOINT_HEADER,
-    "x-prefiller-host-port",
-    "x-encoder-hosts-ports",
-    "x-data-parallel-host-port",
-    "x-kv-cache-source-host-port",
-)
-"""What the picker says, and nobody else may: a client could name any address."""
 
 _UNLIMITED = 1_000_000
 
@@ -170,7 +161,7 @@ def _models() -> dict[str, Any]:
                 "name": "envoy.http.early_header_mutation.header_mutation",
                 "typed_config": {
                     "@type": f"{_EARLY_MUTATION}.v3.HeaderMutation",
-                    "mutations": [{"remove": header} for header in _PICKERS_HEADERS],
+                    "mutations": [{"remove": header} for header in PICKER_HEADERS],
                 },
             }
         ],
@@ -225,7 +216,7 @@ def _picked() -> dict[str, Any]:
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
         "connect_timeout": "5s",
-        "original_dst_lb_config": {"use_http_header": True, "http_header_name": _ENDPOINT_HEADER},
+        "original_dst_lb_config": {"use_http_header": True, "http_header_name": ENDPOINT_HEADER},
         **_no_circuit_breaker(),
         **_protocol(
             # vLLM closes a connection after five idle seconds: a request sent just then is lost.

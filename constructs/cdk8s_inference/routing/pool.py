@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cdk8s import ApiObject, ApiObjectMetadata
+from cdk8s import ApiObject
 from constructs import Construct
 
 from cdk8s_inference import labels, names
 from cdk8s_inference.gateways.provider import FailureMode
 from cdk8s_inference.imports import inferencepool as api
-from cdk8s_inference.manifest import manifest
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints
 from cdk8s_inference.routing.replica_context import ReplicaContext
-from cdk8s_inference.routing.route import SERVICE_PORT
+from cdk8s_inference.routing.service import http_service
 
 _FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
     "FailClose": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
@@ -56,9 +55,8 @@ def picked_pool(
         object_labels=context.object_labels,
         platform=platform,
     )
-    metadata = context.metadata()
     if not has_gateway:
-        return _service(scope, metadata, picker), picker
+        return http_service(scope, context, {labels.PICKER: picker.name}, PROXY_PORT), picker
     endpoint_picker = api.InferencePoolSpecEndpointPickerRef(
         kind="Service",
         name=picker.name,
@@ -68,7 +66,7 @@ def picked_pool(
     pool = api.InferencePool(
         scope,
         "pool",
-        metadata=metadata,
+        metadata=context.metadata(),
         spec=api.InferencePoolSpec(
             selector=api.InferencePoolSpecSelector(match_labels=selected),
             target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
@@ -76,15 +74,3 @@ def picked_pool(
         ),
     )
     return pool, picker
-
-
-def _service(scope: Construct, metadata: ApiObjectMetadata, picker: EndpointPicker) -> ApiObject:
-    port = {"name": "http", "port": SERVICE_PORT, "targetPort": PROXY_PORT}
-    return manifest(
-        scope,
-        "service",
-        api_version="v1",
-        kind="Service",
-        metadata=metadata,
-        body={"spec": {"selector": {labels.PICKER: picker.name}, "ports": [port]}},
-    )

@@ -19,14 +19,14 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
-from cdk8s_inference.manifest import manifest
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.picker_config.engine_fit import unified_incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
 from cdk8s_inference.routing.provider import require_provider
 from cdk8s_inference.routing.replica_context import ReplicaContext
-from cdk8s_inference.routing.route import SERVICE_PORT, route_path
+from cdk8s_inference.routing.route import route_path
+from cdk8s_inference.routing.service import http_service
 from cdk8s_inference.servers import VLLM
 
 if TYPE_CHECKING:
@@ -123,15 +123,7 @@ class UnifiedRouting(Construct):
         self.backend: ApiObject
         self.picker: EndpointPicker | None = None
         if platform.unified_mode == "service":
-            backend_port = {"name": "http", "port": SERVICE_PORT, "targetPort": ports[0]}
-            self.backend = manifest(
-                self,
-                "service",
-                api_version="v1",
-                kind="Service",
-                metadata=context.metadata(),
-                body={"spec": {"selector": {labels.SERVES: name}, "ports": [backend_port]}},
-            )
+            self.backend = http_service(self, context, {labels.SERVES: name}, ports[0])
         else:
             # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
             from cdk8s_inference.picker_config import UnifiedConfig, engine_block_size

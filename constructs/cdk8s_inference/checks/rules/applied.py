@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name, shown
 from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.names import LABEL
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
 from cdk8s_inference.topology.container import PROBE_KINDS
@@ -17,7 +18,6 @@ _POD = "spec.template.spec"
 _ENGINE = f"{_POD}.containers[0]"
 _KUBERNETES = "Kubernetes: validation of apps/v1 and core/v1."
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(m|k|[MGTPE]i?|Ki|[eE][+-]?\d+|n|u)?")
 _FACTORS = {
     "": Decimal(1),
@@ -105,7 +105,7 @@ def refused(topology: Topology) -> Iterator[Violation]:
             name = container.here
             if has_placeholder(name.value):
                 continue
-            if not _LABEL.fullmatch(name.value):
+            if not LABEL.fullmatch(name.value):
                 yield Violation(name, f"{shown(name.value)} is no name of a container")
             elif names.setdefault(name.value, name) is not name:
                 yield Violation(name, f"two containers are named {name.value!r}")

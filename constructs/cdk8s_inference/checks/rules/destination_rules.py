@@ -8,7 +8,7 @@ from cdk8s_inference.checks.proxies import gateways_of
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
-from cdk8s_inference.topology import KubeObject, Picker, Service, Topology
+from cdk8s_inference.topology import KubeObject, Picker, Pool, Service, Topology
 
 _SOURCE = (
     "Istio's Inference Extension guide: a DestinationRule gives the TLS of the picker, whose own "
@@ -24,11 +24,11 @@ spec:
 """
 
 
-def _pickers(topology: Topology) -> Iterator[tuple[Picker, Service]]:
-    """The pickers that serve TLS, with the Services by which gateways ask them."""
+def _secure(topology: Topology) -> Iterator[tuple[Pool, Picker, Service]]:
+    """The pools whose pickers serve TLS, with the Services by which gateways ask them."""
     for pool in topology.inference_pools:
         if pool.picker and pool.service and pool.picker.switch("secure-serving").value:
-            yield pool.picker, pool.service
+            yield pool, pool.picker, pool.service
 
 
 def _is_host(found: KubeObject, service: Service) -> bool:
@@ -54,7 +54,7 @@ def _is_host(found: KubeObject, service: Service) -> bool:
     example=manifests("disaggregated", added=_ADDED.format(host="qwen-epp", tls="{mode: DISABLE}")),
 )
 def no_tls(topology: Topology) -> Iterator[Violation]:
-    for picker, service in _pickers(topology):
+    for _, picker, service in _secure(topology):
         for found in topology.of_kind("DestinationRule"):
             tls = found.at("spec", "trafficPolicy", "tls")
             ports = found.at("spec", "trafficPolicy", "portLevelSettings")
@@ -93,10 +93,7 @@ def no_tls(topology: Topology) -> Iterator[Violation]:
 )
 def no_rule(topology: Topology) -> Iterator[Violation]:
     rules = topology.of_kind("DestinationRule")
-    for pool in topology.inference_pools:
-        picker, service = pool.picker, pool.service
-        if picker is None or service is None or not picker.switch("secure-serving").value:
-            continue
+    for pool, _, service in _secure(topology):
         if any(_is_host(found, service) for found in rules):
             continue
         istio = [

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Severity, Violation
 from cdk8s_inference.findings.example import Replaced, breaks
+from cdk8s_inference.releases.headers import ENDPOINT_HEADER, PICKER_HEADERS
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Envoy, EnvoyCluster, HttpManager, Picker, Topology
 from cdk8s_inference.topology.envoy import is_loopback
 
 _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[envoy.yaml]"
-_HEADER = "x-gateway-destination-endpoint"
 _ENVOY = "Envoy's documentation of its v3 API"
 
 
@@ -120,14 +120,14 @@ def asks_another(topology: Topology) -> Iterator[Violation]:
     "error",
     "The Envoy beside the picker does not send where the picker says",
     why="The picker's choice is passed over: requests are answered 503, or reach any pod.",
-    evidence=f"The picker names the pod in {_HEADER}. {_ENVOY}: a cluster of type ORIGINAL_DST "
-    "with use_http_header goes by that.",
-    fix=f"lead to a cluster of type ORIGINAL_DST, with http_header_name {_HEADER}",
+    evidence=f"The picker names the pod in {ENDPOINT_HEADER}. {_ENVOY}: a cluster of type "
+    "ORIGINAL_DST with use_http_header goes by that.",
+    fix=f"lead to a cluster of type ORIGINAL_DST, with http_header_name {ENDPOINT_HEADER}",
     example=breaks(
         "standalone",
         _OBJECT,
         _CONFIG,
-        Replaced((f"http_header_name: {_HEADER}", "http_header_name: x-endpoint")),
+        Replaced((f"http_header_name: {ENDPOINT_HEADER}", "http_header_name: x-endpoint")),
     ),
 )
 def sends_elsewhere(topology: Topology) -> Iterator[Violation]:
@@ -136,9 +136,9 @@ def sends_elsewhere(topology: Topology) -> Iterator[Violation]:
         known = [cluster for cluster in clusters if cluster is not None]
         for cluster in known:
             header = cluster.header
-            if header is not None and header.value != _HEADER:
+            if header is not None and header.value != ENDPOINT_HEADER:
                 yield Violation(
-                    header, f"it goes by {header.value}, and the picker writes {_HEADER}"
+                    header, f"it goes by {header.value}, and the picker writes {ENDPOINT_HEADER}"
                 )
         plain = all(
             each.type.value and not each.at["load_balancing_policy"].present for each in known
@@ -189,16 +189,6 @@ def keeps_requests(topology: Topology) -> Iterator[Violation]:
             )
 
 
-_PICKERS = (
-    _HEADER,
-    "x-prefiller-host-port",
-    "x-encoder-hosts-ports",
-    "x-data-parallel-host-port",
-    "x-kv-cache-source-host-port",
-)
-"""What the picker says; a client that says it names an address to Envoy or to the sidecar."""
-
-
 @rule(
     "T546",
     "warning",
@@ -232,7 +222,7 @@ def passes_headers(topology: Topology) -> Iterator[Violation]:
         guarded = bool(sidecars) and all(
             each.switch("enable-ssrf-protection").value for each in sidecars
         )
-        passed = [header for header in _PICKERS[:4] if header not in removed]
+        passed = [header for header in PICKER_HEADERS[:4] if header not in removed]
         if not passed or not sidecars or guarded:
             continue
         at = manager.at["early_header_mutation_extensions"]

@@ -17,10 +17,15 @@ _GUARDED = (
     Edit(_DECODE, f"{_ARGS}[4]", "--enable-ssrf-protection=true"),
     Edit(_DECODE, f"{_ARGS}[5]", "--inference-pool=llm/qwen"),
 )
+_ALLOWED = (
+    Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
+    Edit("Role/qwen-epp", "rules[0].verbs", ["get", "list", "watch"]),
+    Edit("Role/qwen-epp", "rules[1].verbs", ["get", "list", "watch"]),
+)
 _SOURCE = (
     "Read in the sidecar's sources: with --enable-ssrf-protection it lists and watches its pool "
+    "and the pool's pods, and refuses any other target."
 )
-_SOURCE += "and the pool's pods, and refuses any other target."
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -84,9 +89,7 @@ def no_permission(topology: Topology) -> Iterator[Violation]:
         "disaggregated",
         _GUARDED[0],
         Edit(_DECODE, f"{_ARGS}[5]", "--inference-pool=llm/qwen2"),
-        Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
-        Edit("Role/qwen-epp", "rules[0].verbs", ["get", "list", "watch"]),
-        Edit("Role/qwen-epp", "rules[1].verbs", ["get", "list", "watch"]),
+        *_ALLOWED,
     ),
 )
 def other_pool(topology: Topology) -> Iterator[Violation]:
@@ -114,9 +117,7 @@ def other_pool(topology: Topology) -> Iterator[Violation]:
         "disaggregated",
         *_GUARDED,
         Edit(_DECODE, f"{_POD}.automountServiceAccountToken", False),
-        Edit(_DECODE, f"{_POD}.serviceAccountName", "qwen-epp"),
-        Edit("Role/qwen-epp", "rules[0].verbs", ["get", "list", "watch"]),
-        Edit("Role/qwen-epp", "rules[1].verbs", ["get", "list", "watch"]),
+        *_ALLOWED,
     ),
 )
 def no_token(topology: Topology) -> Iterator[Violation]:
