@@ -35,9 +35,10 @@ SECONDS ?= 600
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-# Write docs/rules from the rules themselves.
+# Write docs/rules from the rules themselves, and the schema of platform files from their types.
 docs: $(READY)
 	$(BIN)/python scripts/rule-pages
+	$(BIN)/python scripts/platform-schema
 
 # Generate imports/ from the CRDs in CRDS, or from the URLs of cdk8s.yaml without it.
 imports: $(READY)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.platform.picker_options import PickerOptions
     from cdk8s_inference.platform.sidecar_options import SidecarOptions
+    from cdk8s_inference.pods import PodSettings, Rollout
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.deployment_routing import DeploymentRouting
@@ -90,11 +91,13 @@ _MODULES = {
     "Platform": "cdk8s_inference.platform",
     "Plugin": "cdk8s_inference.picker_config",
     "PodAddition": "cdk8s_inference.engines.engine_group",
+    "PodSettings": "cdk8s_inference.pods",
     "PrecisePrefix": "cdk8s_inference.picker_config",
     "PrefixThreshold": "cdk8s_inference.picker_config",
     "Probes": "cdk8s_inference.platform",
     "Profile": "cdk8s_inference.picker_config",
     "RawPickerConfig": "cdk8s_inference.picker_config",
+    "Rollout": "cdk8s_inference.pods",
     "RouterRelease": "cdk8s_inference.releases",
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "Shutdown": "cdk8s_inference.platform",
@@ -146,11 +149,13 @@ __all__ = [
     "Platform",
     "Plugin",
     "PodAddition",
+    "PodSettings",
     "PrecisePrefix",
     "PrefixThreshold",
     "Probes",
     "Profile",
     "RawPickerConfig",
+    "Rollout",
     "RouterRelease",
     "ServingStack",
     "Shutdown",

@@ -23,6 +23,11 @@ _POD_FIELD = (
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _RESOURCE = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 _HTTP_PATH = r"^/"
+_QUANTITY = r"^(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?\d+)?$"
+_RESOURCE_OR_OWN = (
+    r"^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMGTPE]i"
+    r"|[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)$"
+)
 
 PATTERNS = {
     _DNS_LABEL: "use lower case letters, digits and '-', edged by letters or digits",
@@ -35,6 +40,9 @@ PATTERNS = {
     _LABEL_VALUE: "use letters, digits, '-', '_' and '.', edged by letters or digits",
     _RESOURCE: "write a domain, '/' and a name, such as nvidia.com/gpu",
     _HTTP_PATH: "start it with '/'",
+    _QUANTITY: "write a number, and a unit where there is one, such as 500m, 2, 64Gi",
+    _RESOURCE_OR_OWN: "write cpu, memory, ephemeral-storage, or the resource of a device plugin, "
+    "such as amd.com/gpu",
     _POD_FIELD: "name a field that a pod offers to its environment, such as status.podIP",
 }
 """What to do about a text that does not match."""
@@ -68,3 +76,9 @@ ResourceName = Annotated[str, StringConstraints(max_length=317, pattern=_RESOURC
 
 HttpPath = Annotated[str, StringConstraints(pattern=_HTTP_PATH)]
 """The path of a URL."""
+
+Quantity = Annotated[str, StringConstraints(pattern=_QUANTITY)]
+"""An amount of a resource, such as ``500m`` (half a core), ``64Gi`` (bytes) or ``8``."""
+
+ComputeResource = Annotated[str, StringConstraints(max_length=317, pattern=_RESOURCE_OR_OWN)]
+"""Anything that a container requests: Kubernetes' own resources, and those of device plugins."""

@@ -1,0 +1,1 @@
+"""The platform, and the file that has it."""

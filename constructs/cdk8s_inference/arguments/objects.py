@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from cdk8s_inference import names
@@ -13,13 +14,33 @@ from cdk8s_inference.findings import Path
 from cdk8s_inference.kubernetes_types import DnsLabel, Image, LabelValue
 
 
-def _named(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    yield from _has(value, "name", DnsLabel, path)
+def kubernetes_problems(
+    kind: str, value: Mapping[str, Any], path: Path, *, partial: bool = False
+) -> Iterator[Problem]:
+    """What keeps a value from being a part of a pod, as Kubernetes' API defines it.
+
+    Args:
+        kind: Its type of ``core/v1``, such as ``Toleration``.
+        value: The value.
+        path: Where it is given.
+        partial: Whether it is laid over another one: then a field may be missing, or null.
+    """
+    return iter(())
 
 
 def _container(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    yield from _named(value, path)
+    yield from _has(value, "name", DnsLabel, path)
     yield from _has(value, "image", Image, path)
+    yield from kubernetes_problems("Container", value, path)
+
+
+def _volume(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    yield from _has(value, "name", DnsLabel, path)
+    yield from kubernetes_problems("Volume", value, path)
+
+
+def _part(kind: str) -> Constraint:
+    return Constraint(partial(kubernetes_problems, kind))
 
 
 def _has(value: Mapping[str, Any], key: str, hint: Any, path: Path) -> Iterator[Problem]:
@@ -57,5 +78,26 @@ JsonObject = Annotated[Mapping[str, Any], Constraint(json_problems)]
 ContainerObject = Annotated[JsonObject, Constraint(_container)]
 """A container, with a name and an image."""
 
-VolumeObject = Annotated[JsonObject, Constraint(_named)]
+VolumeObject = Annotated[JsonObject, Constraint(_volume)]
 """A volume, with a name."""
+
+VolumeMountObject = Annotated[JsonObject, _part("VolumeMount")]
+"""Where a container has a volume."""
+
+TolerationObject = Annotated[JsonObject, _part("Toleration")]
+"""A taint of nodes that a pod tolerates."""
+
+TopologySpreadConstraintObject = Annotated[JsonObject, _part("TopologySpreadConstraint")]
+"""How pods are spread over a topology."""
+
+AffinityObject = Annotated[JsonObject, _part("Affinity")]
+"""Affinity to nodes and pods."""
+
+LifecycleObject = Annotated[JsonObject, _part("Lifecycle")]
+"""Hooks of a container."""
+
+SecurityContextObject = Annotated[JsonObject, _part("SecurityContext")]
+"""Security context of a container."""
+
+PodSecurityContextObject = Annotated[JsonObject, _part("PodSecurityContext")]
+"""Security context of a pod."""

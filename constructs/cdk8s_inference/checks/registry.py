@@ -16,6 +16,7 @@ from cdk8s_inference.findings.rule import AnyRule, RuleSet
 from cdk8s_inference.picker_config import rules as _picker_config_rules  # noqa: F401
 from cdk8s_inference.picker_config.engine_fit import ENGINE_FIT_RULES
 from cdk8s_inference.picker_config.rule import PICKER_CONFIG_RULES
+from cdk8s_inference.platform.document import PLATFORM_RULES
 from cdk8s_inference.stack.rules import STACK_OBJECT_RULES, STACK_RULES
 
 RULE_SETS: tuple[RuleSet[Any], ...] = (
@@ -23,6 +24,7 @@ RULE_SETS: tuple[RuleSet[Any], ...] = (
     WAIVER_RULES,
     INPUT_RULES,
     *DOCUMENT_RULES,
+    PLATFORM_RULES,
     ENGINE_FIT_RULES,
     PICKER_CONFIG_RULES,
     STACK_RULES,

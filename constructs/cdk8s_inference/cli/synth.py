@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from click.core import ParameterSource
 
 from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
 from cdk8s_inference.cli.failure import Failure, writing
-from cdk8s_inference.cli.files import inputs
+from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.output import file_names, stack_file_names, write
 from cdk8s_inference.cli.report import FORMATS, Format, report
 from cdk8s_inference.cli.stdout import to_stdout
 from cdk8s_inference.document.structure import no_document
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
-from cdk8s_inference.findings import errors
+from cdk8s_inference.findings import Finding, InvalidInput, errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.names import LABEL, QUALIFIED_NAME, SUBDOMAIN
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
@@ -91,6 +92,14 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     "there stay, also those of earlier runs.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
+@click.option(
+    "--platform",
+    "platform_file",
+    metavar="FILE",
+    type=click.Path(),
+    help="What the documents have no field for: requests, volumes, security, the picker and so on. "
+    "The other options replace what it says.",
+)
 @click.option(
     "-n",
     "--namespace",
@@ -168,6 +177,7 @@ def synth(
     files: tuple[str, ...],
     output: Path | None,
     stdout: bool,
+    platform_file: str | None,
     namespace: str | None,
     gateway: Gateway,
     provider: str,
@@ -188,13 +198,24 @@ def synth(
     """
     if stdout == (output is not None):
         raise click.UsageError("Give either --output DIR or --stdout.")
-    platform = Platform(
-        gateway=replace(gateway, provider=GATEWAY_PROVIDERS[provider]),
-        node_pool=node_pool,
-        device_classes=device_classes,
-        unified_mode=unified_mode,
-        router=router_release(router),
-    )
+    platform, findings = _platform(platform_file)
+    if errors(findings):
+        report(findings, format, "nothing written")
+        sys.exit(EXIT_INVALID_INPUT)
+    if _given("gateway"):
+        route_to = replace(platform.gateway, namespace=gateway.namespace, name=gateway.name)
+        platform = replace(platform, gateway=route_to)
+    if _given("provider"):
+        route_to = replace(platform.gateway, provider=GATEWAY_PROVIDERS[provider])
+        platform = replace(platform, gateway=route_to)
+    if _given("node_pool"):
+        platform = replace(platform, node_pool=node_pool)
+    if _given("device_classes"):
+        platform = replace(platform, device_classes={**platform.device_classes, **device_classes})
+    if _given("unified_mode"):
+        platform = replace(platform, unified_mode=unified_mode)
+    if _given("router"):
+        platform = replace(platform, router=router_release(router))
     loaded, stacks, findings = load(
         inputs(files), platform, namespace, allow_untested=allow_untested
     )
@@ -232,6 +253,24 @@ def synth(
         write(manifests, output)
     outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
     report(findings, format, outcome)
+
+
+def _given(option: str) -> bool:
+    """Whether an option is on the command line, or in the environment."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not ParameterSource.DEFAULT
+
+
+def _platform(file: str | None) -> tuple[Platform, list[Finding]]:
+    """The platform of a file, the default one without a file, and what is wrong with it."""
+    if file is None:
+        return Platform(), []
+    try:
+        return Platform.from_file(file), []
+    except InvalidInput as error:
+        return Platform(), list(error.findings)
+    except OSError as error:
+        return Platform(), [unreadable(Input(file), error)]
 
 
 def _composed(stacks: int, deployments: int) -> str:

@@ -24,6 +24,7 @@ from cdk8s_inference.document.model_deployment import (
     WorkerSettings,
 )
 from cdk8s_inference.kubernetes_types import DnsLabel, Image, ObjectName, ResourceName
+from cdk8s_inference.pods import PodSettings, Rollout
 
 MOST_RANKS = 8
 """An InferencePool has at most eight target ports."""
@@ -39,9 +40,11 @@ class Member(document.Member):
     Attributes:
         resources: What each pod gets of its node's device plugins, such as
             ``{"nvidia.com/gpu": 8, "rdma/ib": 1}``; never a device that it also claims by DRA.
+        pods: What its pods get beside that, over the engine's and the platform's.
     """
 
     resources: dict[ResourceName, Count] | None = None
+    pods: PodSettings | None = None
 
     @classmethod
     @checked
@@ -59,6 +62,7 @@ class Member(document.Member):
         labels: Labels | None = None,
         annotations: Annotations | None = None,
         image_pull_secrets: Sequence[ObjectName] = (),
+        pods: PodSettings | None = None,
     ) -> Member:
         """A member from what usually differs: its container, its devices, its metadata.
 
@@ -66,6 +70,7 @@ class Member(document.Member):
             devices: What it claims by DRA.
             resources: What it gets of device plugins.
             nodes: Pods of a Worker; leave it out elsewhere.
+            pods: What its pods get beside that.
         """
         metadata = PodMetadata(
             labels=dict(labels) if labels else None,
@@ -88,7 +93,13 @@ class Member(document.Member):
                 spec=PodSpec(containers=[container], image_pull_secrets=secrets or None),
             ),
             resources=dict(resources) if resources else None,
+            pods=pods,
         )
+
+    @property
+    def pod_settings(self) -> PodSettings | None:
+        """What its pods get beside what a document can say."""
+        return self.pods
 
     @property
     def device_resources(self) -> Mapping[str, int]:
@@ -107,6 +118,8 @@ class Engine(document.Engine):
             parallel, internal load balancing), or ``every`` one (hybrid and external load
             balancing). A follower that serves nothing must not be sent to, and one that serves
             is lost capacity if it is not.
+        pods: What all its pods get, over the platform's; a member's go over them.
+        rollout: How its pods are replaced, where it is not as on the platform.
     """
 
     # Wider than a document's: readers ask `stage`.
@@ -115,6 +128,8 @@ class Engine(document.Engine):
     members: Annotated[list[Member], Field(min_length=1, max_length=2)]  # type: ignore[assignment]
     ranks: Annotated[int, Field(ge=1, le=MOST_RANKS)] = 1
     serving_pods: ServingPods = "leader"
+    pods: PodSettings | None = None
+    rollout: Rollout | None = None
 
     @classmethod
     @checked
@@ -131,6 +146,8 @@ class Engine(document.Engine):
         phase: Stage | None = None,
         copies: Annotated[int, Field(ge=1, le=64)] = 1,
         ranks: Annotated[int, Field(ge=1, le=MOST_RANKS)] = 1,
+        pods: PodSettings | None = None,
+        rollout: Rollout | None = None,
     ) -> Engine:
         """An engine of one pod a copy, the usual case; see :class:`Member` for the rest."""
         member = Member.of(
@@ -142,7 +159,25 @@ class Engine(document.Engine):
             devices=devices,
             resources=resources,
         )
-        return cls(name=name, phase=phase, copies=copies, members=[member], ranks=ranks)
+        return cls(
+            name=name,
+            phase=phase,
+            copies=copies,
+            members=[member],
+            ranks=ranks,
+            pods=pods,
+            rollout=rollout,
+        )
+
+    @property
+    def rollout_settings(self) -> Rollout | None:
+        """How its pods are replaced, where it says so."""
+        return self.rollout
+
+    @property
+    def pod_settings(self) -> PodSettings | None:
+        """What its pods get beside what a document can say."""
+        return self.pods
 
     @property
     def stage(self) -> Stage | None:

@@ -26,6 +26,7 @@ from cdk8s_inference.kubernetes_types import (
     PodField,
     ServiceName,
 )
+from cdk8s_inference.pods import PodSettings, Rollout
 
 ServingMode = Literal["Unified", "PrefillDecode"]
 Phase = Literal["Prefill", "Decode"]
@@ -246,6 +247,11 @@ class Member(Model):
         return {}
 
     @property
+    def pod_settings(self) -> PodSettings | None:
+        """What its pods get beside what a document can say."""
+        return None
+
+    @property
     def container(self) -> Container:
         """The engine container."""
         return self.template.spec.containers[0]
@@ -280,6 +286,16 @@ class Engine(Model):
     def every_pod_serves(self) -> bool:
         """Whether the followers of a gang take requests too: not as a document has it."""
         return False
+
+    @property
+    def pod_settings(self) -> PodSettings | None:
+        """What its pods get beside what a document can say."""
+        return None
+
+    @property
+    def rollout_settings(self) -> Rollout | None:
+        """How its pods are replaced, where it says so."""
+        return None
 
     @property
     def is_gang(self) -> bool:

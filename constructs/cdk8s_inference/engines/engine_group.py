@@ -28,6 +28,7 @@ from cdk8s_inference.findings import InvalidInput, errors
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.manifest import add, manifest, pointer
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.pods import Rollout
 
 _PROGRESS_MARGIN_SECONDS = 600
 
@@ -143,6 +144,7 @@ class EngineGroup(Construct):
         self.drain_seconds = drain_seconds(engine, platform.shutdown.drain_seconds)
         self._namespace = namespace
         self._platform = platform
+        self._rollout = (engine.rollout_settings or Rollout()).over(platform.rollout)
         self._pod_labels = labels.merged(
             labels.recommended(
                 name="model-server",
@@ -167,6 +169,18 @@ class EngineGroup(Construct):
         if self.engine.is_gang and not self.engine.every_pod_serves:
             selector["leaderworkerset.sigs.k8s.io/worker-index"] = "0"
         return selector
+
+    @property
+    def service_account(self) -> str | None:
+        """The ServiceAccount of its serving pods; None for their namespace's default."""
+        account: str | None = self._serving[0].content["spec"].get("serviceAccountName")
+        return account
+
+    @property
+    def environment(self) -> frozenset[str]:
+        """The names of the variables of its serving pods' engine container."""
+        container = self._serving[0].content["spec"]["containers"][0]
+        return frozenset(variable["name"] for variable in container.get("env", ()))
 
     @checked
     def add_label(self, key: MetadataKey, value: LabelValue) -> None:
@@ -303,6 +317,7 @@ class EngineGroup(Construct):
             cache_claim=self._cache_claim,
             grace_seconds=self.drain_seconds + self._platform.shutdown.margin_seconds,
             platform=self._platform,
+            engine_settings=self.engine.pod_settings,
         )
 
     def _metadata(self, name: str) -> ApiObjectMetadata:
@@ -329,6 +344,7 @@ class EngineGroup(Construct):
         spec = {
             "replicas": self.engine.copies,
             "selector": {"matchLabels": {labels.ENGINE: self.name}},
+            **self._rollout.deployment(),
             # Longer than the startup probe allows, or a rollout counts as failed while it loads.
             "progressDeadlineSeconds": startup + _PROGRESS_MARGIN_SECONDS,
             "template": template,
@@ -362,12 +378,8 @@ class EngineGroup(Construct):
             },
             # Followers dial the leader, so it must not wait for them, nor they for its health.
             "startupPolicy": "LeaderCreated",
-            # Both are the defaults of a webhook alone. Stored before the webhook runs, a gang
-            # without a rolloutStrategy never starts: the controller panics whenever it reads it.
-            "rolloutStrategy": {
-                "type": "RollingUpdate",
-                "rollingUpdateConfiguration": {"partition": 0, "maxUnavailable": 1, "maxSurge": 0},
-            },
+            "rolloutStrategy": self._rollout.gang(),
+            # The default of a webhook alone, as the rolloutStrategy's.
             "networkConfig": {"subdomainPolicy": "Shared"},
         }
         return manifest(

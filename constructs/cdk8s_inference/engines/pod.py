@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cdk8s_inference import names
-from cdk8s_inference.document.model_deployment import Container, DeviceRequest, Member
+from cdk8s_inference.document.model_deployment import (
+    Container,
+    DeviceRequest,
+    ImagePullSecret,
+    Member,
+)
 from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
+from cdk8s_inference.pods import ENGINE_CONTAINER, PodSettings, overlaid
 from cdk8s_inference.servers import SGLANG, VLLM
 from cdk8s_inference.servers.command_line import uses
-
-ENGINE_CONTAINER = "engine"
 
 CACHE_MOUNT_PATH = "/mnt/models"
 """Where every pod sees its model cache."""
@@ -38,6 +42,7 @@ def pod_template(
     cache_claim: str | None,
     grace_seconds: int,
     platform: Platform,
+    engine_settings: PodSettings | None = None,
 ) -> dict[str, Any]:
     """The pod template of a member.
 
@@ -47,15 +52,11 @@ def pod_template(
         labels: Our labels. A label that the user gave the pods stays as the user gave it.
         cache_claim: PersistentVolumeClaim of the model cache.
         grace_seconds: How long the pod may take to stop.
+        platform: The platform's choices, with its settings of pods.
+        engine_settings: Those of the engine.
     """
-    template = member.template.metadata
-    metadata: dict[str, Any] = {
-        "labels": merged(labels, (template and template.labels) or {}),
-    }
-    if template and template.annotations:
-        metadata["annotations"] = dict(template.annotations)
-    return {
-        "metadata": metadata,
+    template: dict[str, Any] = {
+        "metadata": {"labels": dict(labels)},
         "spec": _pod_spec(
             member,
             listening=listening,
@@ -65,6 +66,49 @@ def pod_template(
             platform=platform,
         ),
     }
+    unsecured: set[str] = set()
+    for settings in (platform.pods, engine_settings, member.pod_settings):
+        if settings is not None:
+            template = overlaid(overlaid(template, settings.over(template)), settings.pod)
+            unsecured |= {each["name"] for each in settings.init_containers}
+    _say(member, template)
+    _secure(template["spec"], unsecured)
+    return template
+
+
+def _say(member: Member, template: dict[str, Any]) -> None:
+    """Lays what a member's own template says over its pod template: the user has the last word."""
+    said = member.template.metadata
+    metadata, spec = template["metadata"], template["spec"]
+    metadata["labels"] = merged(metadata["labels"], (said and said.labels) or {})
+    if said and said.annotations:
+        metadata["annotations"] = {**metadata.get("annotations", {}), **said.annotations}
+    if secrets := member.template.spec.image_pull_secrets:
+        names = dict.fromkeys(
+            each["name"] for each in (*spec.get("imagePullSecrets", ()), *_named(secrets))
+        )
+        spec["imagePullSecrets"] = [{"name": name} for name in names]
+    container = spec["containers"][0]
+    own = [
+        variable.model_dump(exclude_none=True, by_alias=True)
+        for variable in member.container.env or ()
+    ]
+    set_by_user = {variable["name"] for variable in own}
+    below = [each for each in container.get("env", ()) if each["name"] not in set_by_user]
+    if environment := [*below, *own]:
+        container["env"] = environment
+
+
+def _named(secrets: Sequence[ImagePullSecret]) -> list[dict[str, str]]:
+    return [{"name": secret.name} for secret in secrets]
+
+
+def _secure(spec: Mapping[str, Any], names: Collection[str]) -> None:
+    """Gives init containers of the settings the engine's security context, where they have none."""
+    context = spec["containers"][0].get("securityContext")
+    for container in spec.get("initContainers", ()):
+        if context is not None and container["name"] in names:
+            container.setdefault("securityContext", dict(context))
 
 
 def claim_template(
@@ -124,8 +168,6 @@ def _pod_spec(
     if member.node_selector is not None:
         claims = names.claim_template(workload, member.role)
         spec["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": claims}]
-    if secrets := member.template.spec.image_pull_secrets:
-        spec["imagePullSecrets"] = [{"name": secret.name} for secret in secrets]
     return spec
 
 
@@ -138,8 +180,8 @@ def _container(
         container["command"] = list(said.command)
     if args := _arguments(said, add_model=cached and listening is not None):
         container["args"] = args
-    if environment := _environment(member):
-        container["env"] = environment
+    if member.role != "Standalone":
+        container["env"] = [dict(variable) for variable in _GANG_ENVIRONMENT]
     if listening is not None:
         container["ports"] = container_ports("http", listening.ports)
         container.update(_probes(listening.health, probes))
@@ -178,21 +220,6 @@ def _arguments(container: Container, *, add_model: bool) -> list[str]:
     if add_model and not container.command and not named:
         args.append(f"{VLLM.names.model}={CACHE_MOUNT_PATH}")
     return args
-
-
-def _environment(member: Member) -> list[dict[str, Any]]:
-    """The user's variables after ours; a name that the user set is the user's."""
-    own = [
-        variable.model_dump(exclude_none=True, by_alias=True)
-        for variable in member.container.env or ()
-    ]
-    if member.role == "Standalone":
-        return own
-    set_by_user = {variable["name"] for variable in own}
-    return [
-        *(dict(entry) for entry in _GANG_ENVIRONMENT if entry["name"] not in set_by_user),
-        *own,
-    ]
 
 
 def _probes(port: int, probes: Probes) -> dict[str, Any]:

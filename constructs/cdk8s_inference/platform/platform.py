@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -9,12 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from cdk8s_inference.arguments import Constraint, Meant, Problem, checked
-from cdk8s_inference.findings import Path
+from cdk8s_inference.findings import InvalidInput, Path
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
-from cdk8s_inference.kubernetes_types import DnsLabel, HttpPath, LabelValue, ObjectName
+from cdk8s_inference.kubernetes_types import DnsLabel, HttpPath, LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
+from cdk8s_inference.pods import PodSettings, Rollout
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
+from cdk8s_inference.source import single
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -127,6 +130,8 @@ class Platform:
         picker: How the endpoint picker is run.
         sidecar: How the pd-sidecar of decode pods is run.
         shutdown: How long pods that serve may take to stop.
+        pods: What every engine pod gets, unless an engine or its member wants otherwise.
+        rollout: How engine pods are replaced, unless an engine wants otherwise.
     """
 
     gateway: Gateway = Gateway()
@@ -140,6 +145,27 @@ class Platform:
     picker: PickerOptions = PickerOptions()
     sidecar: SidecarOptions = SidecarOptions()
     shutdown: Shutdown = Shutdown()
+    pods: PodSettings = PodSettings()
+    rollout: Rollout = Rollout()
+
+    @classmethod
+    @checked
+    def from_file(cls, path: NonEmpty | os.PathLike[str]) -> Platform:
+        """The platform that a YAML or JSON file describes.
+
+        Its fields are those of this class in camelCase; ``docs/platform.schema.json`` is its
+        schema. A gateway's provider and the router's release are written by name.
+
+        Raises:
+            InvalidInput: The file is no such description; says all that is wrong, with lines.
+            OSError: The file cannot be read.
+        """
+        from cdk8s_inference.platform.document import read_platform
+
+        platform, findings = read_platform(single(path))
+        if platform is None:
+            raise InvalidInput(findings)
+        return platform
 
     def device_class(self, request: str) -> str:
         """The DeviceClass that a device request is allocated from."""

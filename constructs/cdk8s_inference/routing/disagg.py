@@ -153,7 +153,8 @@ class DisaggRouting(Construct):
             ]
         )
         if account is not None:
-            sidecar_account(self, context.metadata(account), platform.router)
+            accounts = [group.service_account or account for group in stages["Decode"]]
+            sidecar_account(self, context.metadata(account), platform.router, accounts)
         self.ports = rank_ports(SERVING_PORT, len(stages["Decode"][0].ports))
         self.config = config
         self.pool, self.picker = picked_pool(self, context, ports=self.ports, config=config)

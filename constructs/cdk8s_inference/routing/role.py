@@ -39,7 +39,8 @@ def role_addition(
         stage: What it does.
         context: The replica, whose name the pool has.
         kv_transfer: How prefill transfers KV caches to decode.
-        account: The ServiceAccount by which sidecars read the pool; None where they need not.
+        account: The ServiceAccount by which sidecars read the pool, unless the pods have one
+            already; None where they need not.
         guarded_pool: Namespace and name of that pool.
     """
     platform, pool = context.platform, context.name
@@ -64,7 +65,7 @@ def role_addition(
             kv_transfer=kv_transfer,
             ranks=len(group.ports),
             guarded_pool=guarded_pool,
-            guarded_engine=_wants_key(container),
+            guarded_engine=_wants_key(group),
             wait_seconds=None if native else wait_seconds,
         )
     ]
@@ -73,13 +74,13 @@ def role_addition(
         sidecars=proxy if native else (),
         containers=() if native else proxy,
         volumes=[TOKEN_VOLUME] if account else (),
-        service_account=account,
+        service_account=None if group.service_account else account,
     )
 
 
-def _wants_key(container: Container) -> bool:
-    variables = {variable.name for variable in container.env or ()}
-    return _gives(container, VLLM.names.api_key) or API_KEY in variables
+def _wants_key(group: EngineGroup) -> bool:
+    container = group.engine.serving_member.container
+    return _gives(container, VLLM.names.api_key) or API_KEY in group.environment
 
 
 def _gives(container: Container, flag: str | None) -> bool:

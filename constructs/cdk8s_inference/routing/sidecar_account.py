@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cdk8s import ApiObjectMetadata
 from constructs import Construct
 
@@ -11,10 +13,25 @@ from cdk8s_inference.releases import RouterRelease
 _RBAC = "rbac.authorization.k8s.io"
 
 
-def sidecar_account(scope: Construct, metadata: ApiObjectMetadata, release: RouterRelease) -> None:
-    """A ServiceAccount for decode pods, its Role and their binding, as children of ``scope``."""
+def sidecar_account(
+    scope: Construct,
+    metadata: ApiObjectMetadata,
+    release: RouterRelease,
+    accounts: Sequence[str],
+) -> None:
+    """A ServiceAccount for decode pods, its Role and their binding, as children of ``scope``.
+
+    Args:
+        scope: Where they go.
+        metadata: Theirs; its name is the account's.
+        release: The router release, which says what the sidecar reads.
+        accounts: The accounts that the decode pods have. Without this one it is not composed.
+    """
     name = metadata.name
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": metadata.namespace}
+    subjects = [
+        {"kind": "ServiceAccount", "name": account, "namespace": metadata.namespace}
+        for account in dict.fromkeys(accounts)
+    ]
     rules = [permission.rule() for permission in release.sidecar.ssrf_protection]
     for kind, api_version, body in (
         # The token is mounted where it is needed, in the sidecar.
@@ -25,10 +42,12 @@ def sidecar_account(scope: Construct, metadata: ApiObjectMetadata, release: Rout
             f"{_RBAC}/v1",
             {
                 "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
-                "subjects": [subject],
+                "subjects": subjects,
             },
         ),
     ):
+        if kind == "ServiceAccount" and name not in accounts:
+            continue
         manifest(
             scope,
             f"sidecar-{kind}",

@@ -17,6 +17,7 @@ from cdk8s_inference.document.rules import (
     names,
     phases,
     ports,
+    rollouts,
     serving_stack,
 )
 from cdk8s_inference.document.structure import STRUCTURE_RULES
@@ -45,6 +46,7 @@ __all__ = [
     "names",
     "phases",
     "ports",
+    "rollouts",
     "serving_stack",
 ]
 

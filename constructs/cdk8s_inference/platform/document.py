@@ -1,0 +1,160 @@
+"""From a platform file to a Platform, or to everything that is wrong with it; and its JSON Schema.
+
+The file has the fields of :class:`Platform` and of the values in it, in camelCase, as documents
+have theirs. A gateway's provider and a router's release are written by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from pydantic.alias_generators import to_camel
+
+from cdk8s_inference.arguments.fit import problems
+from cdk8s_inference.findings import (
+    Finding,
+    InvalidInput,
+    errors,
+    near_name,
+    shown,
+    type_name,
+)
+from cdk8s_inference.findings.example import python
+from cdk8s_inference.findings.rule import RuleSet, Violation
+from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+from cdk8s_inference.platform.platform import Gateway, Platform
+from cdk8s_inference.releases import ROUTER_RELEASES
+from cdk8s_inference.source import Cursor, Document
+
+PLATFORM_RULES: RuleSet[Any] = RuleSet()
+"""The rule about a platform file, which the functions here apply."""
+
+_EXAMPLE = """\
+from pathlib import Path
+
+Path("platform.yaml").write_text("{field}: h100\\n")
+Platform.from_file("platform.yaml")
+"""
+
+D141 = PLATFORM_RULES.declare(
+    "D141",
+    "error",
+    "A platform file has a field or a value that no platform has",
+    why="The setting would have no effect, or the API server would refuse what it gives.",
+    evidence="The fields of Platform, which docs/platform.schema.json lists.",
+    fix="write a field and a value of the schema",
+    example=python(_EXAMPLE.format(field="nodepool"), _EXAMPLE.format(field="nodePool")),
+)
+
+_BY_NAME: Mapping[tuple[type, str], Mapping[Any, Any]] = {
+    (Gateway, "provider"): GATEWAY_PROVIDERS,
+    (Platform, "router"): {release.version: release for release in ROUTER_RELEASES},
+}
+"""Values that a file names."""
+
+_PYTHON_ALONE = {(Gateway, "stack")}
+
+
+def read_platform(document: Document) -> tuple[Platform | None, list[Finding]]:
+    """The platform that a file describes, None where it has errors, and all findings."""
+    findings = [*document.findings]
+    value = _read(Platform, document.root, findings)
+    return (None if errors(findings) else value), findings
+
+
+def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
+    """The value of a dataclass that is written at a place."""
+
+    def refuse(place: Cursor, message: str, fix: str | None = None) -> None:
+        findings.append(D141.finding(Violation(place, message, fix=fix)))
+
+    if not isinstance(at.value, Mapping):
+        refuse(at, f"must be an object, is {type_name(at.value)}: {shown(at.value)}")
+        return None
+    known = _fields(kind)
+    given: dict[str, Any] = {}
+    before = len(findings)
+    for key, place in at.fields():
+        if key not in known:
+            near = near_name(key, known)
+            refuse(place, "field is not defined", f"write {near}" if near else "remove it")
+            continue
+        name, hint = known[key]
+        inner = _dataclass(hint)
+        by_name = _BY_NAME.get((kind, name))
+        if by_name is not None:
+            if place.text in by_name:
+                given[name] = by_name[place.text]
+            else:
+                message = f"is {shown(place.value)}, must be one of {', '.join(by_name)}"
+                refuse(place, message, "use one of them")
+        elif inner is not None:
+            given[name] = _read(inner, place, findings)
+        else:
+            for each in problems(hint, place.value, ()):
+                refuse(place.at(*each.path), each.message, each.fix)
+            given[name] = place.value
+    if len(findings) > before:
+        return None
+    try:
+        return kind(**given)
+    except InvalidInput as error:
+        for finding in error.findings:
+            refuse(at, finding.message, finding.fix)
+        return None
+
+
+def _fields(kind: type[Any]) -> Mapping[str, tuple[str, Any]]:
+    """The fields of a dataclass as a file names them: each with its name in Python and its type."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {
+        to_camel(each.name): (each.name, hints[each.name])
+        for each in fields(kind)
+        if (kind, each.name) not in _PYTHON_ALONE
+    }
+
+
+def _dataclass(hint: Any) -> type[Any] | None:
+    return hint if inspect.isclass(hint) and is_dataclass(hint) else None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a platform file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Platform of cdk8s-inference",
+        **_schema(Platform),
+    }
+
+
+def _schema(kind: type[Any]) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    described = _descriptions(kind)
+    properties: dict[str, Any] = {}
+    for key, (name, hint) in _fields(kind).items():
+        inner, by_name = _dataclass(hint), _BY_NAME.get((kind, name))
+        if by_name is not None:
+            found: dict[str, Any] = {"enum": list(by_name)}
+        elif inner is not None:
+            found = _schema(inner)
+        else:
+            found = TypeAdapter(hint).json_schema()
+        properties[key] = {**found, "description": described[name]}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _descriptions(kind: type[Any]) -> Mapping[str, str]:
+    """What the docstring of a dataclass says of each field, in one line."""
+    text = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    entries = re.findall(r"^    (\w+): (.*(?:\n(?:     .*)?)*)", text, re.MULTILINE)
+    return {name: _plain(words) for name, words in entries}
+
+
+def _plain(words: str) -> str:
+    """Text of a docstring without its markup."""
+    return re.sub(r"(?::\w+:`(?:~[\w.]+\.)?|``)([^`]*)`+", r"`\1`", " ".join(words.split()))

@@ -1,0 +1,7 @@
+"""What a platform, an engine or a member wants of engine pods, and how that is laid over a pod."""
+
+from cdk8s_inference.pods.overlay import overlaid
+from cdk8s_inference.pods.rollout import Rollout
+from cdk8s_inference.pods.settings import ENGINE_CONTAINER, PodSettings
+
+__all__ = ["ENGINE_CONTAINER", "PodSettings", "Rollout", "overlaid"]

@@ -1,0 +1,242 @@
+"""PodSettings: what a platform, an engine or a member wants of engine pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from cdk8s_inference import labels
+from cdk8s_inference.arguments import Constraint, Problem, checked
+from cdk8s_inference.arguments.objects import (
+    AffinityObject,
+    ContainerObject,
+    JsonObject,
+    LifecycleObject,
+    MetadataKey,
+    PodSecurityContextObject,
+    SecurityContextObject,
+    TolerationObject,
+    TopologySpreadConstraintObject,
+    VolumeMountObject,
+    VolumeObject,
+    kubernetes_problems,
+)
+from cdk8s_inference.findings import Path
+from cdk8s_inference.kubernetes_types import (
+    ComputeResource,
+    LabelValue,
+    NonEmpty,
+    ObjectName,
+    Quantity,
+)
+from cdk8s_inference.source import Cursor
+
+ENGINE_CONTAINER = "engine"
+"""The name of every engine's container."""
+
+Amount = Quantity | Annotated[int, Field(ge=0)]
+
+ImagePullPolicy = Literal["Always", "IfNotPresent", "Never"]
+
+_SAID_ELSEWHERE = ("image", "command", "args")
+"""Fields of the engine container that rules and routing read from the engine itself."""
+
+
+def _overlay(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """What keeps an overlay from being laid over an engine's pod template."""
+    for key in value:
+        if key not in ("metadata", "spec"):
+            yield Problem((*path, key), "is no part of a pod template", "use metadata and spec")
+    yield from kubernetes_problems("PodTemplateSpec", value, path, partial=True)
+    root = Cursor(value, path)
+    yield from _taken_away(root)
+    for key, at in root["metadata"].fields():
+        if key not in ("labels", "annotations"):
+            fix = "give labels and annotations alone"
+            yield Problem(at.path, "is set by the workload's controller", fix)
+    for key, at in root.at("metadata", "labels").fields():
+        if key.startswith(labels.PREFIX):
+            yield Problem(at.path, "is what selectors use", "use another label")
+    for container in root.at("spec", "containers").items():
+        for key in _SAID_ELSEWHERE if container["name"].text == ENGINE_CONTAINER else ():
+            if container[key].present:
+                yield Problem(container[key].path, "is the engine's own", f"give the engine {key}=")
+
+
+def _taken_away(root: Cursor) -> Iterator[Problem]:
+    """What the engine needs, and an overlay would remove or replace whole."""
+    parents = ((), ("metadata",), ("metadata", "labels"), ("spec",))
+    whole = [root.at(*keys) for keys in parents]
+    for container in root.at("spec", "containers").items():
+        if container["name"].text in (None, ENGINE_CONTAINER):
+            whole.append(container)
+    for at in whole:
+        if at["$patch"].present:
+            yield Problem(at.path, "would take the engine away", "name the fields to change")
+    for *above, key in (*parents[1:], ("spec", "containers")):
+        for name, at in root.at(*above).fields():
+            if name == key and not at.present:
+                yield Problem(at.path, "would take the engine away", "name the fields to change")
+
+
+PodOverlay = Annotated[JsonObject, Constraint(_overlay)]
+"""A part of a pod template, as Kubernetes writes it."""
+
+
+@checked
+@dataclass(frozen=True)
+class PodSettings:
+    """What is wanted of engine pods, in Kubernetes' own words.
+
+    ``Platform``, ``Engine`` and ``Member`` each take some as ``pods``. They are laid over one
+    another in this order: what is composed by default, the platform's, the engine's, the member's;
+    what the member's own template says (labels, annotations, image pull secrets, variables) comes
+    last. Of a single value the last one holds. Mappings are merged by key, where ``None`` takes
+    away what is below; named lists by name; tolerations are added to those below.
+
+    A JSON patch can do the same to an object that is composed, but neither the methods of
+    :class:`EngineGroup` nor routing know of it.
+
+    Attributes:
+        requests: What each engine container requests: ``cpu``, ``memory``, ``ephemeral-storage``.
+        limits: At most so much of it, and the extended resources of any vendor that it gets, such
+            as ``{"amd.com/gpu": 8}``.
+        volumes: Volumes of the pod.
+        volume_mounts: Where the engine container has them.
+        init_containers: Containers that end before the engine starts, such as one that downloads
+            weights. One without a security context gets the engine container's.
+        pod_security_context: Security context of the pod.
+        security_context: Security context of the engine container.
+        service_account_name: The pods' ServiceAccount. No token of it is mounted.
+        node_selector: Labels of the nodes that may run the pods.
+        affinity: Affinity to nodes and pods.
+        tolerations: Taints that the pods tolerate, beside that of nodes with GPUs.
+        topology_spread_constraints: How pods are spread over nodes and zones.
+        priority_class_name: PriorityClass: who waits, and who is preempted.
+        runtime_class_name: RuntimeClass, such as ``nvidia``.
+        scheduler_name: Another scheduler than the cluster's own.
+        host_network: Uses the node's network. DNS of the cluster still works.
+        host_ipc: Uses the node's IPC namespace.
+        image_pull_policy: When the engine's image is pulled.
+        image_pull_secrets: Secrets with credentials of registries.
+        lifecycle: Hooks after the engine container's start and before its stop.
+        termination_grace_period_seconds: How long the pod may take to stop. By default as long as
+            the engine may drain, and the platform's margin.
+        pod: Anything else of a pod template, as Kubernetes writes it: ``{"spec": {"containers":
+            [{"name": "engine", "stdin": True}]}}``. It is merged strategically, as by ``kubectl
+            patch``: containers, variables, volumes and the like by name, ``None`` removes a field.
+            The engine's image, command and args are the engine's own.
+    """
+
+    requests: Mapping[ComputeResource, Amount | None] = field(default_factory=dict)
+    limits: Mapping[ComputeResource, Amount | None] = field(default_factory=dict)
+    volumes: Sequence[VolumeObject] = ()
+    volume_mounts: Sequence[VolumeMountObject] = ()
+    init_containers: Sequence[ContainerObject] = ()
+    pod_security_context: PodSecurityContextObject = field(default_factory=dict)
+    security_context: SecurityContextObject = field(default_factory=dict)
+    service_account_name: ObjectName | None = None
+    node_selector: Mapping[MetadataKey, LabelValue | None] = field(default_factory=dict)
+    affinity: AffinityObject = field(default_factory=dict)
+    tolerations: Sequence[TolerationObject] = ()
+    topology_spread_constraints: Sequence[TopologySpreadConstraintObject] = ()
+    priority_class_name: ObjectName | None = None
+    runtime_class_name: ObjectName | None = None
+    scheduler_name: NonEmpty | None = None
+    host_network: bool | None = None
+    host_ipc: bool | None = None
+    image_pull_policy: ImagePullPolicy | None = None
+    image_pull_secrets: Sequence[ObjectName] = ()
+    lifecycle: LifecycleObject = field(default_factory=dict)
+    termination_grace_period_seconds: Annotated[int, Field(ge=1)] | None = None
+    pod: PodOverlay = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, amount in self.requests.items():
+            if "/" in name and amount is not None and self.limits.get(name, amount) != amount:
+                raise ValueError(
+                    f"requests {amount} of {name}, limits {self.limits[name]}: Kubernetes takes no "
+                    "two amounts of an extended resource; give limits alone"
+                )
+            if "/" in name and amount is not None and name not in self.limits:
+                raise ValueError(
+                    f"requests {name} without a limit, which Kubernetes refuses for an extended "
+                    "resource; give it in limits"
+                )
+
+    def over(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """The overlay that lays these settings over an engine's pod template.
+
+        All but :attr:`pod`, which is an overlay itself.
+
+        Args:
+            template: What is below: tolerations are added to those that it has.
+        """
+        spec: dict[str, Any] = {}
+        container: dict[str, Any] = {"name": ENGINE_CONTAINER}
+        if resources := self._resources():
+            container["resources"] = resources
+        for key, fields in (
+            ("securityContext", self.security_context),
+            ("lifecycle", self.lifecycle),
+        ):
+            if fields:
+                container[key] = fields
+        if self.volume_mounts:
+            container["volumeMounts"] = self.volume_mounts
+        if self.image_pull_policy is not None:
+            container["imagePullPolicy"] = self.image_pull_policy
+        for key, value in (
+            ("serviceAccountName", self.service_account_name),
+            ("priorityClassName", self.priority_class_name),
+            ("runtimeClassName", self.runtime_class_name),
+            ("schedulerName", self.scheduler_name),
+            ("terminationGracePeriodSeconds", self.termination_grace_period_seconds),
+            # Kubernetes' own default is false, and is not written.
+            ("hostNetwork", self.host_network or None),
+            # Names of the cluster are resolved on the host's network by this policy alone.
+            ("dnsPolicy", "ClusterFirstWithHostNet" if self.host_network else None),
+            ("hostIPC", self.host_ipc or None),
+        ):
+            if value is not None:
+                spec[key] = value
+        if self.host_network is False:
+            spec |= {"hostNetwork": None, "dnsPolicy": None}
+        if self.host_ipc is False:
+            spec["hostIPC"] = None
+        for key, settings in (
+            ("nodeSelector", self.node_selector),
+            ("affinity", self.affinity),
+            ("securityContext", self.pod_security_context),
+            ("volumes", self.volumes),
+            ("initContainers", self.init_containers),
+            ("topologySpreadConstraints", self.topology_spread_constraints),
+            ("imagePullSecrets", [{"name": name} for name in self.image_pull_secrets]),
+        ):
+            if settings:
+                spec[key] = settings
+        if self.tolerations:
+            below = template["spec"].get("tolerations", [])
+            spec["tolerations"] = [
+                *below,
+                *(each for each in self.tolerations if each not in below),
+            ]
+        if len(container) > 1:
+            spec["containers"] = [container]
+        return {"spec": spec} if spec else {}
+
+    def _resources(self) -> dict[str, Any]:
+        amounts = {
+            key: {name: None if each is None else str(each) for name, each in values.items()}
+            for key, values in (("requests", self.requests), ("limits", self.limits))
+            if values
+        }
+        for name, amount in self.limits.items():
+            if "/" in name:
+                # Kubernetes takes no request of a device plugin's resource other than the limit.
+                given = None if amount is None else str(amount)
+                amounts.setdefault("requests", {})[name] = given
+        return amounts

@@ -1,0 +1,146 @@
+"""The file that has a platform's choices, and its schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema_rs import Draft202012Validator
+
+from cdk8s_inference import Gateway, InvalidInput, PickerOptions, Platform, PodSettings, Rollout
+from cdk8s_inference.gateways import ISTIO
+from cdk8s_inference.platform.document import read_platform, schema
+from cdk8s_inference.releases import router_release
+from cdk8s_inference.source import read
+from tests.cli.console import found, save, synth
+from tests.document.builders import unified
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WRITTEN = """\
+gateway: {namespace: edge, name: models, provider: istio}
+nodePool: h100
+deviceClasses: {gpu: gpu.example.com}
+unifiedMode: picker
+router: v0.9.0
+picker: {highAvailability: true, cpu: 2}
+pods:
+  requests: {cpu: 8, memory: 64Gi}
+  limits: {memory: null}
+  tolerations:
+    - {key: dedicated, operator: Exists}
+  pod: {spec: {hostname: a}}
+rollout: {maxSurge: 0, maxUnavailable: 1}
+"""
+
+SAID = Platform(
+    gateway=Gateway("edge", "models", provider=ISTIO),
+    node_pool="h100",
+    device_classes={"gpu": "gpu.example.com"},
+    unified_mode="picker",
+    router=router_release("v0.9.0"),
+    picker=PickerOptions(high_availability=True, cpu=2),
+    pods=PodSettings(
+        requests={"cpu": 8, "memory": "64Gi"},
+        limits={"memory": None},
+        tolerations=[{"key": "dedicated", "operator": "Exists"}],
+        pod={"spec": {"hostname": "a"}},
+    ),
+    rollout=Rollout.in_place(),
+)
+
+
+def platform_of(text: str) -> tuple[Platform | None, list[tuple[str, str, int | None]]]:
+    documents, problems = read(text.encode(), "platform.yaml")
+    assert not problems
+    platform, findings = read_platform(documents[0])
+    return platform, [(each.code, each.path, each.line) for each in findings]
+
+
+def test_a_file_says_what_python_says(tmp_path: Path) -> None:
+    assert platform_of(WRITTEN) == (SAID, [])
+    file = tmp_path / "platform.yaml"
+    file.write_text(WRITTEN)
+    assert Platform.from_file(file) == SAID
+
+
+def test_an_empty_file_is_the_default() -> None:
+    assert platform_of("{}") == (Platform(), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        ("nodepool: a", "nodepool", 1),
+        ("a: 1\n", "a", 1),
+        ("[]", "", 1),
+        ("pods: 5", "pods", 1),
+        ("router: v9", "router", 1),
+        ("gateway:\n  provider: traefik", "gateway.provider", 2),
+        ("gateway: {stack: {}}", "gateway.stack", 1),
+        ("picker:\n  cpu: many", "picker.cpu", 2),
+        ("picker:\n  memoryGibibytes: 9", "picker", 1),
+        ("pods:\n  requests:\n    cpu: a", "pods.requests.cpu", 3),
+        ("rollout:\n  strategy: OnDelete", "rollout.strategy", 2),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_line(text: str, path: str, line: int) -> None:
+    platform, findings = platform_of(text)
+    assert platform is None
+    assert findings == [("D141", path, line)]
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("nodepool: a\nrouter: v9\npods: {requests: {cpu: a}}\n")
+    with pytest.raises(InvalidInput) as raised:
+        Platform.from_file(file)
+    assert len(raised.value.findings) == 3
+
+
+def test_the_schema_is_written() -> None:
+    written = (ROOT / "docs" / "platform.schema.json").read_text()
+    assert json.loads(written) == schema()
+
+
+def test_the_schema_takes_what_is_read_and_nothing_else() -> None:
+    validator = Draft202012Validator(schema())
+    content: Any = yaml.safe_load(WRITTEN)
+    assert validator.is_valid(content)
+    for key, value in (
+        ("nodepool", "a"),
+        ("router", "v9"),
+        ("pods", {"requests": {"cpu": "a b"}}),
+        ("picker", {"cpu": 0}),
+    ):
+        assert not validator.is_valid({**content, key: value})
+
+
+def test_every_field_is_described() -> None:
+    def descriptions(of: Any) -> Any:
+        for field in of.get("properties", {}).values():
+            yield field["description"]
+            yield from descriptions(field)
+
+    assert all(descriptions(schema()))
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.yaml", unified())
+    platform = tmp_path / "platform.yaml"
+    platform.write_text("nodePool: h100\npods: {priorityClassName: models}\n")
+    result = synth(file, "--stdout", "--platform", platform)
+    assert result.exit_code == 0
+    assert "modelplane.ai/pool: h100" in result.stdout
+    assert "priorityClassName: models" in result.stdout
+    replaced = synth(file, "--stdout", "--platform", platform, "--node-pool", "a100")
+    assert "modelplane.ai/pool: a100" in replaced.stdout
+    platform.write_text("nodepool: h100\n")
+    refused = synth(file, "--stdout", "--platform", platform, "--format", "json")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert [(each["code"], each["line"]) for each in found(refused)] == [("D141", 1)]
+    absent = synth(file, "--stdout", "--platform", tmp_path / "absent", "--format", "json")
+    assert [each["code"] for each in found(absent)] == ["D001"]
