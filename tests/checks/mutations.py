@@ -201,7 +201,8 @@ def mutants(
             for after in (None,) if structure else _other(value, shown, release):
                 if _harmless(target, shown, value, after):
                     continue
-                changed = deepcopy(objects)
+                changed = [*objects]
+                changed[index] = deepcopy(target)
                 _set(changed[index], path, after)
                 text = None if after is None else str(after)
                 yield (

@@ -66,8 +66,10 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("tool", DELIVERIES)
-@pytest.mark.parametrize("code", BROKEN)
+@pytest.mark.parametrize(
+    ("code", "tool"),
+    [*((code, "flux") for code in BROKEN), *(("T520", tool) for tool in DELIVERIES)],
+)
 def test_every_tools_charts_and_values_are_read(code: str, tool: str) -> None:
     assert codes(delivered(BROKEN[code], tool)) == {code}
 

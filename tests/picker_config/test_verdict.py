@@ -108,20 +108,22 @@ def test_every_plugin_starts_and_takes_its_parameters(
         return
     assert judged({}) == []
     assert judged({}, experimental=False) == (["P108"] if plugin.stage == "alpha" else [])
+    right: Config = {}
     for parameter in plugin.parameters:
         value = VALUES[parameter.kind]
         if parameter.reads is not None:
             assert judged({parameter.name: "not-listed"}) == ["P116"]
             value = release.picker.config.default_producers[parameter.reads]
-        assert judged({parameter.name: value}) == []
-        assert judged({parameter.name.upper(): value}) == []
-        assert judged({parameter.name: None}) == []
+        right[parameter.name] = value
         assert judged({parameter.name: wrong(parameter.kind)}) == ["P104"]
         if parameter.minimum is not None:
             assert judged({parameter.name: parameter.minimum - 1}) == ["P104"]
         if parameter.fields and parameter.kind == "object":
             strict = release.picker.config.strict_parameters
             assert judged({parameter.name: {"zzz": 1}}) == (["P103"] if strict else [])
+    assert judged(right) == []
+    assert judged({name.upper(): value for name, value in right.items()}) == []
+    assert judged(dict.fromkeys(right)) == []
     strict = release.picker.config.strict_parameters and bool(plugin.parameters)
     assert judged({"zzz": 1}) == (["P109"] if strict else [])
     told = assess_document(listing(release, placed(plugin, {"zzz": 1})), release, experimental=True)

@@ -9,7 +9,7 @@ from cdk8s_inference.findings import Path, PathPart
 from cdk8s_inference.source import Cursor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ComposedCursor(Cursor):
     """A mapping or a list, of which each entry knows where it was written.
 

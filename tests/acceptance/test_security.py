@@ -16,7 +16,7 @@ from tests.cli.console import named, save
 from tests.document.builders import Json, edited, prefill_decode
 from tests.kit import examples
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 HOOK = """
 import json, os, sys

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.console import named, program, recorder, runs, save
 from tests.document.builders import edited, unified
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_it_writes(tmp_path: Path) -> None:
@@ -112,3 +115,23 @@ def test_a_locale_without_unicode(tmp_path: Path) -> None:
     result = program("synth", file, "--stdout", env=env)
     assert result.returncode == 0
     assert "é☃" in result.stdout.decode()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_app_writes_what_is_committed_whatever_the_hash_seed(tmp_path: Path) -> None:
+    """With a seed of its own: what is committed was written with another one."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "main.py")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    written = files(tmp_path / "dist")
+    assert len(written) == 6
+    assert written == files(ROOT / "dist"), "dist/ is stale: run main.py"
