@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Protocol
-from weakref import WeakKeyDictionary
+from typing import Any, Protocol
 
-from cdk8s import ApiObject, App, Chart
-from constructs import IConstruct
+import jsii
+from cdk8s import ApiObject, App, Chart, DependencyGraph
+from constructs import IConstruct, IValidation
 
-from cdk8s_inference.arguments import A002
-from cdk8s_inference.findings import Finding, InvalidInput, Place, Violation, errors, warn
+from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.source import Document
 
 ObjectOwners = dict[tuple[str, str, str], str]
 """The path of the chart that composes an object, by its namespace, kind and name."""
+
+Rendered = dict[ApiObject, Any]
+"""Objects of a chart as plain data."""
 
 
 class CheckedChart(IConstruct, Protocol):
@@ -31,62 +33,76 @@ class NotSynthesized(InvalidInput, RuntimeError):
     """What an app composes would not work. cdk8s' own validation raises a ``RuntimeError``."""
 
 
-@dataclass
+@dataclass(eq=False)
 class AppState:
     """The state of an app.
+
+    A construct keeps its app's, since each question to Node.js about the tree takes as long as
+    composing an object.
 
     Attributes:
         owners: The objects that its deployments compose.
         checked: The charts that are checked each by itself, before the app is synthesized.
         lone: Charts of users with constructs of ours in them, which are checked together.
-        ports_and_quantities: Their JSON pointers, in objects of cdk8s-plus.
         rendering: Whether a chart is being rendered. cdk8s validates the whole app each time, so
             that n charts would be checked n * n times. ``synth`` validates all of them before it
             renders the first.
+        rendered: The objects of charts as they were checked; None unless the app is being
+            synthesized.
     """
 
     owners: ObjectOwners = field(default_factory=dict)
     checked: list[CheckedChart] = field(default_factory=list)
     lone: list[Chart] = field(default_factory=list)
-    ports_and_quantities: dict[ApiObject, Sequence[str]] = field(default_factory=dict)
     rendering: bool = False
+    rendered: dict[IConstruct, Rendered] | None = None
 
     @classmethod
-    def of(cls, scope: IConstruct) -> AppState:
+    def of(cls, construct: IConstruct) -> AppState:
         """The state of the app that a construct is in."""
-        root = scope.node.root
-        if root not in _STATES:
-            _STATES[root] = cls()
-            if isinstance(root, App):
-                _check_first(root)
-        return _STATES[root]
+        known = vars(construct)
+        if _STATE not in known:
+            root = construct.node.root
+            if _STATE not in vars(root):
+                state = cls()
+                vars(root)[_STATE] = state
+                root.node.add_validation(_Validation(state))
+                if isinstance(root, App):
+                    _check_first(root, state)
+            known[_STATE] = vars(root)[_STATE]
+        state = known[_STATE]
+        assert isinstance(state, cls)
+        return state
 
-    def check_lone(self, construct: IConstruct) -> None:
-        """Has the chart of a construct checked, unless it is in one that is checked anyway."""
-        if any(scope in self.checked for scope in construct.node.scopes):
+    def add_chart(self, chart: CheckedChart) -> None:
+        """Has a chart checked by itself, with all that is composed in it."""
+        self.checked.append(chart)
+        vars(chart).update({_STATE: self, _CHECKED: True})
+
+    @classmethod
+    def add(cls, construct: IConstruct, scope: IConstruct) -> None:
+        """Has what a construct composes checked, unless its scope is in a chart that is anyway."""
+        state = cls.of(scope)
+        if not vars(scope).get(_CHECKED) and not any(
+            each in state.checked for each in scope.node.scopes
+        ):
+            chart = Chart.of(construct)
+            if chart not in state.lone:
+                state.lone.append(chart)
+            vars(construct)[_STATE] = state
             return
-        chart = Chart.of(construct)
-        if chart not in self.lone:
-            self.lone.append(chart)
+        vars(construct).update({_STATE: state, _CHECKED: True})
 
     def check(self) -> list[Finding]:
         """What is to say about all that is checked, as it is now."""
-        findings = [finding for chart in self.checked for finding in chart.check()]
+        findings = self.check_charts()
         if self.lone:
             findings += self._check_lone_charts()
-        return [*findings, *map(A002.finding, self._dropped())]
+        return findings
 
-    def _dropped(self) -> Iterator[Violation]:
-        """What cdk8s-plus dropped after a patch; see ``manifest.int_or_string``."""
-        for each, pointers in self.ports_and_quantities.items():
-            root = Document(each.to_json()).root
-            name = f"{each.kind} {each.metadata.namespace}/{each.name}"
-            for pointer in pointers:
-                keys = [int(key) if key.isdigit() else key for key in pointer.split("/")[1:]]
-                field = root.at(*keys)
-                if not field.present:
-                    message = "is gone: a patch removed it, or gave it a plain value"
-                    yield Violation(Place(name, field.place.path), message)
+    def check_charts(self) -> list[Finding]:
+        """What is to say about the charts that are checked each by itself."""
+        return [finding for chart in self.checked for finding in chart.check()]
 
     def _check_lone_charts(self) -> list[Finding]:
         from cdk8s_inference.checks import check
@@ -94,6 +110,32 @@ class AppState:
         apart = {each for chart in self.checked for each in chart.node.find_all()}
         within = dict.fromkeys(each for chart in self.lone for each in chart.node.find_all())
         return check(documents(each for each in within if each not in apart))
+
+    def documents(self, chart: IConstruct) -> list[Document]:
+        """The Kubernetes objects of a chart, as they are now."""
+        constructs = chart.node.find_all()
+        objects = {each: each.to_json() for each in constructs if isinstance(each, ApiObject)}
+        nested = any(isinstance(each, Chart) for each in constructs if each is not chart)
+        if self.rendered is not None and not nested:
+            self.rendered[chart] = objects
+        return list(map(Document, objects.values()))
+
+    def to_json(self, chart: IConstruct) -> list[Any] | None:
+        """The objects of a chart as they were checked, in cdk8s' order; None to render them."""
+        objects = (self.rendered or {}).get(chart)
+        if objects is None:
+            return None
+        ordered = DependencyGraph(chart.node).topology()
+        return [objects[each] for each in ordered if isinstance(each, ApiObject)]
+
+    @contextmanager
+    def synthesize(self) -> Iterator[None]:
+        """Keeps what is checked, to be rendered."""
+        self.rendered = {}
+        try:
+            yield
+        finally:
+            self.rendered = None
 
     @contextmanager
     def render(self) -> Iterator[None]:
@@ -110,10 +152,30 @@ def documents(constructs: Iterable[IConstruct]) -> list[Document]:
     return [Document(each.to_json()) for each in constructs if isinstance(each, ApiObject)]
 
 
-_STATES: WeakKeyDictionary[IConstruct, AppState] = WeakKeyDictionary()
+_STATE = "_cdk8s_inference_app"
+_CHECKED = "_cdk8s_inference_checked"
 
 
-def _check_first(app: App) -> None:
+@jsii.implements(IValidation)
+class _Validation:
+    """Has an app's own charts checked where another chart is rendered without ``synth``.
+
+    One for the app: cdk8s calls each validation of the app for each chart that it renders.
+    """
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+
+    def validate(self) -> list[str]:
+        """The errors, for cdk8s to refuse the app with."""
+        if self._state.rendering:
+            return []
+        findings = self._state.check_charts()
+        warn(findings)
+        return [str(finding) for finding in errors(findings)]
+
+
+def _check_first(app: App, state: AppState) -> None:
     """Checks an app in Python before Node.js synthesizes it.
 
     What Python raises within a validation of cdk8s comes back as a text among fifty lines of stack.
@@ -122,13 +184,13 @@ def _check_first(app: App) -> None:
     def checked(synthesize: Callable[[], object]) -> Callable[[], object]:
         @wraps(synthesize)
         def check_and_synthesize() -> object:
-            state = AppState.of(app)
-            findings = state.check()
-            warn(findings)
-            if refused := errors(findings):
-                raise NotSynthesized(refused) from None
-            with state.render():
-                return synthesize()
+            with state.synthesize():
+                findings = state.check()
+                warn(findings)
+                if refused := errors(findings):
+                    raise NotSynthesized(refused) from None
+                with state.render():
+                    return synthesize()
 
         return check_and_synthesize
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import jsii
-from cdk8s import Chart
-from constructs import Construct, IValidation
+from cdk8s import App, Chart
+from constructs import Construct
 from pydantic import Field
 
 from cdk8s_inference import names
-from cdk8s_inference.app_state import AppState, ObjectOwners, documents
+from cdk8s_inference.app_state import AppState, ObjectOwners
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import JsonObject, Labels
 from cdk8s_inference.document.deployment import Deployment
@@ -36,6 +35,7 @@ from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.picker_config.engine_fit import incompatibilities
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.disagg import DisaggRouting
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.unified import UnifiedRouting
 from cdk8s_inference.source import Document, single
@@ -43,7 +43,6 @@ from cdk8s_inference.source import Document, single
 if TYPE_CHECKING:
     from cdk8s_inference.checks import Waiver
     from cdk8s_inference.routing.deployment_routing import DeploymentRouting
-    from cdk8s_inference.routing.disagg import DisaggRouting
 
 
 class ModelReplica(Construct):
@@ -97,7 +96,7 @@ class ModelReplica(Construct):
         """
         _require_fit(name, engines, serving_mode)
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         self.name = name
         self.serving_mode = serving_mode
         self.engines: Mapping[str, EngineGroup] = _Engines(
@@ -141,9 +140,6 @@ class ModelReplica(Construct):
             return UnifiedRouting(
                 self, "routing", engines=list(self.engines.values()), **context.arguments
             )
-        # cdk8s-plus, which only the picker needs, takes a quarter of a second to import.
-        from cdk8s_inference.routing.disagg import DisaggRouting
-
         groups = self.engines.values()
         return DisaggRouting(
             self,
@@ -228,14 +224,13 @@ class ModelDeployment(Chart):
         keys = object_keys(name, replicas, engines, serving_mode, platform)
         claims = _claims(scope, id, namespace, keys)
         super().__init__(scope, id, namespace=namespace, disable_resource_name_hashes=True)
-        state = AppState.of(self)
+        state = AppState.of(scope)
         state.owners.update(claims)
-        state.checked.append(self)
+        state.add_chart(self)
         self.findings = tuple(validated)
         self._waivers: list[Waiver] = []
-        self.node.add_validation(_Validation(self))
         stack = platform.gateway.stack
-        if stack is not None and stack.node.root is self.node.root:
+        if stack is not None and AppState.of(stack) is state:
             self.node.add_dependency(stack)
         splits = replicas == 1 or platform.gateway.provider.splits(pooled=True)
         self.replicas = [
@@ -273,8 +268,11 @@ class ModelDeployment(Chart):
 
     def to_json(self) -> list[Any]:
         """The objects as they are now. Only ``synth`` refuses errors: :meth:`check` tells them."""
-        with AppState.of(self).render():
-            objects: list[Any] = super().to_json()
+        state = AppState.of(self)
+        objects = state.to_json(self)
+        if objects is None:
+            with state.render():
+                objects = super().to_json()
         return objects
 
     def check(self) -> list[Finding]:
@@ -286,7 +284,7 @@ class ModelDeployment(Chart):
         from cdk8s_inference.checks import check as check_objects
 
         # Not by to_json, which validates, and so would ask for itself.
-        return check_objects(documents(self.node.find_all()), waivers=self._waivers)
+        return check_objects(AppState.of(self).documents(self), waivers=self._waivers)
 
     @checked
     def waive(self, code: NonEmpty, reason: NonEmpty, *, until: date | None = None) -> None:
@@ -418,29 +416,13 @@ class ModelDeployment(Chart):
         return composed
 
 
-@jsii.implements(IValidation)
-class _Validation:
-    """Has a deployment checked when its app is synthesized."""
-
-    def __init__(self, deployment: ModelDeployment) -> None:
-        self._deployment = deployment
-
-    def validate(self) -> list[str]:
-        """The errors, for cdk8s to refuse the app with."""
-        if AppState.of(self._deployment).rendering:
-            return []
-        findings = self._deployment.check()
-        warn(findings)
-        return [str(finding) for finding in errors(findings)]
-
-
 def _claims(scope: Construct, id: str, namespace: str, keys: Iterable[ObjectKey]) -> ObjectOwners:
     """The names that a chart takes; refuses one that its app has in the namespace already.
 
     ``kubectl apply`` would let the last one win, without a word.
     """
     owners = AppState.of(scope).owners
-    path = f"{scope.node.path}/{id}".lstrip("/")
+    path = id if isinstance(scope, App) else f"{scope.node.path}/{id}".lstrip("/")
     claims: ObjectOwners = {}
     for kind, name in keys:
         key = (namespace, kind, name)

@@ -60,14 +60,6 @@ def _operation(path: str, value: str) -> JsonPatch:
     return JsonPatch.add(path, json.loads(value))
 
 
-def int_or_string(value: int | str) -> dict[str, int | str]:
-    """A port or a quantity, as it has to be added to an object of cdk8s-plus.
-
-    Its generated class drops a plain one without a word.
-    """
-    return {"value": value}
-
-
 def pointer(*keys: str | int) -> str:
     """A JSON pointer (RFC 6901) from its keys."""
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)

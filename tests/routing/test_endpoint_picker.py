@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
-from cdk8s import ApiObject, Chart, JsonPatch
+from cdk8s import Chart, JsonPatch
 
 from cdk8s_inference import (
     App,
     DisaggregatedConfig,
     EndpointPicker,
     PickerConfig,
+    PickerOptions,
     Platform,
     Plugin,
     Profile,
@@ -247,18 +248,28 @@ def test_image_and_api_version_are_the_releases() -> None:
     assert "apiVersion: example.com/v9\n" in the(objects, "ConfigMap")["data"]["config.yaml"]
 
 
-def test_what_users_add_with_cdk8s_plus_or_by_patch_arrives() -> None:
+def test_what_users_add_arrives() -> None:
     made, chart = picker()
-    made.deployment.pod_metadata.add_label("sidecar.istio.io/inject", "false")
     made.deployment.metadata.add_annotation("note", "x")
     made.service.metadata.add_label("scrape", "yes")
-    ApiObject.of(made.deployment).add_json_patch(JsonPatch.replace("/spec/replicas", 0))
+    made.deployment.add_json_patch(
+        JsonPatch.replace("/spec/replicas", 0),
+        JsonPatch.add("/spec/template/metadata/labels/sidecar.istio.io~1inject", "false"),
+    )
+    made.service.add_json_patch(JsonPatch.replace("/spec/ports/0/targetPort", 9012))
     objects = synthesized(chart)
     (found,) = pods(objects)
     assert found.labels["sidecar.istio.io/inject"] == "false"
     assert the(objects, "Deployment")["metadata"]["annotations"] == {"note": "x"}
     assert the(objects, "Service")["metadata"]["labels"]["scrape"] == "yes"
+    assert the(objects, "Service")["spec"]["ports"][0]["targetPort"] == 9012
     assert the(objects, "Deployment")["spec"]["replicas"] == 0
+
+
+@pytest.mark.parametrize(("cores", "quantity"), [(2, "2"), (0.5, "500m"), (0.0001, "1m")])
+def test_cores_are_a_quantity(cores: float, quantity: str) -> None:
+    platform = Platform(picker=PickerOptions(cpu=cores))
+    assert container(emitted(platform=platform))["resources"]["requests"]["cpu"] == quantity
 
 
 def test_it_takes_a_configuration_of_the_library() -> None:

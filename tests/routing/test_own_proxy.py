@@ -149,7 +149,6 @@ def test_it_may_watch_pods_and_nothing_else(objects: list[Json]) -> None:
 def test_envoy_stops_after_the_picker_and_gets_what_it_asks_for(objects: list[Json]) -> None:
     found = envoy(objects)
     assert found["restartPolicy"] == "Always"
-    # cdk8s-plus drops some of what is added to its objects.
     assert found["resources"] == {
         "requests": {"cpu": "1", "memory": "512Mi"},
         "limits": {"memory": "2Gi"},

@@ -2,10 +2,9 @@
 
 from cdk8s_inference.arguments.checked import checked, made_in_python
 from cdk8s_inference.arguments.constraint import Constraint, Meant, NonEmpty, Problem
-from cdk8s_inference.arguments.rule import A002, ARGUMENT_RULES
+from cdk8s_inference.arguments.rule import ARGUMENT_RULES
 
 __all__ = [
-    "A002",
     "ARGUMENT_RULES",
     "Constraint",
     "Meant",

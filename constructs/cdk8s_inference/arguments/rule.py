@@ -9,30 +9,6 @@ from cdk8s_inference.findings.rule import RuleSet
 
 ARGUMENT_RULES: RuleSet[Any] = RuleSet()
 
-_PATCHED = """\
-from cdk8s import ApiObject, JsonPatch
-
-app = App()
-deployment = ModelDeployment.from_file(
-    app, "qwen", "unified.yaml", platform=Platform(unified_mode="picker")
-)
-service = ApiObject.of(deployment.replicas[0].routing.picker.service)
-service.add_json_patch(JsonPatch.replace("/spec/ports/0/targetPort", {port}))
-app.synth_yaml()
-"""
-
-A002 = ARGUMENT_RULES.declare(
-    "A002",
-    "warning",
-    "A JSON patch takes away a port or a quantity of the picker",
-    why="The picker's Deployment and Service are objects of cdk8s-plus, which writes ports and "
-    "quantities after the patches, and drops those that are plain values. The field is gone, and "
-    "the default of Kubernetes holds.",
-    evidence="cdk8s-plus-28: toJson_ServicePort and the like write obj.targetPort?.value.",
-    fix='patch with an object that has the value: {"value": 9002}',
-    example=python(_PATCHED.format(port="9002"), _PATCHED.format(port='{"value": 9002}')),
-)
-
 A001 = ARGUMENT_RULES.declare(
     "A001",
     "error",

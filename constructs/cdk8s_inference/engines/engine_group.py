@@ -135,7 +135,7 @@ class EngineGroup(Construct):
         if namespace is not None:
             names.require_namespace(namespace)
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         self.engine = engine
         self.name = name or engine.name
         self._listening = listening(engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cdk8s import ApiObject
 from constructs import Construct
@@ -18,20 +18,14 @@ from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.gateways.policies import Backend
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.routing.disagg import DisaggRouting
+from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.gateway_route import gateway_route
+from cdk8s_inference.routing.pool import picked_pool
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import route_path
 from cdk8s_inference.routing.service import http_service
 from cdk8s_inference.routing.unified import UnifiedRouting
-
-if TYPE_CHECKING:
-    from cdk8s_inference.routing.disagg import DisaggRouting
-    from cdk8s_inference.routing.endpoint_picker import EndpointPicker
-
-    Routing = UnifiedRouting | DisaggRouting
-else:
-    # cdk8s-plus, which only DisaggRouting needs, takes a quarter of a second to import.
-    Routing = Construct
 
 
 class DeploymentRouting(Construct):
@@ -54,7 +48,7 @@ class DeploymentRouting(Construct):
         scope: Construct,
         id: NonEmpty,
         *,
-        replicas: Annotated[Sequence[Routing], Field(min_length=1)],
+        replicas: Annotated[Sequence[UnifiedRouting | DisaggRouting], Field(min_length=1)],
         engines: Sequence[EngineGroup],
         name: NonEmpty,
         namespace: NonEmpty,
@@ -78,7 +72,7 @@ class DeploymentRouting(Construct):
         context = ReplicaContext(name, namespace, platform, name, object_labels)
         context.require_names()
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         first = replicas[0]
         pooled = first.config is not None
         backend: Backend = "InferencePool" if pooled else "Service"
@@ -93,8 +87,6 @@ class DeploymentRouting(Construct):
                 selector = {labels.DEPLOYMENT: name}
                 self.backend = http_service(self, context, selector, first.ports[0])
             else:
-                from cdk8s_inference.routing.pool import picked_pool
-
                 self.backend, self.picker = picked_pool(
                     self,
                     context,

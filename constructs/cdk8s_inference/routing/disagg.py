@@ -126,7 +126,7 @@ class DisaggRouting(Construct):
         ):
             raise InvalidInput(found)
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         self.name = name
         self.namespace = namespace
         self.path = route_path(namespace, name, platform.gateway)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import cdk8s_plus_28 as kplus
-from cdk8s import ApiObject, ApiObjectMetadata, Duration, JsonPatch, Size
+from cdk8s import ApiObject, ApiObjectMetadata
 from constructs import Construct
 
 from cdk8s_inference import labels, names
@@ -14,7 +15,7 @@ from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
-from cdk8s_inference.manifest import add, cluster_manifest, manifest, pointer
+from cdk8s_inference.manifest import cluster_manifest, manifest
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.releases.flag import FlagValue
@@ -29,7 +30,6 @@ _METRICS_PORT = 9090
 _CONFIG_MOUNT_PATH = "/config"
 _CONFIG_FILE = "config.yaml"
 _PROXY_FILE = "envoy.yaml"
-_QUANTITIES = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
 _RBAC = "rbac.authorization.k8s.io"
 _CONFIG_DIGEST = f"{labels.PREFIX}config-sha256"
 
@@ -53,7 +53,7 @@ class EndpointPicker(Construct):
     Attributes:
         name: Name of its objects.
         port: Where the gateway asks for an endpoint.
-        deployment: Its Deployment; JSON patches go to ``ApiObject.of(deployment)``.
+        deployment: Its Deployment.
         service: Its Service.
     """
 
@@ -95,7 +95,7 @@ class EndpointPicker(Construct):
         platform = platform or Platform()
         text = config.render(platform.router)
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         self.name = name
         self.port = GRPC_PORT
         self._namespace = namespace
@@ -117,32 +117,17 @@ class EndpointPicker(Construct):
         )
         self._object_labels = labels.merged(self._pod_labels, object_labels or {})
 
-        account = kplus.ServiceAccount(self, "service-account", metadata=self._metadata())
-        self._grant(account)
+        self._grant()
         files = {_CONFIG_FILE: text}
         if self._endpoints is not None:
             files[_PROXY_FILE] = bootstrap(GRPC_PORT)
-        config_map = kplus.ConfigMap(self, "config", metadata=self._metadata(), data=files)
+        self._compose("config", "v1", "ConfigMap", {"data": files})
         # The programs read their configuration once, at start: a change must roll them.
         digest = hashlib.sha256("".join(files.values()).encode()).hexdigest()
-        self.deployment = self._compose_deployment(account, config_map, digest)
-        self.service = kplus.Service(
-            self,
-            "service",
-            metadata=self._metadata(),
-            ports=[
-                kplus.ServicePort(name="grpc", port=GRPC_PORT, target_port=GRPC_PORT),
-                kplus.ServicePort(name="metrics", port=_METRICS_PORT, target_port=_METRICS_PORT),
-            ],
+        self.deployment = self._compose(
+            "deployment", "apps/v1", "Deployment", {"spec": self._deployment_spec(digest)}
         )
-        self.service.select_label(labels.PICKER, name)
-        AppState.of(self).ports_and_quantities |= {
-            ApiObject.of(self.service): [f"/spec/ports/{port}/targetPort" for port in (0, 1)],
-            ApiObject.of(self.deployment): [
-                pointer("spec", "template", "spec", "containers", 0, "resources", kind, quantity)
-                for kind, quantity in _QUANTITIES
-            ],
-        }
+        self.service = self._compose("service", "v1", "Service", {"spec": self._service_spec()})
         if self._options.keep_from_eviction:
             self._compose_disruption_budget()
         if self._options.metrics == "authenticated":
@@ -153,17 +138,33 @@ class EndpointPicker(Construct):
             name=self.name, namespace=self._namespace, labels=self._object_labels
         )
 
-    def _grant(self, account: kplus.ServiceAccount) -> None:
-        role = kplus.Role(self, "role", metadata=self._metadata())
-        for permission in self._permissions():
-            for kind in permission.resources:
-                resource = kplus.ApiResource.custom(
-                    api_group=permission.api_group, resource_type=kind
-                )
-                # Its protocol names a member that is optional in TypeScript.
-                role.allow([*permission.verbs], resource)  # type: ignore[arg-type]
-        binding = kplus.RoleBinding(self, "role-binding", metadata=self._metadata(), role=role)
-        binding.add_subjects(account)
+    def _compose(self, id: str, api_version: str, kind: str, body: Mapping[str, Any]) -> ApiObject:
+        return manifest(
+            self,
+            id,
+            api_version=api_version,
+            kind=kind,
+            metadata=self._metadata(),
+            body=body,
+        )
+
+    def _grant(self) -> None:
+        # Pods that need its token mount it themselves.
+        self._compose(
+            "service-account", "v1", "ServiceAccount", {"automountServiceAccountToken": False}
+        )
+        rules = [permission.rule() for permission in self._permissions()]
+        self._compose("role", f"{_RBAC}/v1", "Role", {"rules": rules})
+        role = {"apiGroup": _RBAC, "kind": "Role", "name": self.name}
+        self._compose(
+            "role-binding",
+            f"{_RBAC}/v1",
+            "RoleBinding",
+            {"roleRef": role, "subjects": [self._subject()]},
+        )
+
+    def _subject(self) -> dict[str, str]:
+        return {"kind": "ServiceAccount", "name": self.name, "namespace": self._namespace}
 
     def _permissions(self) -> Sequence[Permission]:
         watches = self._release.watches
@@ -198,9 +199,7 @@ class EndpointPicker(Construct):
                     "kind": "ClusterRole",
                     "name": names.cluster_role(self._namespace, self.name, "metrics-review"),
                 },
-                "subjects": [
-                    {"kind": "ServiceAccount", "name": self.name, "namespace": self._namespace}
-                ],
+                "subjects": [self._subject()],
             },
         )
 
@@ -209,126 +208,111 @@ class EndpointPicker(Construct):
         return ApiObjectMetadata(name=name, namespace=self._namespace, labels=self._object_labels)
 
     def _compose_disruption_budget(self) -> None:
-        manifest(
-            self,
-            "disruption-budget",
-            api_version="policy/v1",
-            kind="PodDisruptionBudget",
-            metadata=self._metadata(),
-            body={
-                "spec": {
-                    "minAvailable": 1,
-                    "selector": {"matchLabels": {labels.PICKER: self.name}},
-                    # A standby is never Ready, and may go.
-                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
-                }
-            },
-        )
+        spec = {
+            "minAvailable": 1,
+            "selector": self._selector(),
+            # A standby is never Ready, and may go.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        }
+        self._compose("disruption-budget", "policy/v1", "PodDisruptionBudget", {"spec": spec})
 
-    def _compose_deployment(
-        self,
-        account: kplus.ServiceAccount,
-        config_map: kplus.ConfigMap,
-        config_digest: str,
-    ) -> kplus.Deployment:
-        deployment = kplus.Deployment(
-            self,
-            "deployment",
-            metadata=self._metadata(),
-            replicas=2 if self._options.high_availability else 1,
-            select=False,
-            strategy=self._strategy(),
-            # Its health turns SERVING up to two seconds before it listens (seen run).
-            min_ready=Duration.seconds(5),
-            termination_grace_period=Duration.seconds(self._stop_seconds() + _GRACE_MARGIN_SECONDS),
-            service_account=account,
-            automount_service_account_token=True,
-            pod_metadata=ApiObjectMetadata(
-                labels=self._pod_labels,
-                annotations={_CONFIG_DIGEST: config_digest},
-            ),
-            volumes=[],
-            containers=[
-                kplus.ContainerProps(
-                    name="endpoint-picker",
-                    image=self._release.image,
-                    image_pull_policy=kplus.ImagePullPolicy.IF_NOT_PRESENT,
-                    args=self._arguments,
-                    ports=[
-                        kplus.ContainerPort(name="grpc", number=GRPC_PORT),
-                        kplus.ContainerPort(name="grpc-health", number=_HEALTH_PORT),
-                        kplus.ContainerPort(name="metrics", number=_METRICS_PORT),
-                    ],
-                    # No CPU limit: throttling would delay every request of the deployment.
-                    resources=kplus.ContainerResources(
-                        cpu=kplus.CpuResources(request=kplus.Cpu.units(self._options.cpu)),
-                        memory=kplus.MemoryResources(
-                            request=Size.gibibytes(self._options.memory_gibibytes),
-                            limit=Size.gibibytes(self._options.memory_limit_gibibytes),
-                        ),
-                    ),
-                    volume_mounts=[
-                        kplus.VolumeMount(
-                            path=_CONFIG_MOUNT_PATH,
-                            read_only=True,
-                            volume=kplus.Volume.from_config_map(
-                                self, "config-volume", config_map, name="config"
-                            ),
-                        )
-                    ],
-                )
+    def _selector(self) -> dict[str, Any]:
+        return {"matchLabels": {labels.PICKER: self.name}}
+
+    def _service_spec(self) -> dict[str, Any]:
+        ports = {"grpc": GRPC_PORT, "metrics": _METRICS_PORT}
+        return {
+            "type": "ClusterIP",
+            "selector": {labels.PICKER: self.name},
+            "ports": [
+                {"name": name, "port": port, "targetPort": port} for name, port in ports.items()
             ],
-        )
-        deployment.select(kplus.LabelSelector.of(labels={labels.PICKER: self.name}))
-        emitted = ApiObject.of(deployment)
-        add(emitted, self._beyond_cdk8s_plus())
-        # A label with an address in the construct tree, which would roll the pods when a chart
-        # is renamed.
-        address = pointer("spec", "template", "metadata", "labels", kplus.Pod.ADDRESS_LABEL)
-        emitted.add_json_patch(JsonPatch.remove(address))
-        return deployment
+        }
 
-    def _strategy(self) -> kplus.DeploymentStrategy:
+    def _deployment_spec(self, config_digest: str) -> dict[str, Any]:
+        return {
+            "replicas": 2 if self._options.high_availability else 1,
+            "strategy": self._strategy(),
+            # Its health turns SERVING up to two seconds before it listens (seen run).
+            "minReadySeconds": 5,
+            "selector": self._selector(),
+            "template": {
+                "metadata": {
+                    "labels": dict(self._pod_labels),
+                    "annotations": {_CONFIG_DIGEST: config_digest},
+                },
+                "spec": self._pod_spec(),
+            },
+        }
+
+    def _strategy(self) -> dict[str, Any]:
         if self._options.high_availability:
             # A rolling update would wait for a second Ready picker, of which there is never one
             # (kubernetes-sigs/gateway-api-inference-extension#1619).
-            return kplus.DeploymentStrategy.recreate()
+            return {"type": "Recreate"}
         # The new picker serves before the old one goes: without any, every request fails.
-        return kplus.DeploymentStrategy.rolling_update(
-            max_surge=kplus.PercentOrAbsolute.absolute(1),
-            max_unavailable=kplus.PercentOrAbsolute.absolute(0),
-        )
+        return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
-    def _beyond_cdk8s_plus(self) -> list[tuple[str, object]]:
-        template = ("spec", "template")
-        container = (*template, "spec", "containers", 0)
-        ready, alive = self._release.readiness_service, self._release.liveness_service
-        standby = self._options.high_availability
-        additions: list[tuple[str, object]] = [
-            # A standby that must first be ready would be restarted for ever.
-            (
-                pointer(*container, "startupProbe"),
-                _probe(alive if standby else ready, 5, failures=60),
-            ),
-            (pointer(*container, "readinessProbe"), _probe(ready, 5)),
-            (pointer(*container, "livenessProbe"), _probe(alive, 10)),
-            (pointer(*container, "securityContext", "capabilities"), {"drop": ["ALL"]}),
-            (
-                pointer(*template, "spec", "securityContext", "seccompProfile"),
-                {"type": "RuntimeDefault"},
-            ),
-        ]
-        if standby:
+    def _pod_spec(self) -> dict[str, Any]:
+        mount = {"name": "config", "mountPath": _CONFIG_MOUNT_PATH, "readOnly": True}
+        picker = self._container(mount)
+        spec: dict[str, Any] = {
+            "serviceAccountName": self.name,
+            "automountServiceAccountToken": True,
+            "terminationGracePeriodSeconds": self._stop_seconds() + _GRACE_MARGIN_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [picker],
+            "volumes": [{"name": "config", "configMap": {"name": self.name}}],
+        }
+        if self._options.high_availability:
             apart = {
                 "maxSkew": 1,
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {labels.PICKER: self.name}},
+                "labelSelector": self._selector(),
             }
-            additions.append((pointer(*template, "spec", "topologySpreadConstraints"), [apart]))
+            spec["topologySpreadConstraints"] = [apart]
         if self._endpoints is not None:
-            additions += _own_proxy(*template, "spec")
-        return additions
+            # Without a pool the picker takes its name from its pod's, and does not start otherwise.
+            pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
+            picker["env"] = [{"name": "POD_NAME", "valueFrom": pod_name}]
+            spec["initContainers"] = [container(f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", mount)]
+        return spec
+
+    def _container(self, mount: Mapping[str, Any]) -> dict[str, Any]:
+        ports = {"grpc": GRPC_PORT, "grpc-health": _HEALTH_PORT, "metrics": _METRICS_PORT}
+        options = self._options
+        ready, alive = self._release.readiness_service, self._release.liveness_service
+        # A standby that must first be ready would be restarted for ever.
+        started = alive if options.high_availability else ready
+        return {
+            "name": "endpoint-picker",
+            "image": self._release.image,
+            "imagePullPolicy": "IfNotPresent",
+            "args": list(self._arguments),
+            "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+            "startupProbe": _probe(started, 5, failures=60),
+            "readinessProbe": _probe(ready, 5),
+            "livenessProbe": _probe(alive, 10),
+            # No CPU limit: throttling would delay every request of the deployment.
+            "resources": {
+                "requests": {
+                    "cpu": _cpu(options.cpu),
+                    "memory": f"{options.memory_gibibytes}Gi",
+                },
+                "limits": {"memory": f"{options.memory_limit_gibibytes}Gi"},
+            },
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+                "runAsNonRoot": True,
+            },
+            "volumeMounts": [dict(mount)],
+        }
 
     def _stop_seconds(self) -> int:
         if self._release.drain_flag is None:
@@ -362,19 +346,6 @@ class EndpointPicker(Construct):
         return flags
 
 
-def _own_proxy(*pod: str) -> list[tuple[str, object]]:
-    mount = {"name": "config", "mountPath": _CONFIG_MOUNT_PATH, "readOnly": True}
-    pod_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    return [
-        # Without a pool the picker takes its name from its pod's, and does not start otherwise.
-        (pointer(*pod, "containers", 0, "env"), [pod_name]),
-        (
-            pointer(*pod, "initContainers"),
-            [container(f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", mount)],
-        ),
-    ]
-
-
 def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:
     return {
         "grpc": {"port": _HEALTH_PORT, "service": service},
@@ -382,3 +353,9 @@ def _probe(service: str, period: int, failures: int = 3) -> dict[str, object]:
         "timeoutSeconds": 5,
         "failureThreshold": failures,
     }
+
+
+def _cpu(cores: float) -> str:
+    """Cores as a quantity, of which Kubernetes takes no finer one than a thousandth."""
+    whole = int(cores) == cores
+    return str(int(cores)) if whole else f"{math.ceil(cores * 1000)}m"

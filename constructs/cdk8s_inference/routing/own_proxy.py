@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.manifest import int_or_string
 from cdk8s_inference.releases.headers import ENDPOINT_HEADER, PICKER_HEADERS
 
 PROXY_PORT = 8080
@@ -96,14 +95,14 @@ def container(file: str, mount: Mapping[str, Any]) -> dict[str, Any]:
             {"name": "envoy-stats", "containerPort": _STATS_PORT, "protocol": "TCP"},
         ],
         "readinessProbe": {
-            "httpGet": {"path": "/ready", "port": int_or_string(_STATS_PORT)},
+            "httpGet": {"path": "/ready", "port": _STATS_PORT},
             "periodSeconds": 5,
             "timeoutSeconds": 5,
         },
         # No CPU limit: throttling would delay every request of the deployment.
         "resources": {
-            "requests": {"cpu": int_or_string("1"), "memory": int_or_string("512Mi")},
-            "limits": {"memory": int_or_string("2Gi")},
+            "requests": {"cpu": "1", "memory": "512Mi"},
+            "limits": {"memory": "2Gi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -19,7 +19,7 @@ from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.findings import InvalidInput
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
-from cdk8s_inference.picker_config import PickerConfig
+from cdk8s_inference.picker_config import PickerConfig, UnifiedConfig, engine_block_size
 from cdk8s_inference.picker_config.engine_fit import unified_incompatibilities
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.routing.gateway_route import gateway_route
@@ -105,7 +105,7 @@ class UnifiedRouting(Construct):
         if config and (problems := unified_incompatibilities(config, platform)):
             raise InvalidInput(problems)
         super().__init__(scope, id)
-        AppState.of(self).check_lone(self)
+        AppState.add(self, scope)
         add_together(
             [
                 (
@@ -125,8 +125,7 @@ class UnifiedRouting(Construct):
         if platform.unified_mode == "service":
             self.backend = http_service(self, context, {labels.SERVES: name}, ports[0])
         else:
-            # cdk8s-plus takes a quarter of a second to import; a Service needs none of it.
-            from cdk8s_inference.picker_config import UnifiedConfig, engine_block_size
+            # Loads classes into Node.js that a Service does not need.
             from cdk8s_inference.routing.pool import picked_pool
 
             blocks = [engine_block_size(engine.engine).tokens for engine in engines]

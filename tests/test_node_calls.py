@@ -1,0 +1,54 @@
+"""How often composing asks Node.js: counts are exact where times are noise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsii._kernel.providers.process import _NodeProcess
+
+from cdk8s_inference import App, ModelDeployment
+from tests.document.builders import edited, prefill_decode, unified
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The requests to Node.js, and the answers to its callbacks, as the count of ``all``."""
+    found: Counter[str] = Counter()
+    send = _NodeProcess.send
+
+    def counted(self: _NodeProcess, *args: Any) -> Any:
+        found["all"] += 1
+        return send(self, *args)
+
+    monkeypatch.setattr(_NodeProcess, "send", counted)
+    return found
+
+
+def compose(app: App, document: Any, name: str) -> None:
+    ModelDeployment.from_document(app, name, edited(document, "metadata.name", name))
+
+
+@pytest.mark.parametrize(
+    ("document", "composing", "synthesizing"),
+    [(unified(), 16, 10), (prefill_decode(), 41, 18)],
+    ids=["Unified", "PrefillDecode"],
+)
+def test_each_deployment_asks_as_often(
+    document: Any, composing: int, synthesizing: int, calls: Counter[str], tmp_path: Path
+) -> None:
+    """Whatever else is in the app."""
+    asked = []
+    for count in (2, 12):
+        app = App(outdir=str(tmp_path / str(count)))
+        compose(app, document, f"first-of-{count}")  # Loads classes, and asks for the tree's root.
+        before = calls["all"]
+        for index in range(count):
+            compose(app, document, f"it-{count}-{index}")
+        assert calls["all"] - before == composing * count
+        before = calls["all"]
+        app.synth()
+        asked.append(calls["all"] - before)
+    assert asked[1] - asked[0] == 10 * synthesizing
