@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import runpy
 import tarfile
 from collections.abc import Iterator
@@ -28,16 +27,20 @@ from cdk8s_inference.imports.inferencepool import (
     InferencePoolSpecSelector,
     InferencePoolSpecTargetPorts,
 )
+from tests.kit.shared import custom_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = ROOT / "imports"
-SHARED = Path(os.environ.get("CDK8S_INFERENCE_SHARED", ROOT.parent / "shared"))
 PREFIX = "cdk8s_inference_"
 CRDS = {
     name.removeprefix(PREFIX): url.rsplit("/", 1)[-1]
     for name, url in (
         entry.split(":=") for entry in yaml.safe_load((ROOT / "cdk8s.yaml").read_text())["imports"]
     )
+}
+KINDS = {
+    "inferencepool": ("inference.networking.k8s.io/v1", "InferencePool"),
+    "httproute": ("gateway.networking.k8s.io/v1", "HTTPRoute"),
 }
 # With the CRDs' descriptions it is 29 and 673 kB.
 LARGEST = {"inferencepool": 25_000, "httproute": 200_000}
@@ -146,11 +149,8 @@ def test_only_descriptions_are_dropped() -> None:
 
 @pytest.mark.parametrize("module", sorted(LARGEST))
 def test_every_property_of_the_crd_is_there(module: str) -> None:
-    crd = SHARED / "crds" / CRDS[module]
-    if not crd.exists():
-        pytest.skip("needs the CRDs")
-    versions = yaml.safe_load(crd.read_text())["spec"]["versions"]
-    (schema,) = (v["schema"]["openAPIV3Schema"] for v in versions if v["name"] == "v1")
+    api_version, kind = KINDS[module]
+    schema = custom_schema(api_version, kind)
     names = set(properties({"properties": {"spec": schema["properties"]["spec"]}}))
     code = (IMPORTS / module / "__init__.py").read_text()
     assert len(names) > 5

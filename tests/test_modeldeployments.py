@@ -8,7 +8,7 @@ import pytest
 
 from cdk8s_inference import App, ModelDeployment, Platform
 from tests.kit.cluster import matches, pods, selectors
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 from tests.kit.synth import of_kind, synthesized, workloads
 
 FILES = sorted((SHARED / "modeldeployments").glob("*.json")) if SHARED else []

@@ -11,7 +11,6 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from cdk8s_inference import App, ModelDeployment, Platform
 from tests.document import builders
 from tests.document.builders import CEL, NIXL, document, gang, standalone
-from tests.kit.schemas import SHARED
 from tests.kit.synth import synthesized
 
 Json = dict[str, Any]
@@ -97,9 +96,3 @@ def test_written(found: Json, platform: Platform, snapshot: SnapshotAssertion) -
     ModelDeployment.from_document(app, "qwen", found, platform=platform)
     synthesized(app)
     assert app.synth_yaml() == snapshot(extension_class=YamlFile)
-
-
-def test_the_schemas_are_here() -> None:
-    """Where they are absent, `synthesized` validates nothing in any test: so this says it."""
-    if SHARED is None:
-        pytest.skip("no object was validated: the shared schemas are absent")

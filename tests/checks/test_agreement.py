@@ -16,7 +16,7 @@ from cdk8s_inference.findings import Edit, Finding
 from cdk8s_inference.findings.example import apply, example_text
 from cdk8s_inference.source import read
 from tests.cli.console import run
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 
 Told = set[tuple[str, str, int | None]]
 

@@ -12,7 +12,7 @@ from cdk8s_inference import ModelDeployment
 from cdk8s_inference.checks.document import ENGINE_CODES, check_document
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.source import Document, read
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 
 TRANSFER = '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 MEMORY = 'device.capacity["gpu.nvidia.com"].memory.compareTo(quantity("70Gi")) >= 0'

@@ -23,7 +23,7 @@ from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.source import Document, read
 from tests.checks.rendered import found, rendered
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 from tests.test_shape_snapshots import SHAPES
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from cdk8s_inference.findings import errors
 from cdk8s_inference.releases import ROUTER_RELEASES, router_release
 from tests.checks.rendered import PICKER, found, rendered, the
 from tests.kit.breaks import BREAKS, Observed, observed
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 from tests.picker_config.test_observed import RUNS as CONFIGS
 from tests.picker_config.test_observed import config_of
 

@@ -133,7 +133,9 @@ def test_a_worker_that_helm_rendered() -> None:
         "kind": "DaemonSet",
         "metadata": {"name": "nfd-worker", "namespace": "nfd"},
         "spec": {
+            "selector": {"matchLabels": {"app": "nfd"}},
             "template": {
+                "metadata": {"labels": {"app": "nfd"}},
                 "spec": {
                     "containers": [
                         {
@@ -142,8 +144,8 @@ def test_a_worker_that_helm_rendered() -> None:
                             "command": ["nfd-worker"],
                         }
                     ]
-                }
-            }
+                },
+            },
         },
     }
     assert codes([*example(), worker]) == {"T531"}

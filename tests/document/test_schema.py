@@ -25,23 +25,20 @@ from tests.document.builders import (
     under_spec,
 )
 from tests.document.rules.test_fields import CASES
-from tests.document.test_differential import CURRENT, UNDER_SPEC, deliberate, with_cel, with_shared
-from tests.kit.schemas import unsupported_rules, xrd_problems
-from tests.kit.shared import resource_definition
+from tests.document.test_differential import CURRENT, UNDER_SPEC, deliberate, with_cel
+from tests.kit.schemas import Xrd, unsupported_rules, xrd_problems
+from tests.kit.shared import custom_schema
 
-pytestmark = with_shared
-
-shapes = pytest.mark.parametrize("shape", [CURRENT, UNDER_SPEC])
+shapes = pytest.mark.parametrize("shape", [CURRENT, UNDER_SPEC], ids=str)
 
 
-def sample(shape: str) -> Json:
+def sample(shape: Xrd) -> Json:
     """A valid document with every field of the shape."""
     return everything_current() if shape == CURRENT else under_spec(everything())
 
 
-def schema_of(shape: str) -> Json:
-    version = resource_definition("modelplane", shape)["versions"][0]
-    spec: Json = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+def schema_of(shape: Xrd) -> Json:
+    spec: Json = custom_schema(*shape)["properties"]["spec"]
     return spec
 
 
@@ -149,7 +146,7 @@ HANDLED = {
 
 
 @shapes
-def test_every_constraint_has_its_turn(shape: str) -> None:
+def test_every_constraint_has_its_turn(shape: Xrd) -> None:
     schema = schema_of(shape)
     assert {key for _, node in nodes(schema) for key in node} <= HANDLED
     document = sample(shape)
@@ -160,7 +157,7 @@ def test_every_constraint_has_its_turn(shape: str) -> None:
 
 
 @shapes
-def test_what_a_constraint_refuses_is_refused(shape: str) -> None:
+def test_what_a_constraint_refuses_is_refused(shape: Xrd) -> None:
     document = sample(shape)
     tried = 0
     for path, _, schema in places(document["spec"], schema_of(shape)):
@@ -176,7 +173,7 @@ def test_what_a_constraint_refuses_is_refused(shape: str) -> None:
 
 @with_cel
 @shapes
-def test_what_a_constraint_allows_only_just_is_allowed(shape: str) -> None:
+def test_what_a_constraint_allows_only_just_is_allowed(shape: Xrd) -> None:
     document = sample(shape)
     tried = 0
     for path, _, schema in places(document["spec"], schema_of(shape)):
@@ -191,13 +188,13 @@ def test_what_a_constraint_allows_only_just_is_allowed(shape: str) -> None:
     assert tried > 50
 
 
-def _dumped(document: Json, shape: str) -> Any:
+def _dumped(document: Json, shape: Xrd) -> Any:
     model: type[Model] = ModelDeploymentDocument if shape == CURRENT else EnginesUnderSpecDocument
     return model.model_validate(document, by_alias=True, by_name=False).model_dump()
 
 
 @shapes
-def test_defaults_are_the_same(shape: str) -> None:
+def test_defaults_are_the_same(shape: Xrd) -> None:
     document = sample(shape)
     tried = 0
     for path, _, schema in places(document["spec"], schema_of(shape)):
@@ -214,10 +211,10 @@ def test_defaults_are_the_same(shape: str) -> None:
 
 @with_cel
 @shapes
-def test_every_rule_of_the_schema_is_broken_by_a_case(shape: str) -> None:
-    assert unsupported_rules("modelplane", shape) == []
+def test_every_rule_of_the_schema_is_broken_by_a_case(shape: Xrd) -> None:
+    assert unsupported_rules(shape) == []
     rules = {
-        rule["message"]
+        f"failed rule: {rule['rule']}"
         for _, node in nodes(schema_of(shape))
         for rule in node.get("x-kubernetes-validations", ())
     }

@@ -15,13 +15,12 @@ from cdk8s_inference.document.serving_stack import (
 )
 from cdk8s_inference.findings import errors
 from cdk8s_inference.source import Document
-from tests.kit.schemas import SHARED, xrd_problems
-from tests.kit.shared import resource_definition
+from tests.kit.schemas import Xrd, xrd_problems
+from tests.kit.shared import custom_schema
 
-XRD = "servingstacks.yaml"
+XRD: Xrd = ("infrastructure.modelplane.ai/v1alpha1", "ServingStack", "v0.3.1")
 Json = dict[str, Any]
 
-with_shared = pytest.mark.skipif(SHARED is None, reason="the shared schemas are absent")
 
 SMALLEST: Json = {
     "apiVersion": "infrastructure.modelplane.ai/v1alpha1",
@@ -126,11 +125,9 @@ def test_accepted_whole(document: Json) -> None:
     value, findings = check_stack(Document(document))
     assert value is not None
     assert [finding.code for finding in findings] == ["S003"]
-    if SHARED is not None:
-        assert xrd_problems(document, XRD) == []
+    assert xrd_problems(document, XRD) == []
 
 
-@with_shared
 @pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED)
 def test_accepted_as_modelplane_does(change: Change) -> None:
     document = changed(change)
@@ -138,7 +135,6 @@ def test_accepted_as_modelplane_does(change: Change) -> None:
     assert xrd_problems(document, XRD) == []
 
 
-@with_shared
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
 def test_refused_as_modelplane_does(change: Change) -> None:
     document = changed(change)
@@ -148,10 +144,8 @@ def test_refused_as_modelplane_does(change: Change) -> None:
     assert xrd_problems(document, XRD) != []
 
 
-@with_shared
 def test_defaults_are_modelplanes() -> None:
-    version = resource_definition("modelplane", XRD)["versions"][0]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec = custom_schema(*XRD)["properties"]["spec"]["properties"]
     value = ServingStackDocument.model_validate(SMALLEST).spec
     assert value.nvidia_driver_root == spec["nvidiaDriverRoot"]["default"]
     assert value.gateway.class_name == spec["gateway"]["properties"]["className"]["default"]

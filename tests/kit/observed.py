@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 
 
 @cache

@@ -17,26 +17,21 @@ from tests.kit.celrules import rules_of
 from tests.kit.metadata import name_problems
 from tests.kit.nodes import Node, node_of, node_problems, with_defaults
 from tests.kit.objects import object_problems
-from tests.kit.openapi import OBJECT_META, Schema, as_object, ref_name, schema_problems, validator
+from tests.kit.openapi import Schema, as_object, schema_problems, validator
 from tests.kit.pods import workload_problems
-from tests.kit.policies import POLICIES
 from tests.kit.problem import Problem
-from tests.kit.shared import (
-    KUBERNETES_RELEASES,
-    SHARED,
-    crd_files,
-    definitions,
-    resource_definition,
-)
+from tests.kit.shared import KUBERNETES_RELEASES, custom_schema, definitions, is_custom, own_kinds
 
 __all__ = [
     "KUBERNETES_RELEASES",
-    "SHARED",
     "Problem",
     "problems",
     "unsupported_rules",
     "xrd_problems",
 ]
+
+Xrd = tuple[str, str, str]
+"""The apiVersion, kind and release of a Crossplane XRD."""
 
 
 def problems(manifest: Mapping[str, Any], *, kubernetes: str) -> list[Problem]:
@@ -44,13 +39,11 @@ def problems(manifest: Mapping[str, Any], *, kubernetes: str) -> list[Problem]:
     api_version, kind = manifest.get("apiVersion"), manifest.get("kind")
     if not isinstance(api_version, str) or not isinstance(kind, str):
         return [Problem("", "apiVersion and kind are missing")]
-    if name := _own_kinds(kubernetes).get((api_version, kind)):
+    if name := own_kinds(kubernetes).get((api_version, kind)):
         # To the decoder of a native type, null is absence.
         instance, compiled = _without_nulls(manifest), _own(kubernetes, name)
-    elif (api_version, kind) in POLICIES:
-        instance, compiled = manifest, _policy(api_version, kind)
-    elif file := crd_files().get((api_version, kind)):
-        instance, compiled = manifest, _custom(file, api_version.rpartition("/")[2])
+    elif is_custom(api_version, kind):
+        instance, compiled = manifest, _custom(api_version, kind)
     else:
         return [Problem("", f"no schema of {api_version} {kind} in Kubernetes {kubernetes}")]
     found, defaulted = _check(instance, compiled)
@@ -61,18 +54,17 @@ def problems(manifest: Mapping[str, Any], *, kubernetes: str) -> list[Problem]:
     return found
 
 
-def xrd_problems(document: Mapping[str, Any], xrd_file: str) -> list[Problem]:
-    """What an XRD under `modelplane` refuses in a document; its metadata and status are free."""
-    return _check(document, _composite(xrd_file))[0]
+def xrd_problems(document: Mapping[str, Any], xrd: Xrd) -> list[Problem]:
+    """What an XRD of Modelplane refuses in a document; its metadata and status are free."""
+    return _check(document, _composite(xrd))[0]
 
 
-def unsupported_rules(folder: str, file: str) -> list[str]:
-    """The rules of a CRD (`crds`) or XRD (`modelplane`) that cannot be evaluated here."""
+def unsupported_rules(xrd: Xrd) -> list[str]:
+    """The rules of an XRD that cannot be evaluated here."""
     return sorted(
         {
             f"{rule.text}: {rule.unsupported}"
-            for version in resource_definition(folder, file)["versions"]
-            for schema in _schemas_in(version["schema"]["openAPIV3Schema"])
+            for schema in _schemas_in(custom_schema(*xrd))
             for rule in rules_of(schema)
             if rule.unsupported
         }
@@ -97,44 +89,25 @@ def _check(
 
 
 @cache
-def _own_kinds(kubernetes: str) -> Mapping[tuple[str, str], str]:
-    kinds = {}
-    for name, schema in definitions(kubernetes).items():
-        # Lists and options have the marker as well, but no object's metadata.
-        if ref_name(schema.get("properties", {}).get("metadata", {})) == OBJECT_META:
-            for gvk in schema.get("x-kubernetes-group-version-kind", ()):
-                group = f"{gvk['group']}/" if gvk["group"] else ""
-                kinds[group + gvk["version"], gvk["kind"]] = name
-    return kinds
-
-
-@cache
 def _own(kubernetes: str, name: str) -> _Compiled:
     return _compile(as_object(definitions(kubernetes)[name]), kubernetes)
 
 
 @cache
-def _custom(file: str, version: str) -> _Compiled:
-    served = {entry["name"]: entry for entry in resource_definition("crds", file)["versions"]}
-    schema = served[version]["schema"]["openAPIV3Schema"]
+def _custom(api_version: str, kind: str) -> _Compiled:
+    schema = custom_schema(api_version, kind)
     # Object metadata is the same in all releases, so a custom resource is compiled only once.
     return _compile(as_object(schema), KUBERNETES_RELEASES[-1])
 
 
 @cache
-def _policy(api_version: str, kind: str) -> _Compiled:
-    return _compile(as_object(POLICIES[api_version, kind]), KUBERNETES_RELEASES[-1])
-
-
-@cache
-def _composite(file: str) -> _Compiled:
-    spec = resource_definition("modelplane", file)
-    version = spec["versions"][0]
-    schema = version["schema"]["openAPIV3Schema"]
+def _composite(xrd: Xrd) -> _Compiled:
+    api_version, kind, _ = xrd
+    schema = custom_schema(*xrd)
     free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     named = {
-        "apiVersion": {"type": "string", "enum": [f"{spec['group']}/{version['name']}"]},
-        "kind": {"type": "string", "enum": [spec["names"]["kind"]]},
+        "apiVersion": {"type": "string", "enum": [api_version]},
+        "kind": {"type": "string", "enum": [kind]},
         "metadata": free,
         "status": free,
     }

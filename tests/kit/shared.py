@@ -1,17 +1,16 @@
-"""The shared schemas: Kubernetes' own definitions, CRDs and Modelplane's API definitions."""
+"""The schemas of the package's facts, as the tests' API server reads them; and the shared cases."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from cdk8s_inference.schemas.facts import RELEASES, Facts, custom, kubernetes, reference_name
 
-KUBERNETES_RELEASES = ("v1.34.0", "v1.35.0", "v1.36.0")
+KUBERNETES_RELEASES = tuple(sorted(RELEASES))
 
 
 def _find() -> Path | None:
@@ -21,36 +20,56 @@ def _find() -> Path | None:
 
 
 SHARED: Path | None = _find()
-"""The folder of the schemas, or None where there is none: tests then skip."""
-
-
-def _path(*parts: str) -> Path:
-    if SHARED is None:
-        raise FileNotFoundError("the shared schemas are absent: set CDK8S_INFERENCE_SHARED")
-    return SHARED.joinpath(*parts)
+"""The folder of documents and cases of others, or None where there is none: tests then skip."""
 
 
 @cache
-def definitions(kubernetes: str) -> Mapping[str, Any]:
+def definitions(release: str) -> Mapping[str, Any]:
     """Kubernetes' own OpenAPI definitions of a release."""
-    text = _path("k8s-schemas", kubernetes, "_definitions.json").read_text()
-    found: Mapping[str, Any] = json.loads(text)["definitions"]
-    return found
-
-
-@cache
-def crd_files() -> Mapping[tuple[str, str], str]:
-    """The file of each custom resource, by apiVersion and kind."""
+    facts = kubernetes()
+    names = (line.partition("\t")[0] for line in facts.text.splitlines() if line)
     return {
-        (f"{crd['group']}/{version}", crd["kind"]): crd["file"]
-        for crd in json.loads(_path("crds", "INDEX.json").read_text())
-        for version in crd["served_versions"]
+        name: schema
+        for name in dict.fromkeys(names)
+        if " " not in name and (schema := facts.definition(name, release)) is not None
     }
 
 
 @cache
-def resource_definition(folder: str, file: str) -> Mapping[str, Any]:
-    """The spec of a CRD (`crds`) or of a Crossplane XRD (`modelplane`)."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: Mapping[str, Any] = yaml.load(_path(folder, file).read_text(), loader)["spec"]
+def own_kinds(release: str) -> Mapping[tuple[str, str], str]:
+    """The definition of each of Kubernetes' own kinds, by apiVersion and kind."""
+    facts = kubernetes()
+    found = {}
+    for version, kinds in facts.kinds.items():
+        for kind in kinds:
+            schema = facts.definition(f"{version} {kind}", release)
+            if schema is not None:
+                found[version, kind] = reference_name(schema) or ""
     return found
+
+
+def is_custom(api_version: str, kind: str) -> bool:
+    """Whether the schema of a custom resource is known."""
+    return kind in custom().kinds.get(api_version, ())
+
+
+@cache
+def custom_schema(api_version: str, kind: str, release: str | None = None) -> Mapping[str, Any]:
+    """The schema of a custom resource, of the standard channel; of a release if one is named."""
+    facts = custom()
+    for releases, schema in facts.variants(f"{api_version} {kind}"):
+        if release in releases or (release is None and "experimental" not in releases[0]):
+            found: Mapping[str, Any] = _whole(schema, facts)
+            return found
+    raise LookupError(f"{api_version} {kind} {release}")
+
+
+def _whole(value: Any, facts: Facts) -> Any:
+    """A schema with what its references name in their place."""
+    if isinstance(value, list):
+        return [_whole(each, facts) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("$ref"), str):
+        return _whole(facts.target(value["$ref"], None), facts)
+    return {key: _whole(each, facts) for key, each in value.items()}

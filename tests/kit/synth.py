@@ -10,9 +10,8 @@ import yaml
 from cdk8s import App, Chart
 
 from cdk8s_inference import ModelDeployment, Platform, labels
-from tests.kit.policies import POLICIES
-from tests.kit.schemas import KUBERNETES_RELEASES, SHARED, problems
-from tests.kit.shared import crd_files
+from tests.kit.schemas import KUBERNETES_RELEASES, problems
+from tests.kit.shared import is_custom
 
 Json = dict[str, Any]
 
@@ -90,15 +89,10 @@ def serving_template(workload: Json) -> Json:
 
 @cache
 def _problems(text: str) -> tuple[str, ...]:
-    """Problems of an object in every release; none where the schemas are absent.
-
-    Test modules say so by a skip: see ``test_the_schemas_are_here``.
-    """
-    if SHARED is None:
-        return ()
+    """Problems of an object in every release."""
     entry = json.loads(text)
     # A custom resource is the same in all releases.
-    custom = (entry["apiVersion"], entry["kind"]) in {*crd_files(), *POLICIES}
+    custom = is_custom(entry["apiVersion"], entry["kind"])
     return tuple(
         f"{entry['kind']} {entry['metadata']['name']} in {release}: {problem}"
         for release in (KUBERNETES_RELEASES[:1] if custom else KUBERNETES_RELEASES)

@@ -14,7 +14,7 @@ import yaml
 from cdk8s_inference.picker_config import Verdict, assess
 from cdk8s_inference.picker_config.verdict import assess_document
 from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease, router_release
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 
 pytestmark = pytest.mark.skipif(SHARED is None, reason="the shared facts are absent")
 

@@ -26,7 +26,7 @@ from cdk8s_inference.releases.picker import RUNTIME_METRIC_PREFIXES, MetricType
 from cdk8s_inference.releases.plugin_type import PROFILE_ROLES, Parameter
 from cdk8s_inference.releases.release import Program
 from cdk8s_inference.releases.revision import revised
-from tests.kit.schemas import SHARED
+from tests.kit.shared import SHARED
 
 observed = pytest.mark.skipif(SHARED is None, reason="the shared facts are absent")
 each_release = pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)

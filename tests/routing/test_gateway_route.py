@@ -19,11 +19,10 @@ from cdk8s_inference.gateways import (
 )
 from cdk8s_inference.platform import UnifiedMode
 from tests.document.builders import Json, accepted, prefill_decode, unified
-from tests.kit.policies import POLICIES
 from tests.kit.synth import composed, of_kind, the
 
 PLACE = ("edge", "public")
-KINDS = {kind for _, kind in POLICIES}
+KINDS = {"DestinationRule", "GCPBackendPolicy", "HealthCheckPolicy", "ProxySettingsPolicy"}
 
 
 def platform(provider: GatewayProvider, mode: UnifiedMode = "service", **fields: Any) -> Platform:

@@ -18,12 +18,9 @@ from cdk8s_inference.stack.component import stages
 from cdk8s_inference.stack.delivery import Delivered, Delivery
 from cdk8s_inference.stack.plan import plan
 from cdk8s_inference.stack.props import StackProps
-from tests.kit.schemas import SHARED
 from tests.kit.synth import validated
 from tests.stack.tools import DELIVERIES, GKE, STACKS, plain, releases, target
 from tests.test_snapshots import YamlFile
-
-needs_schemas = pytest.mark.skipif(SHARED is None, reason="the shared schemas are absent")
 
 
 def everything(found: Delivered) -> list[dict[str, Any]]:
@@ -51,7 +48,6 @@ def test_written(stack: str, delivery: str, tmp_path: Path, snapshot: SnapshotAs
     assert text == snapshot(extension_class=YamlFile)
 
 
-@needs_schemas
 @pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_object_is_valid(stack: str, delivery: str) -> None:

@@ -10,10 +10,12 @@ from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.causes import Reported, one_per_cause
 from cdk8s_inference.checks.config import config_findings
 from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.rules.schema import SCHEMA_CODES
 from cdk8s_inference.checks.rules.waivers import WAIVER_RULES, AppliedWaiver
 from cdk8s_inference.checks.settled import crosses_alternatives, placeholder_of
 from cdk8s_inference.checks.waiver import Waiver, waived, waivers_of
 from cdk8s_inference.findings import Finding, Rule, Violation
+from cdk8s_inference.schemas import ClusterApi
 from cdk8s_inference.source import Document, placeholder_in
 from cdk8s_inference.source.secrets import without_secrets
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
@@ -27,6 +29,7 @@ def check(
     waivers: Sequence[Waiver] = (),
     today: date | None = None,
     complete: bool = False,
+    api: ClusterApi | None = None,
 ) -> list[Finding]:
     """The findings of Kubernetes objects of any origin, errors first.
 
@@ -35,8 +38,10 @@ def check(
         waivers: Rules that do not count, beside those that the objects' annotations waive.
         today: The date by which a waiver may have expired; default today.
         complete: Whether the documents are all there is, so that what is missing is an error.
+        api: The API of the cluster that the objects are for; of any known release by default.
     """
-    return check_topology(read_topology(documents, complete=complete), waivers=waivers, today=today)
+    topology = read_topology(documents, complete=complete, api=api)
+    return check_topology(topology, waivers=waivers, today=today)
 
 
 def check_topology(
@@ -50,6 +55,7 @@ def check_topology(
     today = today or date.today()
     waivers = [*waivers, *waivers_of(topology.objects)]
     found = list(_all(topology, RULES.values() if rules is None else rules))
+    found = list(_without_repeats(found))
     # Before findings are merged: what is waived must neither hide what is not, nor be hidden in it.
     judged, used = waived(found, waivers, today)
     after = {code: rule.after for code, rule in RULES.items()}
@@ -60,6 +66,20 @@ def check_topology(
         key=lambda each: (_ORDER.index(each.severity), each.file or "", each.line or 0, each.code)
     )
     return without_secrets(findings, (each.root for each in topology.objects))
+
+
+def _without_repeats(found: Sequence[Reported]) -> Iterator[Reported]:
+    """The findings, without those of a schema about what another rule refuses too, and explains."""
+    explained = {
+        (owner, each.finding.path)
+        for each in found
+        if each.finding.severity == "error" and each.finding.code not in SCHEMA_CODES
+        for owner in each.objects[:1]
+    }
+    for each in found:
+        places = {(owner, each.finding.path) for owner in each.objects[:1]}
+        if each.finding.code not in SCHEMA_CODES or explained.isdisjoint(places):
+            yield each
 
 
 def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Reported]:

@@ -28,6 +28,7 @@ _FAMILIES: dict[str | tuple[str, ...], str] = {
     "W2": "Engines and pools that are incompatible",
     "W3": "Pools",
     "G1": "Gateways",
+    "K0": "Schemas of Kubernetes' API and of CRDs",
     "D0": "Files and documents",
     "D1": "ModelDeployments that cannot be composed",
     "D2": "ModelDeployments with an unexpected effect",

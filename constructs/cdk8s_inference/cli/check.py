@@ -11,6 +11,7 @@ import click
 
 from cdk8s_inference.checks.coverage import Coverage, coverage
 from cdk8s_inference.cli import not_objects
+from cdk8s_inference.cli.cluster_api import cluster_api, release
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
@@ -20,6 +21,7 @@ from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.findings import Finding, errors
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
+from cdk8s_inference.schemas import ClusterApi
 from cdk8s_inference.source import Document, read
 from cdk8s_inference.source.secrets import KnownSecrets
 from cdk8s_inference.topology import read_topology
@@ -61,6 +63,19 @@ class _Read:
     help="This is all there is: an object that is missing from it is an error.",
 )
 @click.option(
+    "--kubernetes",
+    metavar="RELEASE",
+    callback=release,
+    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
+)
+@click.option(
+    "--schemas",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="CRDs that the cluster has, beside those that are known; give it once for each folder.",
+)
+@click.option(
     "--format",
     "format",
     type=click.Choice(_FORMATS),
@@ -68,7 +83,14 @@ class _Read:
     show_default=True,
     help="How findings are written, to standard output.",
 )
-def check(paths: tuple[str, ...], strict: bool, complete: bool, format: str) -> None:
+def check(
+    paths: tuple[str, ...],
+    strict: bool,
+    complete: bool,
+    kubernetes: str | None,
+    schemas: tuple[str, ...],
+    format: str,
+) -> None:
     """Say what would fail after a deploy, before it.
 
     Each PATH is a file, a folder or - for standard input. It holds Kubernetes manifests of any
@@ -77,8 +99,9 @@ def check(paths: tuple[str, ...], strict: bool, complete: bool, format: str) -> 
 
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
+    api = cluster_api(kubernetes, schemas)
     found = _read(paths)
-    judged, covered = _checked(found, complete)
+    judged, covered = _checked(found, complete, api)
     findings = [*found.findings, *judged]
     with writing("standard output"):
         say(_written(findings, format, found, covered), nl=format != "text")
@@ -197,9 +220,9 @@ def _leave_patches_out(found: _Read) -> None:
     found.others += [NotObjects(not_objects.PATCH, file, None, False) for file in sorted(patches)]
 
 
-def _checked(found: _Read, complete: bool) -> tuple[list[Finding], Coverage]:
+def _checked(found: _Read, complete: bool, api: ClusterApi) -> tuple[list[Finding], Coverage]:
     findings = list(_of_documents(found.documents))
-    topology = read_topology(found.manifests, complete=complete)
+    topology = read_topology(found.manifests, complete=complete, api=api)
     if found.manifests:
         from cdk8s_inference.checks import check_topology
 

@@ -74,16 +74,21 @@ for name in ("unified", "multi-node"):
 
 
 def read(
-    content: bytes, file: str | None = None, *, may_be_empty: bool = False
+    content: bytes,
+    file: str | None = None,
+    *,
+    may_be_empty: bool = False,
+    with_schemas: bool = False,
 ) -> tuple[list[Document], list[Finding]]:
     """The documents of a file's content, or why it cannot be read.
 
     Never raises for bad content, and holds memory and time within the limits of this module.
     Empty documents are passed over; a content with none at all is a finding, unless it may be
-    empty, as a rendered file in which everything is switched off.
+    empty, as a rendered file in which everything is switched off. The schemas of CRDs are left out
+    unless they are asked for.
     """
     try:
-        documents = list(_documents(content, file))
+        documents = list(_documents(content, file, with_schemas=with_schemas))
         if not documents and not may_be_empty:
             raise Unreadable(D001, "the file holds no document", "add a ModelDeployment to it")
         return documents, []
@@ -115,8 +120,10 @@ def single(path: str | os.PathLike[str]) -> Document:
     return documents[0]
 
 
-def _documents(content: bytes, file: str | None) -> Iterator[Document]:
-    text = _text(content)
+def _documents(
+    content: bytes, file: str | None, *, with_schemas: bool = False
+) -> Iterator[Document]:
+    text = _text(content, with_schemas=with_schemas)
     data = _large_data(text)
     if data is not None:
         yield Document(data, file)
@@ -141,7 +148,7 @@ def _documents(content: bytes, file: str | None) -> Iterator[Document]:
         raise malformed(reason, mark.line + 1 if mark else None) from None
 
 
-def _text(content: bytes) -> str:
+def _text(content: bytes, *, with_schemas: bool) -> str:
     """The content as a text that a YAML parser takes."""
     if len(content) > (MAX_FILE if b"openAPIV3Schema" in content else MAX_BYTES):
         raise _too_large()
@@ -155,7 +162,8 @@ def _text(content: bytes) -> str:
             content[: error.start].count(b"\n") + 1,
         ) from None
     whole = len(text)
-    text = without_schemas(text)
+    if not with_schemas:
+        text = without_schemas(text)
     if len(content) - (whole - len(text)) > MAX_BYTES:
         raise _too_large()
     if directive := _TAG_DIRECTIVE.search(text):

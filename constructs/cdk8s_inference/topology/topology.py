@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from cdk8s_inference.schemas import ANY_RELEASE, ClusterApi
 from cdk8s_inference.source import Document, is_placeholder
 from cdk8s_inference.topology.access import (
     BINDING_KINDS,
@@ -33,6 +34,7 @@ from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
 from cdk8s_inference.topology.kinds import Addition, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
 from cdk8s_inference.topology.llm_inference_service import composed_services
+from cdk8s_inference.topology.misfit import Misfit, misfits
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pool import (
     Endpoints,
@@ -73,6 +75,7 @@ class Topology:
         made: Pools and Services that a controller makes of what was read.
         complete: Whether what was read is said to be all there is: what is missing from it does
             not exist then.
+        api: The API of the cluster that the objects are for.
     """
 
     objects: tuple[KubeObject, ...]
@@ -93,6 +96,7 @@ class Topology:
     device_selectors: tuple[SourceValue[str], ...]
     made: tuple[KubeObject, ...] = ()
     complete: bool = False
+    api: ClusterApi = ANY_RELEASE
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
@@ -318,6 +322,11 @@ class Topology:
         )
 
     @cached_property
+    def misfits(self) -> list[Misfit]:
+        """What the schemas of their kinds say against the objects."""
+        return list(misfits(self.objects, self.api))
+
+    @cached_property
     def unread(self) -> list[Unread]:
         """What could not be read, so that the rules about it say nothing."""
         found = [
@@ -343,12 +352,15 @@ class Topology:
         return found
 
 
-def read_topology(documents: Iterable[Document], *, complete: bool = False) -> Topology:
+def read_topology(
+    documents: Iterable[Document], *, complete: bool = False, api: ClusterApi | None = None
+) -> Topology:
     """The topology of what was read; never fails, whatever the documents hold.
 
     Args:
         documents: Kubernetes objects of any origin; others are passed over.
         complete: Whether they are all there is.
+        api: The API of the cluster that they are for; of any release by default.
     """
     objects = tuple(kube_objects(documents))
     of: dict[str, list[KubeObject]] = defaultdict(list)
@@ -419,6 +431,7 @@ def read_topology(documents: Iterable[Document], *, complete: bool = False) -> T
         ),
         made=also,
         complete=complete,
+        api=api or ANY_RELEASE,
     )
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from cdk8s_inference.checks.rules.applied import quantity
 from cdk8s_inference.findings import Edit
+from cdk8s_inference.schemas.quantity import quantity
 from tests.checks.rendered import codes
 from tests.kit import examples
 

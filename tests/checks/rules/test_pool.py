@@ -12,11 +12,18 @@ def test_ports_by_the_crd_that_was_read() -> None:
     ports = [{"number": 8000}, {"number": 8001}]
     two = examples.base("disaggregated", Edit("InferencePool/qwen", "spec.targetPorts", ports))
     crd = yaml.safe_load("""\
+apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: inferencepools.inference.networking.k8s.io}
 spec:
+  group: inference.networking.k8s.io
+  names: {kind: InferencePool, plural: inferencepools}
+  scope: Namespaced
   versions:
-    - schema:
+    - name: v1
+      served: true
+      storage: true
+      schema:
         openAPIV3Schema:
           properties: {spec: {properties: {targetPorts: {maxItems: 1}}}}
 """)

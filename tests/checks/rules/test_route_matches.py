@@ -25,7 +25,8 @@ def _rewrite(**path: str) -> list[Any]:
 
 
 _TO_ROOT = _rewrite(type="ReplacePrefixMatch", replacePrefixMatch="/")
-_EXTENSION = [{"type": "ExtensionRef", "extensionRef": {"kind": "HTTPRouteFilter"}}]
+_FILTER = {"group": "gateway.envoyproxy.io", "kind": "HTTPRouteFilter", "name": "rewrite"}
+_EXTENSION = [{"type": "ExtensionRef", "extensionRef": _FILTER}]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, near_name, shown
+from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.names import LABEL
+from cdk8s_inference.schemas.quantity import quantity
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
 from cdk8s_inference.topology.container import PROBE_KINDS
@@ -18,29 +19,6 @@ _POD = "spec.template.spec"
 _ENGINE = f"{_POD}.containers[0]"
 _KUBERNETES = "Kubernetes: validation of apps/v1 and core/v1."
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(m|k|[MGTPE]i?|Ki|[eE][+-]?\d+|n|u)?")
-_FACTORS = {
-    "": Decimal(1),
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
-}
-
-
-def quantity(value: object) -> Decimal | None:
-    """A quantity of Kubernetes, such as ``512Mi``; None for what is none."""
-    match = _QUANTITY.fullmatch(str(value)) if not isinstance(value, bool) else None
-    if match is None:
-        return None
-    suffix = match[2] or ""
-    try:
-        if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix != "Ei":
-            return Decimal(f"{match[1]}{suffix}")
-        return Decimal(match[1]) * _FACTORS[suffix]
-    except InvalidOperation:
-        return None
 
 
 def _plain(topology: Topology) -> Iterator[Pods]:
@@ -215,52 +193,25 @@ def too_small(topology: Topology) -> Iterator[Violation]:
             yield Violation(pods.object.value_at(at, at.value), f"the limit is {at.value}")
 
 
-_RBAC = "rbac.authorization.k8s.io/v1"
-_SERVED = {
-    "ClusterRole": (_RBAC,),
-    "ClusterRoleBinding": (_RBAC,),
-    "ConfigMap": ("v1",),
-    "DaemonSet": ("apps/v1",),
-    "Deployment": ("apps/v1",),
-    "PodDisruptionBudget": ("policy/v1",),
-    "ReplicaSet": ("apps/v1",),
-    "Role": (_RBAC,),
-    "RoleBinding": (_RBAC,),
-    "Secret": ("v1",),
-    "Service": ("v1",),
-    "ServiceAccount": ("v1",),
-    "StatefulSet": ("apps/v1",),
-}
-"""Kinds of Kubernetes that have one API alone, in every release that is supported."""
-
-
 @rule(
     "T637",
     "error",
     "The API server knows no such kind or version",
     why="The object is not applied.",
-    evidence="The API of Kubernetes 1.32 to 1.36.",
+    evidence="The API of Kubernetes 1.34 to 1.36.",
     fix="correct apiVersion and kind",
     example=breaks("disaggregated", "Role/qwen-epp", "apiVersion", "rbac.authorization.k8s.io/v2"),
 )
 def unknown_kind(topology: Topology) -> Iterator[Violation]:
-    groups = {version.rpartition("/")[0] for known in _SERVED.values() for version in known}
     for found in topology.objects:
-        version, kind = found.at("apiVersion"), found.at("kind")
-        known = _SERVED.get(found.kind, ())
-        if found.written is not found or has_placeholder(f"{version.text} {kind.text}"):
+        version = found.at("apiVersion").text or ""
+        if found.written is not found or has_placeholder(f"{version} {found.kind}"):
             continue
-        own = found.group in groups or any(each == version.text for each in known)
-        if known and (not version.present or (own and version.text not in known)):
-            yield Violation(
-                found.value_at(version, version.text),
-                f"{found.kind} is of {known[0]}, and not of {version.text or 'no apiVersion'}",
-            )
-        elif not known and found.kind and found.group in groups:
-            meant = near_name(found.kind, _SERVED)
-            if meant is not None:
-                yield Violation(
-                    found.value_at(kind, kind.text), f"there is no kind {found.kind}, but {meant}"
-                )
-        elif not found.kind and version.present and found.name:
-            yield Violation(found.here, "the object has no kind")
+        if not found.kind:
+            if version and found.name:
+                yield Violation(found.here, "the object has no kind")
+            continue
+        meant = topology.api.likely_kind(version, found.kind)
+        if meant is not None:
+            at = found.at(*meant.path)
+            yield Violation(found.value_at(at, at.text), meant.message, fix=meant.fix)

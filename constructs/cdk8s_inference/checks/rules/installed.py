@@ -156,7 +156,9 @@ metadata:
     gateway.networking.k8s.io/channel: standard
 spec:
   group: gateway.networking.k8s.io
-  names: {kind: HTTPRoute}
+  names: {kind: HTTPRoute, plural: httproutes}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
@@ -197,6 +199,8 @@ apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: envoy-gateway, namespace: argocd}
 spec:
+  project: default
+  destination: {name: in-cluster, namespace: envoy-gateway-system}
   source:
     repoURL: docker.io/envoyproxy
     chart: gateway-helm
@@ -254,6 +258,8 @@ apiVersion: argoproj.io/v1alpha1
 kind: Application
 metadata: {name: inference-crds, namespace: argocd}
 spec:
+  project: default
+  destination: {name: in-cluster, namespace: llm}
   source:
     repoURL: registry.k8s.io/gateway-api-inference-extension/charts
     chart: inferencepool
@@ -393,9 +399,12 @@ kind: CustomResourceDefinition
 metadata: {name: disaggregatedsets.disaggregatedset.x-k8s.io}
 spec:
   group: disaggregatedset.x-k8s.io
-  names: {kind: DisaggregatedSet}
+  names: {kind: DisaggregatedSet, plural: disaggregatedsets}
+  scope: Namespaced
   versions:
     - name: v1
+      served: true
+      storage: true
       schema:
         openAPIV3Schema:
           properties:

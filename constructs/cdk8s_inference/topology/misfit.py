@@ -1,0 +1,53 @@
+"""Objects that do not fit the schema of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdk8s_inference.schemas import ClusterApi, SchemaViolation
+from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
+
+
+@dataclass(frozen=True, eq=False)
+class Misfit:
+    """What a schema says against a place of an object.
+
+    Attributes:
+        at: The place; of a field that is missing, what it is missing from.
+        violation: What it says.
+    """
+
+    at: SourceValue[object]
+    violation: SchemaViolation
+
+
+def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
+    """What the schemas of a cluster's API say against objects that were written."""
+    for found in objects:
+        value = found.root.value
+        if found.written is not found or not isinstance(value, Mapping):
+            continue
+        api_version = found.at("apiVersion").text or ""
+        for each in api.violations(api_version, found.kind, _without_schemas(value)):
+            path = each.path[:-1] if each.problem == "missing" else each.path
+            at = found.at(*path)
+            yield Misfit(found.value_at(at, at.value), each)
+
+
+def _without_schemas(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """An object; a CRD without its schemas, which have thousands of fields, and are not read."""
+    spec = value.get("spec")
+    if value.get("kind") != "CustomResourceDefinition" or not isinstance(spec, Mapping):
+        return value
+    versions = spec.get("versions")
+    if not isinstance(versions, list):
+        return value
+    kept = [
+        {key: child for key, child in each.items() if key != "schema"}
+        if isinstance(each, Mapping)
+        else each
+        for each in versions
+    ]
+    return {**value, "spec": {**spec, "versions": kept}}
