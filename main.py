@@ -8,6 +8,7 @@ from cdk8s_inference import (
     Engine,
     EnvVar,
     Flux,
+    Listener,
     ModelDeployment,
     Platform,
     ServingStack,
@@ -28,7 +29,15 @@ def gpus(count: int) -> DeviceRequest:
 app = App()
 
 # What a cluster needs first: CRDs, namespaces, controllers, the gateway. Flux installs the charts.
-stack = ServingStack(app, "stack", delivery=Flux(), kubernetes="1.34", model_namespaces=["ml-team"])
+stack = ServingStack(
+    app,
+    "stack",
+    delivery=Flux(),
+    # Only for a network that you trust: with issuer=Issuer(...) the gateway is on HTTPS.
+    listeners=[Listener.http(namespaces=["ml-team"])],
+    kubernetes="1.34",
+    model_namespaces=["ml-team"],
+)
 platform = Platform(gateway=stack.gateway, node_pool="h100")
 
 # One engine, prefill and decode together, two complete replicas of it.

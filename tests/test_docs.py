@@ -39,7 +39,7 @@ def test_the_stack_is_composed() -> None:
     assert scope["platform"].gateway == Gateway()
     assert scope["stack"].findings == ()
     gateway = the(synthesized(scope["stack"]), "Gateway")
-    assert [listener["port"] for listener in gateway["spec"]["listeners"]] == [80, 443]
+    assert [listener["port"] for listener in gateway["spec"]["listeners"]] == [443]
 
 
 def test_its_components_and_releases_are_those_of_the_code() -> None:

@@ -33,6 +33,9 @@ COMPANY = {
 }
 """Codes that a broken example cannot have without its own."""
 
+OPEN = "S113"
+"""What is said of every stack with the default listener, and so of the examples of other codes."""
+
 Told = set[tuple[str, str]]
 """Codes and severities."""
 
@@ -89,7 +92,7 @@ def test_the_broken_one(code: AnyRule) -> None:
     found = told(code.example, code.example.broken)
     severities = {severity for each, severity in found if each == code.code}
     assert severities == {code.severity} if code.severity else severities
-    assert _without_notes(found) - {code.code} == COMPANY.get(code.code, set())
+    assert _without_notes(found) - {code.code, OPEN} == COMPANY.get(code.code, set())
 
 
 @pytest.mark.parametrize("code", SHOWN.values(), ids=SHOWN)
@@ -97,7 +100,7 @@ def test_the_mended_one(code: AnyRule) -> None:
     assert code.example is not None
     found = told(code.example, code.example.fixed)
     assert code.code not in {each for each, _ in found}
-    assert _without_notes(found) == set()
+    assert _without_notes(found) <= {OPEN}
     assert code.example.difference()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cdk8s_inference import DraDriver, Gateway
+from cdk8s_inference import DraDriver, Gateway, Issuer, Listener
 from cdk8s_inference.checks import check
 from cdk8s_inference.findings.example import REMOVED, Edit
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
@@ -25,8 +25,11 @@ from tests.stack.tools import DELIVERIES, GKE, STACKS
 ON_GKE = DraDriver(driver_root=GKE)
 
 
+CLOSED = [Listener.http(namespaces=["ml-team"])]
+
+
 def delivered(props: StackProps, tool: str = "flux") -> list[Any]:
-    parts = DELIVERIES[tool].deliver(plan(props))
+    parts = DELIVERIES[tool].deliver(plan(replace(props, listeners=props.listeners or CLOSED)))
     objects = [*parts.foundation, *parts.components, *parts.gateway]
     copied: list[Any] = json.loads(json.dumps(objects))
     return copied
@@ -48,6 +51,14 @@ PROPS: Mapping[str, StackProps] = {
 @pytest.mark.parametrize("props", PROPS.values(), ids=PROPS)
 def test_our_stacks_are_clean(props: StackProps) -> None:
     assert found(delivered(props)) == []
+
+
+@pytest.mark.parametrize("tool", ["flux", "crossplane"])
+def test_a_stack_is_as_open_as_it_says(tool: str) -> None:
+    """S113 and T821 are about the same."""
+    assert codes(delivered(StackProps(listeners=[Listener.http()]), tool)) == {"T821"}
+    issuer = Issuer("ca", hostname="models.example.com")
+    assert codes(delivered(StackProps(listeners=[Listener.https("tls")], issuer=issuer))) == set()
 
 
 def asking(**extension_manager: Any) -> dict[Any, Any]:
@@ -187,6 +198,6 @@ metadata: {{name: inference, namespace: gateways}}
 spec:
   gatewayClassName: models
   listeners:
-    - {{name: http, port: 80, protocol: HTTP, allowedRoutes: {{namespaces: {{from: All}}}}}}
+    - {{name: https, port: 443, protocol: HTTPS, allowedRoutes: {{namespaces: {{from: All}}}}}}
 """)
     assert codes(others) == told

@@ -36,9 +36,7 @@ def stack(spec: str = "") -> tuple[StackProps | None, list[Finding]]:
 
 def test_the_smallest_is_modelplanes_own() -> None:
     props, findings = stack()
-    assert props == StackProps(
-        versions=STACK_MODELPLANE, listeners=(Listener.http(),), devices=DraDriver()
-    )
+    assert props == StackProps(versions=STACK_MODELPLANE, devices=DraDriver())
     assert [(finding.code, finding.severity, finding.line) for finding in findings] == [
         ("S003", "note", 7)
     ]
@@ -60,7 +58,7 @@ def test_everything() -> None:
     assert (props.versions.envoy_gateway, props.versions.prometheus) == ("v1.8.3", "88.5.3")
     assert props.versions.ai_gateway == "v0.7.0"
     assert props.gateway_class == "models"
-    assert list(props.listeners) == [Listener("web", 8080), Listener("raw", 9000, "TCP")]
+    assert list(props.open_listeners) == [Listener("web", 8080), Listener("raw", 9000, "TCP")]
 
 
 @pytest.mark.parametrize(

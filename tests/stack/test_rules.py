@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import Component, DraDriver, HelmChart, Issuer, Listener
+from cdk8s_inference import Component, DraDriver, EnvoyProxy, Gateway, HelmChart, Issuer, Listener
 from cdk8s_inference.findings import Finding
-from cdk8s_inference.releases.stack import STACK_NEWEST
+from cdk8s_inference.gateways import GKE
+from cdk8s_inference.releases.stack import GKE_DRIVER_ROOT, STACK_NEWEST
 from cdk8s_inference.stack.props import StackProps
 from cdk8s_inference.stack.rules import STACK_RULES
 from cdk8s_inference.stack.subject import StackSubject
@@ -17,11 +18,16 @@ from cdk8s_inference.stack.subject import StackSubject
 CHART = HelmChart("https://charts.example.com", "keda", "2.18.0")
 
 
+CLOSED: Any = {"listeners": [Listener.http(namespaces=["ml-team"])]}
+"""Without them a gateway is open to all, which is what S113 says."""
+
+
 def findings(props: StackProps) -> list[Finding]:
     return list(STACK_RULES.findings(StackSubject(props)))
 
 
 def found(**changes: Any) -> list[tuple[str, str, str]]:
+    changes = {**CLOSED, **changes}
     return [(each.code, each.path, each.message) for each in findings(StackProps(**changes))]
 
 
@@ -54,7 +60,27 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "a certificate from an issuer": {
         "issuer": Issuer("letsencrypt"),
-        "listeners": [Listener.http(), Listener.https("tls", hostname="models.example.com")],
+        "listeners": [Listener.https("tls", hostname="models.example.com")],
+    },
+    "an issuer with a host": {
+        "issuer": Issuer("letsencrypt", hostname="models.example.com"),
+        "listeners": None,
+    },
+    "HTTP within the cluster": {
+        "listeners": [Listener.http()],
+        "proxy": EnvoyProxy(service_type="ClusterIP"),
+    },
+    "an internal load balancer": {
+        "listeners": [Listener.http()],
+        "proxy": EnvoyProxy(
+            service_annotations={"networking.gke.io/load-balancer-type": "Internal"}
+        ),
+    },
+    "GKE's internal load balancer": {
+        "listeners": None,
+        "gateway": Gateway(provider=GKE),
+        "gateway_class": "gke-l7-rilb",
+        "devices": DraDriver(GKE_DRIVER_ROOT),
     },
     "Kubernetes": {"kubernetes": "1.34.1-gke.100"},
     "values for what is present": {
@@ -255,6 +281,19 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "listeners[0].hostname",
         "listener https has no hostname",
     ),
+    "an issuer without a host, and no listener": (
+        {"issuer": Issuer("ca"), "listeners": None},
+        "S106",
+        "issuer.hostname",
+        "listener https has no hostname",
+    ),
+    "open to all": (
+        {"listeners": [Listener.https("tls"), Listener.http(), Listener.http("other", 81)]},
+        "S113",
+        "listeners[1]",
+        "listener http takes HTTP on port 80, and routes of all namespaces",
+    ),
+    "open by default": ({"listeners": None}, "S113", "listeners", "takes HTTP on port 80"),
     "a namespace": (
         {"namespaces": {"lws": "LWS"}},
         "S107",
@@ -305,13 +344,18 @@ def test_all_at_once() -> None:
 
 
 def test_a_refusal_names_the_nearest_known_sets_first() -> None:
-    fix = findings(StackProps(versions=pinned(gateway_api="v1.6.1")))[0].fix
+    fix = findings(StackProps(versions=pinned(gateway_api="v1.6.1"), **CLOSED))[0].fix
     assert fix.index("STACK_2026_08") < fix.index("STACK_MODELPLANE")
     assert "envoy_gateway v1.8.3" in fix
     assert "allow_untested" in fix
 
 
 def test_an_untested_combination_is_a_warning_when_the_code_says_so() -> None:
-    props = StackProps(versions=pinned(gateway_api="v1.6.1"), allow_untested=True)
+    props = StackProps(versions=pinned(gateway_api="v1.6.1"), allow_untested=True, **CLOSED)
     severities = {finding.severity for finding in findings(props)}
     assert severities == {"warning"}
+
+
+def test_an_open_gateway_is_told_once() -> None:
+    listeners = [Listener.http(), Listener.http("other", 81)]
+    assert [each[:2] for each in found(listeners=listeners)] == [("S113", "listeners[0]")]

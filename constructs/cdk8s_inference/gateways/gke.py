@@ -27,6 +27,7 @@ GKE = GatewayProvider(
     class_name="gke-l7-regional-external-managed",
     classes=("gke-l7-*",),
     class_is_chosen=False,
+    named_addresses=True,
     provided=(Provided("gateway-api"), Provided("inference-extension", since="1.34")),
     policies=("HealthCheckPolicy", "GCPBackendPolicy"),
     caveats=(

@@ -93,6 +93,7 @@ class GatewayProvider:
         class_name: The usual GatewayClass; None where there is no Gateway.
         classes: Patterns of the names of its GatewayClasses.
         class_is_chosen: Whether the stack names the GatewayClass.
+        named_addresses: Whether a Gateway may ask for an address that is reserved under a name.
         controller: The stack's component that programs Gateways.
         components: The stack's components that are its own, the controller among them.
         provided: Components that its clusters have.
@@ -116,6 +117,7 @@ class GatewayProvider:
     class_name: str | None = None
     classes: tuple[str, ...] = ()
     class_is_chosen: bool = True
+    named_addresses: bool = False
     controller: str | None = None
     components: tuple[str, ...] = ()
     provided: tuple[Provided, ...] = ()

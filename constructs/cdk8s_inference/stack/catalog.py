@@ -39,6 +39,17 @@ PARTS: Mapping[ComponentName, str] = {
 }
 """The field of :class:`StackVersions` that has a component's release."""
 
+PRIVILEGED: frozenset[ComponentName] = frozenset(
+    {
+        # node-exporter uses the node's network, processes and file system.
+        "kube-prometheus-stack",
+        "node-feature-discovery",
+        "dra-driver-nvidia-gpu",
+        "nvidia-device-plugin",
+    }
+)
+"""Components whose pods mount folders of the node, which only the privileged level admits."""
+
 NEEDS: Mapping[ComponentName, tuple[ComponentName, ...]] = {
     "ai-gateway": ("ai-gateway-crds", "envoy-gateway", "gateway-api", "inference-extension"),
     "envoy-gateway": ("gateway-api",),

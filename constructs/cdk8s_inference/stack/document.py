@@ -51,7 +51,7 @@ def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: boo
         gateway=gateway,
         # Envoy Gateway's is the document's default; another gateway has its own.
         gateway_class=spec.gateway.class_name if "class_name" in given else None,
-        listeners=listeners or (Listener.http(),),
+        listeners=listeners or None,
         devices=DraDriver(spec.nvidia_driver_root),
         allow_untested=allow_untested,
     )

@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from cdk8s_inference.arguments import NonEmpty, checked
 from cdk8s_inference.arguments.objects import Annotations, JsonObject, Labels
+from cdk8s_inference.internal_addresses import has_internal_address
 
 ServiceType = Literal["LoadBalancer", "NodePort", "ClusterIP"]
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "critical", "off"]
@@ -59,6 +60,11 @@ class EnvoyProxy:
     buffer_limit: NonEmpty | None = None
     request_headers_timeout: NonEmpty | None = None
     stream_idle_timeout: NonEmpty | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the Service is reached from the cluster's own network alone."""
+        return self.service_type == "ClusterIP" or has_internal_address(self.service_annotations)
 
     def spec(self) -> dict[str, Any]:
         """The ``spec`` of an EnvoyProxy."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from cdk8s_inference.stack.catalog import GATEWAY_CONTROLLER
 from cdk8s_inference.stack.component import Manifest
 from cdk8s_inference.stack.props import StackProps
@@ -25,15 +27,26 @@ def gateway_objects(props: StackProps) -> list[Manifest]:
 def _gateway(props: StackProps) -> Manifest:
     gateway, issuer = props.gateway, props.issuer
     annotations = {"annotations": {issuer.annotation: issuer.name}} if issuer else {}
+    addresses = [_address(value, props) for value in props.addresses]
     return {
         "apiVersion": _GATEWAY_API,
         "kind": "Gateway",
         "metadata": {"name": gateway.name, "namespace": gateway.namespace, **annotations},
         "spec": {
             "gatewayClassName": props.class_name,
-            "listeners": [listener.spec() for listener in props.listeners],
+            "listeners": [listener.spec() for listener in props.open_listeners],
+            **({"addresses": addresses} if addresses else {}),
         },
     }
+
+
+def _address(value: str, props: StackProps) -> dict[str, str]:
+    try:
+        ip_address(value)
+    except ValueError:
+        named = props.provider.named_addresses
+        return {"type": "NamedAddress" if named else "Hostname", "value": value}
+    return {"type": "IPAddress", "value": value}
 
 
 def _envoy_class(props: StackProps) -> list[Manifest]:

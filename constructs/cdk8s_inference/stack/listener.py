@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import MinLen
 
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import Labels
-from cdk8s_inference.kubernetes_types import NonEmpty
+from cdk8s_inference.kubernetes_types import DnsLabel, NonEmpty
+
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 ListenerProtocol = Literal["HTTP", "HTTPS", "TLS", "TCP"]
 
@@ -25,8 +30,8 @@ class Listener:
         hostname: Serves this host alone; cert-manager issues the certificate for it.
         certificate: Secret in the gateway's namespace with ``tls.crt`` and ``tls.key``; without
             one, ``TLS`` is passed through to the backend.
-        namespace_labels: Labels of the namespaces whose routes may attach; default all
-            namespaces.
+        namespaces: Names of the namespaces whose routes may attach; default all namespaces.
+        namespace_labels: Labels of these namespaces, in place of names.
     """
 
     name: NonEmpty
@@ -35,14 +40,24 @@ class Listener:
     hostname: NonEmpty | None = None
     certificate: NonEmpty | None = None
     namespace_labels: Labels | None = None
+    namespaces: Annotated[Sequence[DnsLabel], MinLen(1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.namespaces is not None and self.namespace_labels is not None:
+            raise ValueError("both namespaces and namespace_labels are set; set one of them")
 
     @classmethod
     @checked
     def http(
-        cls, name: NonEmpty = "http", port: int = 80, *, hostname: NonEmpty | None = None
+        cls,
+        name: NonEmpty = "http",
+        port: int = 80,
+        *,
+        hostname: NonEmpty | None = None,
+        namespaces: Sequence[DnsLabel] | None = None,
     ) -> Listener:
         """A listener for HTTP without TLS."""
-        return cls(name, port, "HTTP", hostname)
+        return cls(name, port, "HTTP", hostname, namespaces=namespaces)
 
     @classmethod
     @checked
@@ -53,9 +68,15 @@ class Listener:
         port: int = 443,
         *,
         hostname: NonEmpty | None = None,
+        namespaces: Sequence[DnsLabel] | None = None,
     ) -> Listener:
         """A listener for HTTP in TLS."""
-        return cls(name, port, "HTTPS", hostname, certificate)
+        return cls(name, port, "HTTPS", hostname, certificate, namespaces=namespaces)
+
+    @property
+    def takes_all_namespaces(self) -> bool:
+        """Whether routes of every namespace may attach."""
+        return self.namespaces is None and self.namespace_labels is None
 
     def spec(self) -> dict[str, Any]:
         """The listener as Gateway API writes it."""
@@ -67,8 +88,16 @@ class Listener:
             spec["tls"] = {"mode": "Terminate", "certificateRefs": [reference]}
         elif self.protocol == "TLS":
             spec["tls"] = {"mode": "Passthrough"}
-        namespaces: dict[str, Any] = {"from": "All"}
-        if self.namespace_labels is not None:
+        return {**spec, "allowedRoutes": {"namespaces": self._allowed()}}
+
+    def _allowed(self) -> dict[str, Any]:
+        selector: dict[str, Any]
+        if self.namespaces is not None:
+            # Kubernetes gives every namespace this label.
+            names = {"key": _NAMESPACE_NAME, "operator": "In", "values": list(self.namespaces)}
+            selector = {"matchExpressions": [names]}
+        elif self.namespace_labels is not None:
             selector = {"matchLabels": dict(self.namespace_labels)}
-            namespaces = {"from": "Selector", "selector": selector}
-        return {**spec, "allowedRoutes": {"namespaces": namespaces}}
+        else:
+            return {"from": "All"}
+        return {"from": "Selector", "selector": selector}

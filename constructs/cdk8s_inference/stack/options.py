@@ -71,10 +71,12 @@ class Issuer:
     Attributes:
         name: Its name.
         kind: ``ClusterIssuer`` (default), or an ``Issuer`` in the gateway's namespace.
+        hostname: Host of the listeners with a certificate that name none of their own.
     """
 
     name: ObjectName
     kind: Literal["ClusterIssuer", "Issuer"] = "ClusterIssuer"
+    hostname: NonEmpty | None = None
 
     @property
     def annotation(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS, GatewayProvider
@@ -60,7 +60,8 @@ class StackProps:
     versions: StackVersions = STACK_NEWEST
     gateway: Gateway = Gateway()
     gateway_class: str | None = None
-    listeners: Sequence[Listener] = (Listener.http(),)
+    listeners: Sequence[Listener] | None = None
+    addresses: Sequence[str] = ()
     issuer: Issuer | None = None
     proxy: EnvoyProxy = field(default_factory=EnvoyProxy)
     devices: DraDriver | DevicePlugin | None = DraDriver()
@@ -110,6 +111,24 @@ class StackProps:
     def class_name(self) -> str | None:
         """The Gateway's class."""
         return self.gateway_class or self.provider.class_name
+
+    @property
+    def open_listeners(self) -> tuple[Listener, ...]:
+        """The Gateway's listeners: HTTPS where there is an issuer, unless the user says otherwise.
+
+        Those with a certificate but no host serve the issuer's host.
+        """
+        hostname = self.issuer.hostname if self.issuer else None
+        listeners = self.listeners
+        if listeners is None:
+            secure = self.issuer is not None
+            listeners = [Listener.https(f"{self.gateway.name}-tls") if secure else Listener.http()]
+        return tuple(
+            replace(each, hostname=hostname)
+            if hostname is not None and each.hostname is None and each.certificate is not None
+            else each
+            for each in listeners
+        )
 
     def has(self, component: str) -> bool:
         """Whether the cluster will have a component, from the stack or from elsewhere."""

@@ -63,7 +63,8 @@ class ServingStack(Chart):
         delivery: Delivery | None = None,
         gateway: Gateway | None = None,
         gateway_class: NonEmpty | None = None,
-        listeners: Sequence[Listener] = (Listener.http(),),
+        listeners: Sequence[Listener] | None = None,
+        addresses: Sequence[NonEmpty] = (),
         issuer: Issuer | None = None,
         proxy: EnvoyProxy | None = None,
         devices: DraDriver | DevicePlugin | None = DraDriver(),
@@ -86,7 +87,10 @@ class ServingStack(Chart):
             gateway: Namespace, name and provider of the Gateway.
             gateway_class: Name of the GatewayClass, and of an EnvoyProxy; default the provider's
                 usual one.
-            listeners: Where the gateway takes connections; default HTTP on port 80.
+            listeners: Where the gateway takes connections; default HTTP on port 80, or with an
+                issuer HTTPS on port 443.
+            addresses: IP addresses or host names that the Gateway asks for, on GKE also names of
+                reserved addresses; default those that the provider gives it.
             issuer: Has cert-manager issue the listeners' certificates.
             proxy: How Envoy Gateway runs the gateway's proxies.
             devices: What serves GPUs; None where the cluster does that itself.
@@ -112,6 +116,7 @@ class ServingStack(Chart):
             gateway=gateway or Gateway(),
             gateway_class=gateway_class,
             listeners=listeners,
+            addresses=addresses,
             issuer=issuer,
             proxy=proxy or EnvoyProxy(),
             devices=devices,

@@ -28,6 +28,11 @@ class StackSubject:
     props: StackProps
     written: Callable[[Path], Placed | Place] = argument
 
+    @property
+    def is_document(self) -> bool:
+        """Whether the props are from a document."""
+        return self.written is not argument
+
     def at(self, *path: PathPart) -> Placed | Place:
         """The value of an argument, or of a part of it."""
         return self.written(path)

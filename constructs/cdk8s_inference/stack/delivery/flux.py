@@ -11,6 +11,13 @@ from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
+_RETRY = {
+    # By default a release that failed waits for a change of its chart or values. This one is
+    # upgraded again, without an uninstallation or a rollback first. Flux 2.7 or newer.
+    "name": "RetryOnFailure",
+    "retryInterval": "1m",
+}
+
 
 @checked
 @dataclass(frozen=True)
@@ -87,8 +94,8 @@ class Flux(Delivery):
                 "storageNamespace": component.namespace,
                 **source,
                 **({"dependsOn": after} if after else {}),
-                "install": {"crds": crds, "remediation": {"retries": -1}},
-                "upgrade": {"crds": crds, "remediation": {"retries": 3}},
+                "install": {"crds": crds, "strategy": _RETRY},
+                "upgrade": {"crds": crds, "strategy": _RETRY},
                 **({"values": component.values} if component.values else {}),
             },
         }

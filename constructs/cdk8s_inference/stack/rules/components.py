@@ -102,7 +102,7 @@ def missing_components(stack: StackSubject) -> Iterator[Violation]:
                 stack.at("without", need),
                 f"{who} requires {need}, which is neither installed nor present",
             )
-    issued = any(listener.certificate is not None for listener in props.listeners)
+    issued = any(listener.certificate is not None for listener in props.open_listeners)
     if props.issuer and issued and not props.has("cert-manager"):
         yield Violation(
             stack.at("issuer"),

@@ -8,7 +8,6 @@ from cdk8s_inference.findings.example import Edit, document, python
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
-from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.subject import STACK_RULES, StackSubject
 
 
@@ -91,7 +90,8 @@ def settings_without_gateway(stack: StackSubject) -> Iterator[Violation]:
         return
     given = {
         "gateway_class": props.gateway_class is not None,
-        "listeners": tuple(props.listeners) != (Listener.http(),),
+        "listeners": props.listeners is not None,
+        "addresses": bool(props.addresses),
         "issuer": props.issuer is not None,
     }
     for argument in (name for name, is_given in given.items() if is_given):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.findings.example import python
 from cdk8s_inference.findings.rule import Violation
+from cdk8s_inference.internal_addresses import is_internal_class
 from cdk8s_inference.names import SUBDOMAIN
 from cdk8s_inference.stack.listener import Listener
 from cdk8s_inference.stack.subject import STACK_RULES, StackSubject
@@ -33,7 +34,7 @@ _USE_SUBDOMAIN = "use lower case letters, digits, '-' and '.'; start and end wit
     ),
 )
 def listeners(stack: StackSubject) -> Iterator[Violation]:
-    given = stack.props.listeners
+    given = stack.props.open_listeners
     if not given:
         yield Violation(
             stack.at("listeners"),
@@ -57,6 +58,39 @@ def listeners(stack: StackSubject) -> Iterator[Violation]:
             )
         yield from _listener(stack, index, listener)
         yield from _certificate(stack, index, listener)
+
+
+@STACK_RULES.rule(
+    "S113",
+    "warning",
+    "The gateway is on plain HTTP and open to routes of all namespaces",
+    why="Prompts, answers and API keys cross the network unencrypted. Users of any namespace can "
+    "publish a service at the gateway's address. Unless something else asks who calls, everybody "
+    "who reaches the address can use the models.",
+    evidence="Gateway API: a listener without TLS, with allowedRoutes.namespaces.from: All. The "
+    "stack adds no authentication.",
+    fix="set issuer, for a certificate of cert-manager, or list the namespaces of the routes, such "
+    "as Listener.http(namespaces=[...]); then add authentication, such as a SecurityPolicy",
+    example=python(
+        'ServingStack(App(), "stack")\n',
+        'ServingStack(App(), "stack", issuer=Issuer("ca", hostname="models.example.com"))\n',
+    ),
+)
+def open_to_all(stack: StackSubject) -> Iterator[Violation]:
+    props = stack.props
+    # A document cannot say otherwise.
+    if stack.is_document or not props.provider.gateway_api:
+        return
+    if props.proxy.is_internal or is_internal_class(props.class_name or ""):
+        return
+    for index, listener in enumerate(props.open_listeners):
+        if listener.protocol == "HTTP" and listener.takes_all_namespaces:
+            yield Violation(
+                stack.at("listeners", index) if props.listeners else stack.at("listeners"),
+                f"listener {listener.name} takes HTTP on port {listener.port}, and routes of all "
+                "namespaces",
+            )
+            return  # Once for the Gateway.
 
 
 def _listener(stack: StackSubject, index: int, listener: Listener) -> Iterator[Violation]:
@@ -106,11 +140,12 @@ def _certificate(stack: StackSubject, index: int, listener: Listener) -> Iterato
     if not SUBDOMAIN.fullmatch(certificate):
         yield Violation(at, f"{certificate!r} is not a valid name of a Secret", fix=_USE_SUBDOMAIN)
     if issuer and listener.hostname is None:
+        chosen = stack.props.listeners is not None
         yield Violation(
-            stack.at("listeners", index, "hostname"),
+            stack.at("listeners", index, "hostname") if chosen else stack.at("issuer", "hostname"),
             f"{issuer.kind} {issuer.name} issues certificates for hostnames, and listener "
             f"{listener.name} has no hostname",
-            fix="set the hostname",
+            fix="set the hostname of the listener, or of the issuer",
         )
 
 
