@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import yaml
@@ -117,13 +119,33 @@ class ComposedConfig(PickerConfig):
         Raises:
             NotInReleaseError: The release lacks what it needs.
         """
-        found = assess_document(
-            self.document(release),
-            release,
-            disaggregated=self.disaggregates,
-            experimental=self.experimental,
-        )
+        document = json.dumps(self.document(release))
+        found = _assessed(document, _Release(release), self.disaggregates, self.experimental)
         return found.with_findings(self.notes(release))
+
+
+class _Release:
+    """A release as itself: two that say the same are two."""
+
+    def __init__(self, release: RouterRelease) -> None:
+        self.release = release
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Release) and self.release is other.release
+
+    def __hash__(self) -> int:
+        return id(self.release)
+
+
+# Most deployments of an app have the same configuration, and each asks four times.
+@lru_cache(maxsize=256)
+def _assessed(document: str, known: _Release, disaggregated: bool, experimental: bool) -> Verdict:
+    return assess_document(
+        json.loads(document),
+        known.release,
+        disaggregated=disaggregated,
+        experimental=experimental,
+    )
 
 
 @checked
