@@ -20,7 +20,8 @@ _REFERENCE = re.compile(
 )
 """The grammar of github.com/distribution/reference, which container runtimes parse images by."""
 
-_TEMPLATED = re.compile(r"[{}<>$]")
+# Also a scheme, such as ko://, whose tool builds the image and writes its reference.
+_TEMPLATED = re.compile(r"[{}<>$]|^(?!https?:)[a-z][a-z0-9+.-]*://")
 _MOVING = frozenset({"", "latest", "main", "master", "nightly", "edge", "dev"})
 
 

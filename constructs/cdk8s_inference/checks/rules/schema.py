@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cdk8s_inference.checks.patches import may_be_patch
 from cdk8s_inference.checks.rule import RULES, rule
 from cdk8s_inference.findings import Severity, Violation
 from cdk8s_inference.findings.example import breaks, manifests
@@ -80,15 +81,8 @@ def wrong_type(topology: Topology) -> Iterator[Violation]:
 def missing_field(topology: Topology) -> Iterator[Violation]:
     for each in _violations(topology, "missing"):
         owner = each.at.object if isinstance(each.at, SourceValue) else None
-        partial = owner is not None and _may_be_a_patch(owner)
+        partial = owner is not None and may_be_patch(owner)
         yield replace(each, severity="warning" if partial else None)
-
-
-def _may_be_a_patch(owner: KubeObject) -> bool:
-    """Whether a workload lacks what no workload can lack, and a patch has no need of."""
-    spec = owner.at("spec")
-    template = spec["template"]
-    return template.present and not (spec["selector"].present or template["metadata"].present)
 
 
 @rule(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cdk8s_inference.checks.patches import may_be_patch
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings import Severity, Violation
 from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Engine, Topology
@@ -28,7 +29,8 @@ def selector(topology: Topology) -> Iterator[Violation]:
         wanted = pods.workload.selector
         own = pods.workload.kind in ("Deployment", "StatefulSet")
         if own and not wanted.value:
-            yield Violation(wanted, "there is no selector")
+            severity: Severity | None = "warning" if may_be_patch(wanted.object) else None
+            yield Violation(wanted, "there is no selector", severity=severity)
         elif own and not wanted.value.matches(pods.labels):
             yield Violation(
                 wanted,
