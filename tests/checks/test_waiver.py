@@ -99,3 +99,24 @@ def test_an_annotation_is_about_its_object() -> None:
         findings = check([Document(each) for each in objects], today=TODAY)
         assert ("T109", "error") not in told(findings) or not waives
         assert (("T002", "warning") in told(findings)) != waives
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("cdk8s-inference/waiveT503", "write cdk8s-inference/waive-T503"),
+        ("cdk8s-inference/waive-t503", "write cdk8s-inference/waive-T503"),
+        ("cdk8s-inferance/waive-T503", "write cdk8s-inference/waive-T503"),
+        ("cdk8s-inference/waiver-T503", "write cdk8s-inference/waive-T503"),
+        ("cdk8s-inference/waive-T999", "there is no code T999"),
+    ],
+)
+def test_a_key_that_is_a_slip(key: str, fix: str) -> None:
+    objects: list[Any] = examples.broken("T503")
+    for each in objects:
+        if each["kind"] == "HTTPRoute":
+            each["metadata"]["annotations"] = {key: "answers are short"}
+    findings = check([Document(each) for each in objects], today=TODAY)
+    assert sorted(told(findings)) == [("T008", "warning"), ("T503", "warning")]
+    (slip,) = (each for each in findings if each.code == "T008")
+    assert slip.fix.startswith(fix)

@@ -136,6 +136,33 @@ def test_no_file_is_ever_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert seen == [[True] * 3] * len(TEXTS)
 
 
+OURS = """\
+kind: Service
+metadata:
+  labels:
+    app.kubernetes.io/managed-by: cdk8s-inference
+"""
+THEIRS = "kind: Service\nmetadata: {}\n"
+
+
+def test_prune(tmp_path: Path) -> None:
+    crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    for name, text in {
+        "a.old.k8s.yaml": OURS,
+        "a.stack.k8s.yaml": f"{OURS}---\n{crd}",
+        "a.kept.k8s.yaml": OURS,
+        "a.edited.k8s.yaml": f"{OURS}---\n{THEIRS}",
+        "crds.k8s.yaml": crd,
+        "own.yaml": OURS,
+    }.items():
+        (tmp_path / name).write_text(text)
+    assert write({"a.kept.k8s.yaml": "new"}, tmp_path) == []
+    removed = write({"a.kept.k8s.yaml": "newer"}, tmp_path, prune=True)
+    assert removed == ["a.old.k8s.yaml", "a.stack.k8s.yaml"]
+    left = {"a.kept.k8s.yaml", "a.edited.k8s.yaml", "crds.k8s.yaml", "own.yaml"}
+    assert {each.name for each in tmp_path.iterdir()} == left
+
+
 def test_a_folder_in_the_place_of_a_file(folder: Path) -> None:
     (folder / "c").mkdir()
     before = tree(folder)

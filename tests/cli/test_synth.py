@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +12,7 @@ from cdk8s_inference.cli.compose import compose
 from cdk8s_inference.cli.files import inputs
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.platform import Platform, UnifiedMode
-from tests.cli.console import save
+from tests.cli.console import save, synth
 from tests.document import builders
 
 
@@ -45,3 +46,19 @@ def test_deployments_of_one_name_do_not_meet(tmp_path: Path) -> None:
     ModelDeployment.from_document(app, "first", builders.unified())
     with pytest.raises(ValueError, match="composed by chart first already"):
         ModelDeployment.from_document(app, "second", builders.unified())
+
+
+def test_warnings_that_are_not_wanted(tmp_path: Path) -> None:
+    document = builders.unified()
+    document["spec"]["template"]["spec"]["engines"][0]["members"][0]["template"]["spec"][
+        "containers"
+    ][0]["image"] = "vllm/vllm-openai:latest"
+    file = save(tmp_path / "latest.yaml", document)
+    loud = synth(file, "--stdout", "--strict")
+    assert (loud.exit_code, loud.stdout) == (1, "")
+    (code,) = set(re.findall(r"warning\[(\w+)\]", loud.stderr))
+    calm = synth(file, "--stdout", "--strict", "--ignore", code)
+    assert calm.exit_code == 0
+    assert calm.stdout
+    assert code not in calm.stderr
+    assert synth(file, "--stdout", "--prune").exit_code == 2

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import click
 
-from cdk8s_inference.checks.coverage import Coverage, coverage
+from cdk8s_inference.checks.coverage import Coverage, coverage, plural
+from cdk8s_inference.checks.policy import matches
 from cdk8s_inference.cli import not_objects
+from cdk8s_inference.cli.baseline import without_known, write
 from cdk8s_inference.cli.cluster_api import cluster_api, release
+from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
-from cdk8s_inference.cli.report import counts, styled
+from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.report import SEVERITIES, counts, styled
 from cdk8s_inference.cli.stdout import say
-from cdk8s_inference.findings import Finding, errors
+from cdk8s_inference.findings import Finding, Severity, errors
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.schemas import ClusterApi
@@ -75,6 +81,32 @@ class _Read:
     type=click.Path(exists=True),
     help="CRDs that the cluster has, beside those that are known; give it once for each folder.",
 )
+@selection
+@click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    help="Files and folders to pass over in folders, such as '*/testdata'.",
+)
+@click.option(
+    "--severity",
+    type=click.Choice(get_args(Severity)),
+    default="note",
+    show_default=True,
+    help="The least severity that is reported.",
+)
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Let the findings be that this file has; only others are reported.",
+)
+@click.option(
+    "--update-baseline", is_flag=True, help="Write what is found to the file of --baseline."
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0, whatever is found.")
+@click.option("--statistics", is_flag=True, help="Report how many findings each code has.")
+@click.option("-q", "--quiet", is_flag=True, help="Report findings alone, without a summary.")
 @click.option(
     "--format",
     "format",
@@ -89,6 +121,16 @@ def check(
     complete: bool,
     kubernetes: str | None,
     schemas: tuple[str, ...],
+    config: Configuration,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    severity: Severity,
+    baseline: str | None,
+    update_baseline: bool,
+    exit_zero: bool,
+    statistics: bool,
+    quiet: bool,
     format: str,
 ) -> None:
     """Say what would fail after a deploy, before it.
@@ -99,19 +141,60 @@ def check(
 
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
+    if update_baseline and baseline is None:
+        raise click.UsageError("--update-baseline needs --baseline FILE.")
     api = cluster_api(kubernetes, schemas)
-    found = _read(paths)
+    policy = policy_of(config, select, ignore)
+    found = _read(paths, _Excluded(exclude, policy.folder))
     judged, covered = _checked(found, complete, api)
-    findings = [*found.findings, *judged]
-    with writing("standard output"):
-        say(_written(findings, format, found, covered), nl=format != "text")
+    everything = [*found.findings, *judged]
+    findings = policy.applied(everything)
+    if update_baseline and baseline is not None:
+        count = write(findings, baseline)
+        click.echo(f"{plural(count, 'finding')} written to {baseline}", err=True)
+    if baseline is not None:
+        findings = list(without_known(findings, baseline))
     failing = errors(findings) or (strict and any(f.severity == "warning" for f in findings))
-    sys.exit(1 if failing else 0)
+    loud = SEVERITIES[: SEVERITIES.index(severity) + 1]
+    shown = [each for each in findings if each.severity in loud]
+    if statistics:
+        text = _statistics(shown)
+    else:
+        outcome = counts(findings) or ("nothing to report" if everything else "")
+        text = _written(shown, format, found, covered, None if quiet else outcome)
+    with writing("standard output"):
+        say(text, nl=format != "text" and not statistics)
+    sys.exit(1 if failing and not exit_zero else 0)
 
 
-def _read(paths: Sequence[str]) -> _Read:
+@dataclass(frozen=True)
+class _Excluded:
+    """What is passed over in folders.
+
+    Attributes:
+        patterns: Patterns of files and folders.
+        folder: What they are relative to.
+    """
+
+    patterns: Sequence[str]
+    folder: str
+
+    def __contains__(self, path: str) -> bool:
+        return any(matches(path, pattern, self.folder) for pattern in self.patterns)
+
+
+def _statistics(findings: Sequence[Finding]) -> str:
+    """How often each code is reported, the most frequent first."""
+    from cdk8s_inference.checks.registry import all_rules
+
+    counted = Counter(each.code for each in findings).most_common()
+    rules = all_rules()
+    return "".join(f"{count:>5}  {code}  {rules[code].title}\n" for code, count in counted)
+
+
+def _read(paths: Sequence[str], excluded: _Excluded) -> _Read:
     found = _Read()
-    files = {path: list(_files(path, found)) for path in paths}
+    files = {path: list(_files(path, found, excluded)) for path in paths}
     named = {path for path in paths if not os.path.isdir(path)}
     holding: set[str] = set()
     for source in inputs([file for each in files.values() for file in each]):
@@ -147,7 +230,7 @@ def _read(paths: Sequence[str]) -> _Read:
     return found
 
 
-def _files(path: str, found: _Read) -> Iterator[str]:
+def _files(path: str, found: _Read, excluded: _Excluded) -> Iterator[str]:
     """A path's files: itself, or those of a folder that are YAML or JSON by their names.
 
     What else a folder holds of such a name, such as a pipe, is not opened: it might never end. A
@@ -162,11 +245,16 @@ def _files(path: str, found: _Read) -> Iterator[str]:
         found.findings.append(unreadable(Input(folder), error))
 
     for folder, folders, files in os.walk(path, onerror=unlisted):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.join(folder, name) not in excluded
+        )
         for name in sorted(files):
             file = os.path.join(folder, name)
             endless = os.path.exists(file) and not os.path.isfile(file)
-            if name.endswith(_SUFFIXES) and not name.startswith(".") and not endless:
+            is_read = name.endswith(_SUFFIXES) and not name.startswith(".")
+            if is_read and not endless and file not in excluded:
                 yield file
 
 
@@ -262,7 +350,10 @@ def _without_objects(paths: Iterable[str]) -> list[Finding]:
     return [no_objects(Input(path).name) for path in found]
 
 
-def _written(findings: Sequence[Finding], format: str, found: _Read, covered: Coverage) -> str:
+def _written(
+    findings: Sequence[Finding], format: str, found: _Read, covered: Coverage, outcome: str | None
+) -> str:
+    """The findings in a format; as text with an outcome, unless that is None."""
     if format == "json":
         import json
 
@@ -283,5 +374,6 @@ def _written(findings: Sequence[Finding], format: str, found: _Read, covered: Co
     lines = Lines.of(findings, found.contents, found.read)
     texts = [styled(finding, with_excerpt(finding, lines)) for finding in findings]
     clean = "nothing wrong" if covered.is_whole else "nothing found"
-    texts.append(f"{counts(findings) or clean} in {escaped(str(covered))}")
-    return "\n".join(texts) + "\n"
+    if outcome is not None:
+        texts.append(f"{outcome or clean} in {escaped(str(covered))}")
+    return "".join(f"{text}\n" for text in texts)

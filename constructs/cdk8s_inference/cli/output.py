@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -61,21 +62,46 @@ def _distinguished(names: Sequence[str], additions: Sequence[str]) -> list[str]:
     ]
 
 
-def write(texts: Mapping[str, str], folder: Path) -> None:
+def write(texts: Mapping[str, str], folder: Path, *, prune: bool = False) -> list[str]:
     """Writes texts by file name into a folder: all of them, or none.
 
-    Other files of the folder stay, also those of an earlier run, since they may be anybody's.
-    Each file is its old or its new self at every moment, whatever stops the program.
+    Other files of the folder stay, since they may be anybody's; those of an earlier run are removed
+    if that is asked for. Each file is its old or its new self at every moment, whatever stops the
+    program.
+
+    Args:
+        texts: The texts.
+        folder: The folder.
+        prune: Whether files of an earlier run are removed that are not among the texts.
+
+    Returns:
+        The names of the files that were removed.
 
     Raises:
         OSError: The folder cannot be written to. Its files are as they were.
     """
     with _interrupts_held():
-        _write(texts, folder)
+        return _write(texts, folder, prune=prune)
 
 
-def _write(texts: Mapping[str, str], folder: Path) -> None:
+_MANAGED = re.compile(r"^    app\.kubernetes\.io/managed-by: cdk8s-inference$", re.MULTILINE)
+_CRD = re.compile(r"^kind: CustomResourceDefinition$", re.MULTILINE)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether an earlier run wrote a file: its objects say so, but for CRDs."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    objects = re.split(r"^---\n", path.read_text(encoding="utf-8", errors="replace"), flags=re.M)
+    managed = [_MANAGED.search(each) is not None for each in objects]
+    foreign = zip(objects, managed, strict=True)
+    return any(managed) and all(ours or _CRD.search(each) for each, ours in foreign)
+
+
+def _write(texts: Mapping[str, str], folder: Path, *, prune: bool) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
+    old_files = sorted(folder.glob(f"*{SUFFIX}")) if prune else []
+    stale = [each.name for each in old_files if each.name not in texts and _is_ours(each)]
     # Within the folder: only there is a rename sure to be one step.
     with tempfile.TemporaryDirectory(
         prefix=".cdk8s-inference-", dir=folder, ignore_cleanup_errors=True
@@ -94,7 +120,11 @@ def _write(texts: Mapping[str, str], folder: Path) -> None:
                 else:
                     undo.callback((folder / name).unlink, missing_ok=True)
                 os.replace(new / name, folder / name)
+            for name in stale:
+                os.replace(folder / name, old / name)
+                undo.callback(os.replace, old / name, folder / name)
             undo.pop_all()
+    return stale
 
 
 @contextmanager

@@ -17,6 +17,9 @@ from cdk8s_inference.findings.terminal import escaped
 Format = Literal["text", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The worst first."""
+
 _COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 

@@ -13,9 +13,11 @@ from click.core import ParameterSource
 
 from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
+from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.failure import Failure, writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.inputs import load
+from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.output import file_names, stack_file_names, write
 from cdk8s_inference.cli.report import FORMATS, Format, report
 from cdk8s_inference.cli.stdout import to_stdout
@@ -89,7 +91,7 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     type=click.Path(file_okay=False),
     callback=_output,
     help="Write a file for each deployment, three for a stack, into this folder. Other files "
-    "there stay, also those of earlier runs.",
+    "there stay, also those of earlier runs without --prune.",
 )
 @click.option("--stdout", is_flag=True, help="Write the manifests to standard output.")
 @click.option(
@@ -166,6 +168,13 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     help="Compose a ServingStack whose releases are not known to work together.",
 )
 @click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove files that an earlier run wrote to the folder of --output, and this one does not.",
+)
+@click.option("--strict", is_flag=True, help="Write nothing on warnings too.")
+@selection
+@click.option(
     "--format",
     "format",
     type=click.Choice(FORMATS),
@@ -187,6 +196,11 @@ def synth(
     router: str,
     delivery: str,
     allow_untested: bool,
+    prune: bool,
+    strict: bool,
+    config: Configuration,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     format: Format,
 ) -> None:
     """Turn ModelDeployment and ServingStack documents into manifests to apply.
@@ -198,6 +212,9 @@ def synth(
     """
     if stdout == (output is not None):
         raise click.UsageError("Give either --output DIR or --stdout.")
+    if prune and stdout:
+        raise click.UsageError("--prune needs --output DIR.")
+    policy = policy_of(config, select, ignore)
     platform, findings = _platform(platform_file)
     if errors(findings):
         report(findings, format, "nothing written")
@@ -226,8 +243,8 @@ def synth(
         sys.exit(EXIT_INVALID_INPUT)
     run = RunSubject([(item.deployment, item.document) for item in loaded], platform)
     findings += RUN_RULES.findings(run)
-    if errors(findings):
-        report(findings, format, "nothing written")
+    if errors(policy.applied(findings)):
+        report(policy.applied(findings), format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
     try:
         parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
@@ -236,8 +253,8 @@ def synth(
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
-    findings += checked
-    if errors(findings):
+    findings = policy.applied([*findings, *checked])
+    if errors(findings) or (strict and any(each.severity == "warning" for each in findings)):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
     if output is None:
@@ -250,8 +267,10 @@ def synth(
         # Without a gateway there is nothing in its file, which kubectl would refuse.
         manifests |= {name: text for name, text in zip(names, part, strict=True) if text}
     with writing(f"{str(output)!r}, nothing changed there"):
-        write(manifests, output)
+        removed = write(manifests, output, prune=prune)
     outcome = f"{_composed(len(stacks), len(loaded))} written to {output}"
+    if removed:
+        outcome += f", {plural(len(removed), 'file')} of an earlier run removed"
     report(findings, format, outcome)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 
-from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.checks.waiver import Waiver, waiver_annotations
+from cdk8s_inference.checks.rule import RULES, rule
+from cdk8s_inference.checks.waiver import ANNOTATION, Waiver, waiver_annotations
 from cdk8s_inference.findings import REMOVED, Edit, RuleSet, Violation
 from cdk8s_inference.findings.example import manifests
 from cdk8s_inference.topology import Topology
@@ -46,7 +48,8 @@ def _annotated(reason: str) -> Edit:
 )
 def unused(applied: AppliedWaiver) -> Iterator[Violation]:
     waiver = applied.waiver
-    if not applied.used:
+    # A code that there is not is told as such.
+    if not applied.used and _mend(f"{ANNOTATION}{waiver.code}") is None:
         yield Violation(
             waiver.annotation, f"the waiver of {waiver.code} is not used: {waiver.reason}"
         )
@@ -72,6 +75,51 @@ def expired(applied: AppliedWaiver) -> Iterator[Violation]:
             waiver.annotation,
             f"the waiver of {waiver.code} expired on {waiver.until}: {waiver.reason}",
         )
+
+
+@rule(
+    "T008",
+    "warning",
+    "An annotation is meant as a waiver, and is none",
+    why="The annotation has no effect: the finding that it is about is reported.",
+    evidence="The key of a waiver is cdk8s-inference/waive- and a code of a rule.",
+    fix="write cdk8s-inference/waive-CODE; cdk8s-inference rules lists the codes",
+    example=manifests(
+        "disaggregated",
+        Edit(
+            "HTTPRoute/qwen", "metadata.annotations", {"cdk8s-inference/waiveT503": "short answers"}
+        ),
+    ),
+)
+def misspelled(topology: Topology) -> Iterator[Violation]:
+    for owner in topology.objects:
+        for key in owner.annotations:
+            fix = _mend(key) if _MEANT.match(key) else None
+            if fix is not None:
+                at = owner.value_at(owner.at("metadata", "annotations", key), key)
+                yield Violation(at, f"{key} is no waiver", fix=fix)
+
+
+_MEANT = re.compile(
+    r"cdk8s?[-_.]?infer[a-z]*/w[aei]+v?e?r?s?[-_.: ]?(?P<code>[A-Za-z]\d*)$", re.IGNORECASE
+)
+"""A key that somebody meant as a waiver."""
+
+
+def _mend(key: str) -> str | None:
+    """What to do about a key that is meant as a waiver; None for one that is a waiver."""
+    match = _MEANT.match(key)
+    code = "" if match is None else match["code"].upper()
+    if code in RULES and key == f"{ANNOTATION}{code}":
+        return None
+    # The registry has all rules, which takes longer to import than most checks.
+    from cdk8s_inference.checks.registry import all_rules
+
+    if code in all_rules():
+        meant = f"{ANNOTATION}{code}"
+        return None if key == meant else f"write {meant}"
+    near = get_close_matches(code, list(all_rules()), 1)
+    return f"there is no code {code}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 @rule(

@@ -1,0 +1,54 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+
+from cdk8s_inference.checks.policy import Policy
+from cdk8s_inference.cli.configuration import Configuration, codes, configured
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _codes(_: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return codes(value, f"--{parameter.name}") if value else ()
+
+
+def selection(command: F) -> F:
+    """``--config``, ``--select`` and ``--ignore``."""
+    options = [
+        click.option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            callback=configured,
+            help="Configuration, instead of the nearest .cdk8s-inference.yaml or pyproject.toml; "
+            "an empty text for none.",
+        ),
+        click.option(
+            "--select",
+            metavar="CODE",
+            multiple=True,
+            callback=_codes,
+            help="Report only these codes, or all that begin so, such as T5; parted by commas.",
+        ),
+        click.option(
+            "--ignore",
+            metavar="CODE",
+            multiple=True,
+            callback=_codes,
+            help="Do not report these codes, or any that begin so.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def policy_of(config: Configuration, select: tuple[str, ...], ignore: tuple[str, ...]) -> Policy:
+    """What is to be reported, by a configuration and the options above."""
+    return replace(config.policy, select=select, ignore=ignore)
