@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.routing.endpoint_picker import EndpointPicker
     from cdk8s_inference.routing.unified import UnifiedRouting
     from cdk8s_inference.stack.component import Component, HelmChart
-    from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, K3s, Plain
+    from cdk8s_inference.stack.delivery import ArgoCD, Crossplane, Flux, FluxRepository, K3s, Plain
     from cdk8s_inference.stack.envoy_proxy import EnvoyProxy
     from cdk8s_inference.stack.listener import Listener
     from cdk8s_inference.stack.options import DevicePlugin, DraDriver, Issuer, Monitoring
@@ -71,6 +71,7 @@ _MODULES = {
     "EnvVar": "cdk8s_inference.document.model_deployment",
     "Finding": "cdk8s_inference.findings",
     "Flux": "cdk8s_inference.stack.delivery",
+    "FluxRepository": "cdk8s_inference.stack.delivery",
     "Gateway": "cdk8s_inference.platform",
     "GatewayProvider": "cdk8s_inference.gateways",
     "HelmChart": "cdk8s_inference.stack.component",
@@ -130,6 +131,7 @@ __all__ = [
     "EnvoyProxy",
     "Finding",
     "Flux",
+    "FluxRepository",
     "Gateway",
     "GatewayProvider",
     "HelmChart",

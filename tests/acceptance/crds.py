@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 
 from tests.acceptance.cluster import Cluster, condition, eventually
-from tests.kit.shared import SHARED
+from tests.kit.shared import SHARED, custom_schema
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KIND = "customresourcedefinitions.apiextensions.k8s.io"
@@ -53,6 +54,29 @@ def _files(scratch: Path) -> Iterator[tuple[str, Path]]:
             path = scratch / path.name
             path.write_text(yaml.safe_dump(_unconverted(yaml.load(text, _LOADER))))
         yield f"{plural}.{group}", path
+    for group, scope in _USAGES.items():
+        path = scratch / f"{group}_usages.yaml"
+        path.write_text(json.dumps(_usage(group, scope)))
+        yield f"usages.{group}", path
+
+
+_USAGES = {"protection.crossplane.io": "Namespaced", "apiextensions.crossplane.io": "Cluster"}
+"""Groups and scopes of Crossplane's Usage, whose CRDs are not beside the others."""
+
+
+def _usage(group: str, scope: str) -> dict[str, Any]:
+    schema = {"openAPIV3Schema": custom_schema(f"{group}/v1beta1", "Usage")}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"usages.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": "Usage", "plural": "usages", "singular": "usage"},
+            "scope": scope,
+            "versions": [{"name": "v1beta1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
 
 
 def _unconverted(crd: Any) -> Any:

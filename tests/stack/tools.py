@@ -39,27 +39,30 @@ def control_plane(name: str) -> Server:
     """A server with the tool, and nothing of the stack."""
     kinds: dict[tuple[str, str], bool] = {
         ("helm.toolkit.fluxcd.io", "HelmRelease"): True,
+        ("kustomize.toolkit.fluxcd.io", "Kustomization"): True,
         ("source.toolkit.fluxcd.io", "HelmRepository"): True,
         ("source.toolkit.fluxcd.io", "OCIRepository"): True,
         ("argoproj.io", "Application"): True,
         ("helm.cattle.io", "HelmChart"): True,
+        ("protection.crossplane.io", "Usage"): True,
         ("helm.m.crossplane.io", "Release"): True,
         ("kubernetes.m.crossplane.io", "Object"): True,
+        ("apiextensions.crossplane.io", "Usage"): False,
         ("helm.crossplane.io", "Release"): False,
         ("kubernetes.crossplane.io", "Object"): False,
     }
-    group = {
-        "flux": "fluxcd.io",
-        "argocd": "argoproj.io",
-        "k3s": "cattle.io",
-        "crossplane": "m.crossplane.io",
-        "crossplane-v1": "crossplane.io",
+    groups = {
+        "flux": ("fluxcd.io",),
+        "argocd": ("argoproj.io",),
+        "k3s": ("cattle.io",),
+        "crossplane": ("m.crossplane.io", "protection.crossplane.io"),
+        "crossplane-v1": (
+            "helm.crossplane.io",
+            "kubernetes.crossplane.io",
+            "apiextensions.crossplane.io",
+        ),
     }[name]
-    own = {
-        kind: namespaced
-        for kind, namespaced in kinds.items()
-        if kind[0].endswith(group) and (name != "crossplane-v1" or ".m." not in kind[0])
-    }
+    own = {kind: namespaced for kind, namespaced in kinds.items() if kind[0].endswith(groups)}
     namespaces = {"flux-system", "argocd", "crossplane-system", "default", "kube-system"}
     return Server(kinds=own, namespaces=namespaces)
 

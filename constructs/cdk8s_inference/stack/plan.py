@@ -27,10 +27,12 @@ def plan(props: StackProps) -> Plan:
     # CRDs are all in the foundation: a component with nothing else holds up nothing.
     beyond_crds = [component for component in components if component.chart or component.manifests]
     crds = [crd for component in components for crd in component.crds]
+    controller = props.provider.controller
     return Plan(
         foundation=[*crds, *_namespaces(components, props)],
         stages=stages(beyond_crds),
         gateway=[_labelled(entry, "inference-gateway") for entry in gateway_objects(props)],
+        controller=controller if controller in props.installed else None,
     )
 
 

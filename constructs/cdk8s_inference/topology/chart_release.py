@@ -124,7 +124,11 @@ def _of_crossplane(found: KubeObject) -> Iterator[ChartRelease]:
     chart = _last(found, parameters.at("chart", "name"))
     if chart is None:
         return
-    elsewhere = parameters["valuesFrom"].present or parameters["set"].present
+    # A value that all charts share, such as one that says what is installed, changes none of these.
+    chosen = [item["name"].text or "" for item in parameters["set"].items()]
+    elsewhere = parameters["valuesFrom"].present or not all(
+        name.startswith("global.") for name in chosen
+    )
     name = found.at("metadata", "annotations", "crossplane.io/external-name")
     yield ChartRelease(
         found,

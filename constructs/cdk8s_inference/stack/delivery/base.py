@@ -16,12 +16,14 @@ class Plan:
     Attributes:
         foundation: CRDs and namespaces.
         stages: The other components; each stage needs only what is in earlier ones.
-        gateway: The gateway's objects.
+        gateway: The gateway's objects, each after those it refers to.
+        controller: Name of the component that programs the gateway, where the stack installs it.
     """
 
     foundation: Sequence[Manifest]
     stages: Sequence[Sequence[Component]]
     gateway: Sequence[Manifest]
+    controller: str | None = None
 
 
 @dataclass(frozen=True)

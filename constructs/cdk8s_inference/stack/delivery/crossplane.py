@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,14 @@ _READY = {
 }
 """When an object of a kind is ready, as CEL; others are once they exist."""
 
+_DEPLOYED = "deployed"
+"""Key, and end of the name, of the Secret that says that a Release is deployed."""
+
+_COMPOSITE = "crossplane.io/composite"
+
+_V1_NAMESPACE = "crossplane-system"
+"""Where the Secrets of cluster-scoped Releases go."""
+
 _ROLLBACK_LIMIT = 10
 """How often a failed release is rolled back and tried again."""
 
@@ -35,8 +43,12 @@ _ROLLBACK_LIMIT = 10
 class Crossplane(Delivery):
     """Delivery by Crossplane's Helm and Kubernetes providers, into any cluster they reach.
 
-    An Object is made once those it depends on are there. A Release has no such field: one that
+    An Object is made once those it depends on are there. A Release has no such field: it takes a
+    value from a Secret that provider-helm writes once the Release before it is deployed. One that
     fails is tried again, as often as its ``rollbackLimit`` says.
+
+    Usages have the objects deleted in the other order. CRDs stay, as Helm leaves them: with one go
+    all objects of its kind, those of model deployments too.
 
     Attributes:
         prefix: Starts every name, so that one control plane can hold many clusters' stacks.
@@ -59,19 +71,27 @@ class Crossplane(Delivery):
             *(manifest for stage in plan.stages for c in stage for manifest in c.manifests),
             *plan.gateway,
         ]
+        charts = {c.name: c for stage in plan.stages for c in stage if c.chart}
+        awaited = {name for c in charts.values() for name in c.after if name in charts}
         components: list[Manifest] = []
         for stage in plan.stages:
             for component in stage:
                 components += [self._object(manifest, ours) for manifest in component.manifests]
                 if component.chart:
-                    components.append(self._release(component, component.chart))
+                    after = [name for name in component.after if name in awaited]
+                    release = self._release(component, component.chart, after)
+                    if component.name in awaited:
+                        release["spec"] |= self._told_once_deployed(component)
+                    components.append(release)
         return Delivered(
             [self._object(manifest, ours) for manifest in plan.foundation],
             components,
-            [self._object(manifest, ours) for manifest in plan.gateway],
+            [*(self._object(manifest, ours) for manifest in plan.gateway), *self._usages(plan)],
         )
 
-    def _release(self, component: Component, chart: HelmChart) -> Manifest:
+    def _release(
+        self, component: Component, chart: HelmChart, after: Sequence[str]
+    ) -> dict[str, Any]:
         parameters: dict[str, Any] = {
             "chart": {
                 "repository": chart.repository,
@@ -88,12 +108,22 @@ class Crossplane(Delivery):
             parameters["skipCRDs"] = True
         if component.values:
             parameters["values"] = component.values
+        if after:
+            # Charts pass over global values that they do not know. Until the Secret is there,
+            # provider-helm reports an error and tries again; nothing is installed.
+            parameters["set"] = [
+                {
+                    "name": f"global.after.{name}",
+                    "valueFrom": {"secretKeyRef": {**self._secret(name), "key": _DEPLOYED}},
+                }
+                for name in after
+            ]
         metadata = {
-            **self._metadata(f"{self.prefix}-{component.name}", component.name),
+            **self._metadata(self._release_name(component.name), component.name),
             "annotations": {_EXTERNAL_NAME: component.name},
         }
         return {
-            "apiVersion": f"helm.{self._group}/v1beta1",
+            "apiVersion": self._release_version,
             "kind": "Release",
             "metadata": metadata,
             "spec": {
@@ -102,6 +132,77 @@ class Crossplane(Delivery):
                 # Without a limit provider-helm takes a failed release for up to date, and never
                 # tries again (crossplane-contrib/provider-helm#193).
                 "rollbackLimit": _ROLLBACK_LIMIT,
+            },
+        }
+
+    def _told_once_deployed(self, component: Component) -> dict[str, Any]:
+        """Has provider-helm write a Secret once a Release is deployed and its pods are ready."""
+        # Something that every namespace has, since the name of a chart's own object may change.
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "default"}
+        detail = {
+            **account,
+            "namespace": component.namespace,
+            "fieldPath": "metadata.name",
+            "toConnectionSecretKey": _DEPLOYED,
+            "skipPartOfReleaseCheck": True,
+        }
+        return {
+            "connectionDetails": [detail],
+            "writeConnectionSecretToRef": self._secret(component.name),
+        }
+
+    def _secret(self, component: str) -> dict[str, str]:
+        place = {"namespace": _V1_NAMESPACE} if self.namespace is None else {}
+        return {"name": f"{self._release_name(component)}-{_DEPLOYED}", **place}
+
+    def _usages(self, plan: Plan) -> Iterator[Manifest]:
+        """What must not be deleted before what."""
+        charts = {c.name: c for stage in plan.stages for c in stage if c.chart}
+        namespaces = {
+            entry["metadata"]["name"]: self._reference(self._name(entry))
+            for entry in plan.foundation
+            if entry["kind"] == "Namespace"
+        }
+        for component in charts.values():
+            release = self._release_reference(component.name)
+            if component.namespace in namespaces:
+                # Its controller would go with its namespace, before what only that finalizes.
+                yield self._usage(namespaces[component.namespace], release)
+            for name in component.after:
+                if name in charts:
+                    yield self._usage(self._release_reference(name), release)
+        used = None if plan.controller is None else self._release_reference(plan.controller)
+        for entry in plan.gateway:
+            user = self._reference(self._name(entry))
+            if used is not None:
+                yield self._usage(used, user)
+            used = user
+
+    def _usage(self, used: dict[str, str], user: dict[str, str]) -> Manifest:
+        def reference(of: dict[str, str]) -> dict[str, Any]:
+            return {
+                "apiVersion": of["apiVersion"],
+                "kind": of["kind"],
+                "resourceRef": {"name": of["name"]},
+            }
+
+        name = names.join(
+            user["name"], "uses", used["name"].removeprefix(f"{self.prefix}-"), limit=253
+        )
+        metadata = self._metadata(name, labels.SERVING_STACK)
+        # By this label, which is that of parts of a composition, a Usage that is deleted with the
+        # rest stays until its user is gone.
+        metadata["labels"] = {**metadata["labels"], _COMPOSITE: self.prefix}
+        group = "apiextensions" if self.namespace is None else "protection"
+        return {
+            "apiVersion": f"{group}.crossplane.io/v1beta1",
+            "kind": "Usage",
+            "metadata": metadata,
+            "spec": {
+                "of": reference(used),
+                "by": reference(user),
+                # A deletion that was refused is done once it is allowed.
+                "replayDeletion": True,
             },
         }
 
@@ -114,6 +215,8 @@ class Crossplane(Delivery):
             spec["references"] = [
                 {"dependsOn": self._reference(self._name(other))} for other in needed
             ]
+        if manifest["kind"] == "CustomResourceDefinition":
+            spec["managementPolicies"] = ["Observe", "Create", "Update", "LateInitialize"]
         if query := _READY.get(manifest["kind"]):
             spec["readiness"] = {"policy": "DeriveFromCelQuery", "celQuery": query}
         return {
@@ -134,6 +237,10 @@ class Crossplane(Delivery):
         return "crossplane.io" if self.namespace is None else "m.crossplane.io"
 
     @property
+    def _release_version(self) -> str:
+        return f"helm.{self._group}/v1beta1"
+
+    @property
     def _object_version(self) -> str:
         return f"kubernetes.{self._group}/{'v1alpha2' if self.namespace is None else 'v1alpha1'}"
 
@@ -147,6 +254,17 @@ class Crossplane(Delivery):
     def _config(self, name: str) -> dict[str, str]:
         kind = {} if self.namespace is None else {"kind": "ClusterProviderConfig"}
         return {**kind, "name": name}
+
+    def _release_name(self, component: str) -> str:
+        return f"{self.prefix}-{component}"
+
+    def _release_reference(self, component: str) -> dict[str, str]:
+        return {
+            "apiVersion": self._release_version,
+            "kind": "Release",
+            "name": self._release_name(component),
+            **self._place,
+        }
 
     def _reference(self, name: str) -> dict[str, str]:
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference import labels
@@ -19,6 +19,25 @@ _RETRY = {
 }
 
 
+_RELEASES = "helm.toolkit.fluxcd.io/v2"
+
+
+@checked
+@dataclass(frozen=True)
+class FluxRepository:
+    """A Git repository from which Flux applies a stack, and deployments once the stack is ready.
+
+    Attributes:
+        name: Name of the GitRepository, in the namespace of the HelmReleases.
+        stack: Folder with the stack's files.
+        deployments: Folder with what comes after it.
+    """
+
+    name: NonEmpty = "flux-system"
+    stack: NonEmpty = "./stack"
+    deployments: NonEmpty = "./deployments"
+
+
 @checked
 @dataclass(frozen=True)
 class Flux(Delivery):
@@ -28,11 +47,14 @@ class Flux(Delivery):
         namespace: Where the HelmReleases and sources go.
         interval: How often Flux looks at them.
         timeout: How long one installation may take.
+        repository: Where the files are; composes a Kustomization for the stack, which is ready once
+            all releases are, and one for the deployments, which waits for that. None for none.
     """
 
     namespace: NonEmpty = "flux-system"
     interval: NonEmpty = "1h"
     timeout: NonEmpty = "10m"
+    repository: FluxRepository | None = None
 
     def deliver(self, plan: Plan) -> Delivered:
         """A HelmRelease for each chart, with ``dependsOn``."""
@@ -43,7 +65,61 @@ class Flux(Delivery):
             objects += component.manifests
             if component.chart:
                 objects += self._release(component, component.chart, releases)
+        if self.repository is not None:
+            objects += self._kustomizations(self.repository, objects)
         return Delivered(plan.foundation, objects, plan.gateway)
+
+    def _kustomizations(
+        self, repository: FluxRepository, objects: Sequence[Manifest]
+    ) -> Iterator[Manifest]:
+        # Each by its name: with `wait` the stack would wait for itself, once it is applied from
+        # its own folder.
+        checks = [
+            {
+                "apiVersion": _RELEASES,
+                "kind": "HelmRelease",
+                "name": entry["metadata"]["name"],
+                "namespace": self.namespace,
+            }
+            for entry in objects
+            if entry["kind"] == "HelmRelease"
+        ]
+        yield self._kustomization(
+            "serving-stack",
+            repository,
+            repository.stack,
+            # With the CRDs all deployments would go.
+            prune=False,
+            healthChecks=checks,
+            timeout="1h",
+        )
+        yield self._kustomization(
+            "model-deployments",
+            repository,
+            repository.deployments,
+            prune=True,
+            dependsOn=[{"name": "serving-stack"}],
+        )
+
+    def _kustomization(
+        self, name: str, repository: FluxRepository, path: str, **spec: object
+    ) -> Manifest:
+        return {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": labels.of_stack(name),
+            },
+            "spec": {
+                "interval": self.interval,
+                "retryInterval": _RETRY["retryInterval"],
+                "sourceRef": {"kind": "GitRepository", "name": repository.name},
+                "path": path,
+                **spec,
+            },
+        }
 
     def _release(
         self, component: Component, chart: HelmChart, releases: set[str]
@@ -83,7 +159,7 @@ class Flux(Delivery):
         crds = "CreateReplace" if component.brings_own_crds else "Skip"
         after = [{"name": name} for name in component.after if name in releases]
         yield {
-            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "apiVersion": _RELEASES,
             "kind": "HelmRelease",
             "metadata": metadata,
             "spec": {
