@@ -12,7 +12,7 @@ from cdk8s_inference.schemas.facts import RELEASES, Facts, Schema, custom, kuber
 from cdk8s_inference.schemas.removed import removed
 from cdk8s_inference.schemas.violation import SchemaViolation
 from cdk8s_inference.schemas.walk import OBJECT_META, Walk
-from cdk8s_inference.source.placeholder import has_placeholder
+from cdk8s_inference.source.placeholder import has_placeholder, is_for_a_person
 
 _OBJECT_META = {"$ref": f"#/definitions/{OBJECT_META}"}
 
@@ -180,17 +180,21 @@ def _without_metadata(schema: Schema) -> Schema:
     }
 
 
+def _is_unread(text: str) -> bool:
+    return has_placeholder(text) or is_for_a_person(text)
+
+
 def _names(kind: str, value: Any) -> Iterator[SchemaViolation]:
     metadata = value.get("metadata") if isinstance(value, Mapping) else None
     if not isinstance(metadata, Mapping):
         return
     name, namespace = metadata.get("name"), metadata.get("namespace")
-    if isinstance(name, str) and name and not has_placeholder(name):
+    if isinstance(name, str) and name and not _is_unread(name):
         wanted = syntax.object_name(kind, name)
         if wanted is not None:
             message = f"{name!r} cannot be the name of a {kind}"
             yield SchemaViolation("name", ("metadata", "name"), message, f"use {wanted}")
-    if isinstance(namespace, str) and namespace and not has_placeholder(namespace):
+    if isinstance(namespace, str) and namespace and not _is_unread(namespace):
         wanted = syntax.namespace(namespace)
         if wanted is not None:
             message = f"{namespace!r} cannot be the name of a namespace"

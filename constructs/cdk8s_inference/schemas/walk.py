@@ -19,7 +19,7 @@ from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import Facts, Schema, reference_name
 from cdk8s_inference.schemas.quantity import quantity
 from cdk8s_inference.schemas.violation import Problem, SchemaViolation
-from cdk8s_inference.source.placeholder import has_placeholder
+from cdk8s_inference.source.placeholder import has_placeholder, is_for_a_person
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 OBJECT_META = f"{_META}ObjectMeta"
@@ -95,6 +95,8 @@ class Walk:
         self, value: Any, schema: Schema, path: Path, name: str, above: tuple[Schema, ...]
     ) -> None:
         if value is None or (isinstance(value, str) and has_placeholder(value)):
+            return
+        if "enum" not in schema and isinstance(value, str) and is_for_a_person(value):
             return
         definition = reference_name(schema)
         if definition is not None:

@@ -13,6 +13,8 @@ _BEFORE_APPLY = re.compile(
     r"|<[A-Z][A-Z0-9_ -]*>|<[yY]our?[ _-][^<>\n]*>|<[a-z0-9]+(?:[_-][a-z0-9]+)+>"  # a person
 )
 
+_FOR_A_PERSON = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z0-9]*_[A-Z0-9_]*[A-Z]|[A-Z]{5,})|<[^<>\n]+>")
+
 
 def has_placeholder(text: str) -> bool:
     """Whether a template, envsubst or the kubelet still has to fill a text in.
@@ -21,6 +23,18 @@ def has_placeholder(text: str) -> bool:
     [True, True, True, False, False]
     """
     return _PLACEHOLDER.search(text) is not None
+
+
+def is_for_a_person(text: str) -> bool:
+    """Whether a text has a word that a person is to replace, where no such word can be meant.
+
+    Only for values in which words in capitals are wrong anyway, such as names, images and
+    quantities: elsewhere they may be names of variables.
+
+    >>> [is_for_a_person(text) for text in ("PROJECT_ID/vllm:v1", "<ADD LUN ID Here>", "vLLM/a")]
+    [True, True, False]
+    """
+    return _FOR_A_PERSON.search(text) is not None
 
 
 def placeholder_in(text: str) -> str | None:

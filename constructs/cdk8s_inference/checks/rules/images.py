@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Edit, Example, Violation, shown
 from cdk8s_inference.findings.example import manifests
+from cdk8s_inference.source.placeholder import is_for_a_person
 from cdk8s_inference.topology import Container, SourceValue, Topology
 
 _LABEL = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
@@ -68,7 +69,9 @@ def invalid_reference(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         for container in pods.containers:
             image = container.image.value
-            if image and not _TEMPLATED.search(image) and not _REFERENCE.fullmatch(image):
+            if not image or _TEMPLATED.search(image) or is_for_a_person(image):
+                continue
+            if not _REFERENCE.fullmatch(image):
                 yield Violation(container.image, f"{shown(image)} is no image reference")
 
 

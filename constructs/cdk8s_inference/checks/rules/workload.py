@@ -27,7 +27,9 @@ _ENGINE = "spec.template.spec.containers[0]"
 def selector(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:
         wanted = pods.workload.selector
-        own = pods.workload.kind in ("Deployment", "StatefulSet")
+        # Earlier versions, which no server has, took the template's labels for a selector.
+        stable = wanted.object.at("apiVersion").text == "apps/v1"
+        own = stable and pods.workload.kind in ("Deployment", "StatefulSet")
         if own and not wanted.value:
             severity: Severity | None = "warning" if may_be_patch(wanted.object) else None
             yield Violation(wanted, "there is no selector", severity=severity)

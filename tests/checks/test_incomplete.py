@@ -1,4 +1,4 @@
-"""Objects that are merged into others are not refused for what they leave to these."""
+"""What is completed before it is applied, by a merge, a tool or a person, is no error."""
 
 from __future__ import annotations
 
@@ -50,8 +50,40 @@ def test_no_patch(file: str) -> None:
 
 @pytest.mark.parametrize(
     ("image", "codes"),
-    [("ko://example.com/cmd/manager", set()), ("https://example.com/manager:v1", {"T641"})],
+    [
+        ("ko://example.com/cmd/manager", set()),
+        ("REGION-docker.pkg.dev/PROJECT_ID/manager:v1", set()),
+        ("https://example.com/manager:v1", {"T641"}),
+        ("example.com/VLLM/openai:v0.23.0", {"T641"}),
+    ],
 )
 def test_an_image_that_a_tool_builds(image: str, codes: set[str]) -> None:
     text = WORKLOAD.replace("example.com/manager:v1", image)
     assert errors_in(text, "manager.yaml") == codes
+
+
+def test_values_that_a_person_replaces() -> None:
+    claim = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: PVC_NAME, namespace: slurm}
+spec: {resources: {requests: {storage: FILESTORE_CAPACITY}}}
+"""
+    assert errors_in(claim, "claim.yaml") == set()
+    assert errors_in(claim.replace("FILESTORE_CAPACITY", "64G1"), "claim.yaml") == {"K005"}
+
+
+def test_a_field_of_another_release_of_a_custom_resource() -> None:
+    route = """
+apiVersion: aigateway.envoyproxy.io/v1alpha1
+kind: AIGatewayRoute
+metadata: {name: models, namespace: ml}
+spec: {rules: [{}], targetRefs: []}
+"""
+    assert errors_in(route, "route.yaml") == set()
+    assert errors_in(route.replace("targetRefs", "parentRef"), "route.yaml") == {"K001"}
+
+
+def test_a_workload_of_a_version_that_is_gone() -> None:
+    text = WORKLOAD.replace("apps/v1", "apps/v1beta1")
+    assert errors_in(text, "manager.yaml") == {"K008"}
