@@ -14,6 +14,7 @@ from cdk8s_inference._node import prepare_jsii
 prepare_jsii()
 
 if TYPE_CHECKING:
+    __version__: str
     from cdk8s import App
 
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
@@ -171,6 +172,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cdk8s-inference")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_MODULES[name]), name)

@@ -94,7 +94,7 @@ def test_sarif(bad: Path) -> None:
     assert result["level"] == "error"
     assert result["ruleIndex"] == 0
     place = result["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == bad.as_posix()
+    assert place["artifactLocation"]["uri"] == bad.as_uri()
     assert place["region"]["startLine"] > 1
     assert result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"] > 1
 

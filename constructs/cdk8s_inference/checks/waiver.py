@@ -116,7 +116,8 @@ def waived(
             if waiver.holds(today):
                 until = f" until {waiver.until}" if waiver.until else ""
                 message = f"{finding.message} (waived{until}: {waiver.reason})"
-                finding = replace(finding, severity="note", message=message)
+                reason = waiver.reason
+                finding = replace(finding, severity="note", message=message, waived=reason)
                 break
         judged.append(replace(each, finding=finding))
     return judged, used

@@ -20,6 +20,7 @@ from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
+from cdk8s_inference.cli.formats import FORMATS, Report, written
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.report import SEVERITIES, counts, styled
@@ -33,7 +34,6 @@ from cdk8s_inference.source.secrets import KnownSecrets
 from cdk8s_inference.topology import read_topology
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_FORMATS = ("text", "json", "sarif", "github")
 _DOCUMENT_GROUPS = ("modelplane.ai/", "infrastructure.modelplane.ai/")
 
 
@@ -110,7 +110,7 @@ class _Read:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(_FORMATS),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="How findings are written, to standard output.",
@@ -354,23 +354,8 @@ def _written(
     findings: Sequence[Finding], format: str, found: _Read, covered: Coverage, outcome: str | None
 ) -> str:
     """The findings in a format; as text with an outcome, unless that is None."""
-    if format == "json":
-        import json
-
-        from cdk8s_inference.checks.rules.no_objects import what_was_read
-
-        summary = what_was_read(str(covered))
-        return json.dumps(
-            [
-                *(finding.as_dict() for finding in findings),
-                {**summary.as_dict(), "summary": covered.as_dict()},
-            ],
-            indent=2,
-        )
-    if format in ("sarif", "github"):
-        from cdk8s_inference.cli.sarif import github, sarif
-
-        return sarif(findings, covered) if format == "sarif" else github(findings)
+    if format != "text":
+        return written(format, Report(findings, covered, tuple(found.contents)))
     lines = Lines.of(findings, found.contents, found.read)
     texts = [styled(finding, with_excerpt(finding, lines)) for finding in findings]
     clean = "nothing wrong" if covered.is_whole else "nothing found"

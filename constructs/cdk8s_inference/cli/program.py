@@ -50,7 +50,7 @@ def run() -> int:
 def _run() -> int:
     try:
         _escape_what_the_locale_lacks()
-        result = commands.main(standalone_mode=False)
+        result = commands.main(prog_name="cdk8s-inference", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_FAILURE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -11,6 +10,7 @@ from typing import Literal, get_args
 import click
 
 from cdk8s_inference.checks.coverage import plural
+from cdk8s_inference.cli.stdout import wanted_color
 from cdk8s_inference.findings import Finding, Severity
 from cdk8s_inference.findings.terminal import escaped
 
@@ -57,4 +57,4 @@ def styled(finding: Finding, text: str) -> str:
 
 
 def _echo(text: str) -> None:
-    click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
+    click.echo(text, err=True, color=wanted_color())

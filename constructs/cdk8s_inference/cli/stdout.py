@@ -31,7 +31,14 @@ def say(text: str, *, nl: bool = True) -> None:
         OSError: It cannot be written to.
     """
     _stdout()
-    click.echo(text, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+    click.echo(text, nl=nl, color=wanted_color())
+
+
+def wanted_color() -> bool | None:
+    """Whether texts are colored: NO_COLOR and FORCE_COLOR say so; None where a terminal decides."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 def _stdout() -> TextIO:

@@ -59,6 +59,7 @@ class Finding:
         related: The other places of a contradiction, and of what has the same cause.
         count: How many violations of the rule have this cause; ``path`` is the first of them.
         consequences: What follows from it, and is gone with it.
+        waived: Why it is let be, where it is.
     """
 
     code: str
@@ -72,9 +73,10 @@ class Finding:
     related: tuple[Place, ...] = ()
     count: int = 1
     consequences: tuple[Finding, ...] = ()
+    waived: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("path", "message", "fix", "object"):
+        for name in ("path", "message", "fix", "object", "waived"):
             if text := getattr(self, name):
                 object.__setattr__(self, name, masked(text))
 
@@ -86,7 +88,7 @@ class Finding:
         """The finding as plain data, for JSON.
 
         ``related`` is the first related place, and ``related_places`` has all of them where there
-        are several; ``count`` and ``consequences`` are there where they say something.
+        are several; ``count``, ``waived`` and ``consequences`` are there where they say something.
         """
         found: dict[str, Any] = {
             "code": self.code,
@@ -105,6 +107,8 @@ class Finding:
             found["related_places"] = [asdict(place) for place in self.related]
         if self.count > 1:
             found["count"] = self.count
+        if self.waived is not None:
+            found["waived"] = self.waived
         if self.consequences:
             found["consequences"] = [each.as_dict() for each in self.consequences]
         return found

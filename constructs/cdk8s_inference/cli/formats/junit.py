@@ -1,0 +1,58 @@
+"""Test results in the format of JUnit, which most CI systems show."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from cdk8s_inference.cli.formats import Report
+from cdk8s_inference.cli.formats.places import relative, sentence, where
+from cdk8s_inference.findings import Finding
+
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ANY_FILE = "<none>"
+
+
+def written(report: Report) -> str:
+    """A suite for each file, with a case for each finding; one that passes where there is none.
+
+    An error is a failure. Warnings and notes are skipped cases, which fail no pipeline.
+    """
+    of_file: dict[str, list[Finding]] = {file: [] for file in report.files}
+    for each in report.findings:
+        of_file.setdefault(each.file or _ANY_FILE, []).append(each)
+    root = ElementTree.Element("testsuites", name="cdk8s-inference")
+    for file, findings in of_file.items():
+        failures = sum(each.severity == "error" for each in findings)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=_text(relative(file)),
+            tests=str(len(findings) or 1),
+            failures=str(failures),
+            errors="0",
+            skipped=str(len(findings) - failures),
+        )
+        for each in findings:
+            _case(suite, each, file)
+        if not findings:
+            ElementTree.SubElement(suite, "testcase", name="check", classname=_text(relative(file)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _case(suite: ElementTree.Element, finding: Finding, file: str) -> None:
+    name = f"{finding.code} {where(finding).removesuffix(': ')}".strip()
+    case = ElementTree.SubElement(
+        suite, "testcase", name=_text(name), classname=_text(relative(file))
+    )
+    kind = "failure" if finding.severity == "error" else "skipped"
+    told = ElementTree.SubElement(case, kind, message=_text(f"{finding.summary}"))
+    if kind == "failure":
+        told.set("type", finding.code)
+    told.text = _text(f"{file}:{finding.line or 1}: {sentence(finding)}")
+
+
+def _text(text: str) -> str:
+    """A text without the characters that XML has no way to write."""
+    return _NOT_IN_XML.sub("\ufffd", text)
