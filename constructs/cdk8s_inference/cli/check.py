@@ -23,6 +23,7 @@ from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.formats import FORMATS, Report, written
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.rendering import Rendered, is_rendered, rendered
 from cdk8s_inference.cli.report import SEVERITIES, counts, styled
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.findings import Finding, Severity, errors
@@ -49,6 +50,7 @@ class _Read:
         findings: What is wrong with the files.
         contents: The content of each file.
         read: What was read of all files.
+        rendered: What was made of folders that are rendered.
     """
 
     manifests: list[Document] = field(default_factory=list)
@@ -58,6 +60,7 @@ class _Read:
     findings: list[Finding] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     read: list[Document] = field(default_factory=list)
+    rendered: dict[str, Rendered] = field(default_factory=dict)
 
 
 @click.command()
@@ -67,6 +70,11 @@ class _Read:
     "--complete",
     is_flag=True,
     help="This is all there is: an object that is missing from it is an error.",
+)
+@click.option(
+    "--render",
+    is_flag=True,
+    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
 )
 @click.option(
     "--kubernetes",
@@ -119,6 +127,7 @@ def check(
     paths: tuple[str, ...],
     strict: bool,
     complete: bool,
+    render: bool,
     kubernetes: str | None,
     schemas: tuple[str, ...],
     config: Configuration,
@@ -145,7 +154,7 @@ def check(
         raise click.UsageError("--update-baseline needs --baseline FILE.")
     api = cluster_api(kubernetes, schemas)
     policy = policy_of(config, select, ignore)
-    found = _read(paths, _Excluded(exclude, policy.folder))
+    found = _read(paths, _Excluded(exclude, policy.folder), render=render)
     judged, covered = _checked(found, complete, api)
     everything = [*found.findings, *judged]
     findings = policy.applied(everything)
@@ -192,17 +201,19 @@ def _statistics(findings: Sequence[Finding]) -> str:
     return "".join(f"{count:>5}  {code}  {rules[code].title}\n" for code, count in counted)
 
 
-def _read(paths: Sequence[str], excluded: _Excluded) -> _Read:
+def _read(paths: Sequence[str], excluded: _Excluded, *, render: bool) -> _Read:
     found = _Read()
-    files = {path: list(_files(path, found, excluded)) for path in paths}
+    files = {path: list(_files(path, found, excluded, render=render)) for path in paths}
     named = {path for path in paths if not os.path.isdir(path)}
     holding: set[str] = set()
     for source in inputs([file for each in files.values() for file in each]):
         try:
-            content = source.content()
+            content = source.content() if source.argument not in found.rendered else b""
         except OSError as error:
             found.findings.append(unreadable(source, error))
             continue
+        if (made := found.rendered.get(source.argument)) is not None:
+            source, content = Input(made.name), made.content
         documents, problems = read(content, source.name, may_be_empty=True)
         is_named = source.argument in named
         unparsed = not_objects.unparsed(source.name, content, named=is_named) if problems else None
@@ -230,8 +241,10 @@ def _read(paths: Sequence[str], excluded: _Excluded) -> _Read:
     return found
 
 
-def _files(path: str, found: _Read, excluded: _Excluded) -> Iterator[str]:
+def _files(path: str, found: _Read, excluded: _Excluded, *, render: bool) -> Iterator[str]:
     """A path's files: itself, or those of a folder that are YAML or JSON by their names.
+
+    A folder that is rendered stands for what is made of it.
 
     What else a folder holds of such a name, such as a pipe, is not opened: it might never end. A
     folder that cannot be listed is a finding.
@@ -245,6 +258,11 @@ def _files(path: str, found: _Read, excluded: _Excluded) -> Iterator[str]:
         found.findings.append(unreadable(Input(folder), error))
 
     for folder, folders, files in os.walk(path, onerror=unlisted):
+        if render and is_rendered(folder):
+            found.rendered[folder] = rendered(folder)
+            folders.clear()
+            yield folder
+            continue
         folders[:] = sorted(
             name
             for name in folders

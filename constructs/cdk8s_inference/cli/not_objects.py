@@ -14,8 +14,8 @@ from cdk8s_inference.checks.rules.no_objects import foreign, not_rendered
 from cdk8s_inference.findings import Finding, Place, Severity
 from cdk8s_inference.source import Document
 
-_HELM = "check what it renders: helm template CHART | cdk8s-inference check -"
-_KUSTOMIZE = "check what it builds: kubectl kustomize FOLDER | cdk8s-inference check -"
+_HELM = "helm template {} | cdk8s-inference check -"
+_KUSTOMIZE = "kubectl kustomize {} | cdk8s-inference check -"
 
 TEMPLATE = "Helm template"
 CHART = "Helm chart"
@@ -35,7 +35,7 @@ _FIXES = {
 }
 _VERSION = re.compile(r"""^\s*["']?apiVersion["']?\s*:""", re.MULTILINE)
 _KIND = re.compile(r"""^\s*["']?kind["']?\s*:""", re.MULTILINE)
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def what_instead(file: str) -> str:
     folder, name = os.path.split(file)
     if name == "Chart.yaml":
         return CHART
-    if name in _KUSTOMIZATIONS:
+    if name in KUSTOMIZATIONS:
         return KUSTOMIZATION
     if name.startswith("values") and os.path.exists(os.path.join(folder, "Chart.yaml")):
         return VALUES
@@ -94,7 +94,7 @@ def is_kustomization(document: Document) -> bool:
     if not isinstance(data, Mapping):
         return False
     version = str(data.get("apiVersion", ""))
-    return version.startswith("kustomize.config.k8s.io/") or name in _KUSTOMIZATIONS
+    return version.startswith("kustomize.config.k8s.io/") or name in KUSTOMIZATIONS
 
 
 def patches(kustomization: Document) -> Iterator[str]:
@@ -123,9 +123,22 @@ def findings(found: Iterable[NotObjects], *, alone: bool) -> Iterator[Finding]:
         places = [Place("", "", each.file, each.line) for each in group]
         counted = plural(len(group), what)
         if what in _FIXES:
-            yield not_rendered(places, counted, _FIXES[what], severity)
+            command = _FIXES[what].format(_rendered_folder(what, group[0].file))
+            fix = f"check what it renders: --render, or {command}"
+            yield not_rendered(places, counted, fix, severity)
         else:
             yield foreign(places, counted, severity)
+
+
+def _rendered_folder(what: str, file: str) -> str:
+    """The folder that a file is rendered with."""
+    folder = os.path.dirname(file)
+    if what == TEMPLATE:
+        above = folder
+        while above and not os.path.isfile(os.path.join(above, "Chart.yaml")):
+            above = os.path.dirname(above) if os.path.dirname(above) != above else ""
+        return above or "CHART"
+    return folder or os.curdir
 
 
 def names(found: Iterable[NotObjects]) -> Iterator[str]:

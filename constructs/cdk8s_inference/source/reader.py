@@ -220,6 +220,8 @@ def _large_data(text: str) -> Any:
 
 _LARGE = 64 * 1024
 
+_OF_EVERY_OBJECT = ("apiVersion", "kind", "metadata")
+
 
 class _Composer:
     """Composes the documents of a text, and collects what is wrong with their keys."""
@@ -243,7 +245,16 @@ class _Composer:
     def take_findings(self) -> tuple[Finding, ...]:
         """The findings since the last call."""
         found, self._findings = self._findings, []
-        return tuple(found)
+        at_root = [each for each in found if each.path in _OF_EVERY_OBJECT]
+        if not {"apiVersion", "kind"} <= {each.path for each in at_root}:
+            return tuple(found)
+        # Two objects, and not the fields of one written twice.
+        first = min(at_root, key=lambda each: each.line or 0)
+        message = "another object begins here, without --- before it"
+        place = Place("", "", self._file, first.line)
+        fix = "write --- before each object: what follows the first one is not read"
+        told = D003.finding(Violation(place, message, fix=fix))
+        return (told, *(each for each in found if "." in each.path or "[" in each.path))
 
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
