@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,13 @@ _READY = {
 }
 """When an object of a kind is ready, as CEL; others are once they exist."""
 
+_ADMITTED_BY: Mapping[str, tuple[str, ...]] = {"ai-gateway": ("cert-manager",)}
+"""The components whose charts have objects that the webhook of another admits.
+
+The others come up in any order; and a chart with a strict schema, as istiod's, would refuse the
+value by which a Release waits.
+"""
+
 _DEPLOYED = "deployed"
 """Key, and end of the name, of the Secret that says that a Release is deployed."""
 
@@ -43,9 +50,9 @@ _ROLLBACK_LIMIT = 10
 class Crossplane(Delivery):
     """Delivery by Crossplane's Helm and Kubernetes providers, into any cluster they reach.
 
-    An Object is made once those it depends on are there. A Release has no such field: it takes a
-    value from a Secret that provider-helm writes once the Release before it is deployed. One that
-    fails is tried again, as often as its ``rollbackLimit`` says.
+    An Object is made once those it depends on are there. A Release has no such field. One whose
+    objects the webhook of another admits takes a value from a Secret that provider-helm writes once
+    that one is deployed. One that fails is tried again, as often as its ``rollbackLimit`` says.
 
     Usages have the objects deleted in the other order. CRDs stay, as Helm leaves them: with one go
     all objects of its kind, those of model deployments too.
@@ -72,15 +79,17 @@ class Crossplane(Delivery):
             *plan.gateway,
         ]
         charts = {c.name: c for stage in plan.stages for c in stage if c.chart}
-        awaited = {name for c in charts.values() for name in c.after if name in charts}
+        awaited = {
+            name: [each for each in _ADMITTED_BY.get(name, ()) if each in charts] for name in charts
+        }
         components: list[Manifest] = []
         for stage in plan.stages:
             for component in stage:
                 components += [self._object(manifest, ours) for manifest in component.manifests]
                 if component.chart:
-                    after = [name for name in component.after if name in awaited]
+                    after = awaited[component.name]
                     release = self._release(component, component.chart, after)
-                    if component.name in awaited:
+                    if any(component.name in names for names in awaited.values()):
                         release["spec"] |= self._told_once_deployed(component)
                     components.append(release)
         return Delivered(
@@ -109,8 +118,8 @@ class Crossplane(Delivery):
         if component.values:
             parameters["values"] = component.values
         if after:
-            # Charts pass over global values that they do not know. Until the Secret is there,
-            # provider-helm reports an error and tries again; nothing is installed.
+            # The chart passes over a global value that it does not know. Until the Secret is
+            # there, provider-helm reports an error and tries again; nothing is installed.
             parameters["set"] = [
                 {
                     "name": f"global.after.{name}",
@@ -192,7 +201,7 @@ class Crossplane(Delivery):
         metadata = self._metadata(name, labels.SERVING_STACK)
         # By this label, which is that of parts of a composition, a Usage that is deleted with the
         # rest stays until its user is gone.
-        metadata["labels"] = {**metadata["labels"], _COMPOSITE: self.prefix}
+        metadata["labels"] = {**metadata["labels"], _COMPOSITE: names.join(self.prefix)}
         group = "apiextensions" if self.namespace is None else "protection"
         return {
             "apiVersion": f"{group}.crossplane.io/v1beta1",
