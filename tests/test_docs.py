@@ -16,9 +16,10 @@ from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.checks.waiver import waivers_of
 from cdk8s_inference.document.rules.gateways import GATEWAY_RULES
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS, ISTIO
+from cdk8s_inference.platform.document import read_platform
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
 from cdk8s_inference.releases.stack import KNOWN, STACK_2026_08, STACK_MODELPLANE
-from cdk8s_inference.source import Cursor, Document
+from cdk8s_inference.source import Cursor, Document, read
 from cdk8s_inference.stack.props import COMPONENT_NAMES
 from cdk8s_inference.topology import KubeObject
 from tests.cli.console import run
@@ -29,7 +30,21 @@ DOCS = Path(__file__).parents[1] / "docs"
 STACK = (DOCS / "serving-stack.md").read_text()
 CHECKS = (DOCS / "checks.md").read_text()
 GATEWAYS = (DOCS / "gateways.md").read_text()
+PODS = (DOCS / "pods.md").read_text()
 DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
+
+
+def test_the_settings_of_pods_are_those_of_a_file() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PODS, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    (file,) = re.findall(r"```yaml\n(.*?)```", PODS, re.DOTALL)
+    (document,), _ = read(file.encode())
+    platform, findings = read_platform(document)
+    assert findings == []
+    assert platform is not None
+    assert platform.rollout == scope["platform"].rollout
+    assert platform.pods.requests == scope["platform"].pods.requests
 
 
 def test_the_stack_is_composed() -> None:

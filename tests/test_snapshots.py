@@ -8,7 +8,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from cdk8s_inference import App, ModelDeployment, Platform
+from cdk8s_inference import App, ModelDeployment, Platform, PodSettings
 from tests.document import builders
 from tests.document.builders import CEL, NIXL, document, gang, standalone
 from tests.kit.synth import synthesized
@@ -71,6 +71,11 @@ CASES = {
         for engines in ENGINES
         for cache in ("cache", "no-cache")
     },
+    # Beside prefill-decode-standalone-cache, which has what pods get by default.
+    "prefill-decode-standalone-cache-hardened": (
+        deployment("prefill-decode-standalone", cached=True),
+        Platform(pods=PodSettings.hardened()),
+    ),
     "unified-picker": (deployment("unified-both", cached=True), Platform(unified_mode="picker")),
     "everything": (
         builders.everything_current(),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.platform.picker_options import PickerOptions
     from cdk8s_inference.platform.sidecar_options import SidecarOptions
-    from cdk8s_inference.pods import PodSettings, Rollout
+    from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
     from cdk8s_inference.routing.deployment_routing import DeploymentRouting
@@ -73,6 +73,7 @@ _MODULES = {
     "Finding": "cdk8s_inference.findings",
     "Flux": "cdk8s_inference.stack.delivery",
     "FluxRepository": "cdk8s_inference.stack.delivery",
+    "GangPlacement": "cdk8s_inference.pods",
     "Gateway": "cdk8s_inference.platform",
     "GatewayProvider": "cdk8s_inference.gateways",
     "HelmChart": "cdk8s_inference.stack.component",
@@ -133,6 +134,7 @@ __all__ = [
     "Finding",
     "Flux",
     "FluxRepository",
+    "GangPlacement",
     "Gateway",
     "GatewayProvider",
     "HelmChart",

@@ -54,6 +54,17 @@ def add(target: ApiObject, additions: Sequence[tuple[str, Any]]) -> None:
         target.add_json_patch(*(_operation(path, json.dumps(value)) for path, value in additions))
 
 
+def move_last(target: ApiObject, pointers: Sequence[str]) -> None:
+    """Makes fields of an object the last of theirs, in this order: people read them so."""
+    if pointers:
+        target.add_json_patch(*map(_move, pointers))
+
+
+@lru_cache(maxsize=256)
+def _move(path: str) -> JsonPatch:
+    return JsonPatch.move(path, path)
+
+
 @lru_cache(maxsize=1024)
 def _operation(path: str, value: str) -> JsonPatch:
     """Most additions are the same for every deployment, and each costs a call into Node.js."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference import DeviceRequest, EnvVar, Member, Platform, Probes
+from cdk8s_inference import DeviceRequest, EnvVar, Member, Platform, PodSettings, Probes
 from cdk8s_inference.document.model_deployment import Role
 from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.engines.pod import claim_template, pod_template
@@ -18,6 +18,12 @@ CACHE_MOUNT = {"name": "model-cache", "mountPath": "/mnt/models"}
 RANK = [
     {"name": "MODELPLANE_LEADER_ADDRESS", "value": "$(LWS_LEADER_ADDRESS)"},
     {"name": "MODELPLANE_RANK", "value": "$(LWS_WORKER_INDEX)"},
+]
+
+
+HOME = [
+    {"name": "HOME", "value": "/home/engine"},
+    {"name": "TORCHINDUCTOR_CACHE_DIR", "value": "/home/engine/.cache/torchinductor"},
 ]
 
 
@@ -50,7 +56,7 @@ def test_what_the_user_said_is_there_as_it_was_said() -> None:
     container = engine(command=["b", "", "a"], args=["--z", "-a", "--z", ""], env=env)
     assert container["command"] == ["b", "", "a"]
     assert container["args"] == ["--z", "-a", "--z", ""]
-    assert container["env"] == [
+    assert container["env"][len(HOME) :] == [
         {"name": "B", "value": ""},
         {"name": "A", "value": "$(B)"},
         {"name": "C"},
@@ -59,7 +65,7 @@ def test_what_the_user_said_is_there_as_it_was_said() -> None:
 
 
 def test_what_the_user_left_out_is_not_there() -> None:
-    assert not engine().keys() & {"command", "args", "env", "resources"}
+    assert not engine().keys() & {"command", "args"}
     assert not pod()["spec"].keys() & {"resourceClaims", "imagePullSecrets", "nodeSelector"}
     assert "annotations" not in pod()["metadata"]
 
@@ -101,8 +107,66 @@ def test_a_cache_is_mounted_in_every_pod(role: Role) -> None:
 @pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
 def test_shared_memory_is_memory_in_every_pod(role: Role) -> None:
     found = pod(role)["spec"]
-    assert found["volumes"] == [{"name": "shm", "emptyDir": {"medium": "Memory"}}]
-    assert found["containers"][0]["volumeMounts"] == [{"name": "shm", "mountPath": "/dev/shm"}]
+    shm = {"medium": "Memory", "sizeLimit": "1Gi"}
+    assert found["volumes"][0] == {"name": "shm", "emptyDir": shm}
+    assert found["containers"][0]["volumeMounts"][0] == {"name": "shm", "mountPath": "/dev/shm"}
+    chosen = pod(role, platform=Platform(pods=PodSettings(shm_size="32Gi")))["spec"]
+    assert chosen["volumes"][0]["emptyDir"] == {"medium": "Memory", "sizeLimit": "32Gi"}
+
+
+@pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
+def test_a_home_is_there_for_any_user(role: Role) -> None:
+    """OpenShift runs containers as a user without one, and servers write their caches there."""
+    found = pod(role)["spec"]
+    mount = {"name": "home", "mountPath": "/home/engine"}
+    assert {"name": "home", "emptyDir": {}} in found["volumes"]
+    assert mount in found["containers"][0]["volumeMounts"]
+    assert [each for each in found["containers"][0]["env"] if each in HOME] == HOME
+    own = engine(role, env=[EnvVar(name="HOME", value="/root")])["env"]
+    assert [each["value"] for each in own if each["name"] == "HOME"] == ["/root"]
+
+
+NIC = DeviceRequest.of("nic", "true")
+
+
+@pytest.mark.parametrize(
+    ("fields", "cpu", "memory"),
+    [
+        ({}, "500m", "1Gi"),
+        ({"devices": [GPU]}, "2", "8Gi"),
+        ({"devices": [DeviceRequest.of("gpu", "true", count=8), NIC]}, "16", "64Gi"),
+        ({"resources": {"amd.com/gpu": 4, "rdma/ib": 1}}, "8", "32Gi"),
+        ({"pods": PodSettings(limits={"habana.ai/gaudi": 2})}, "4", "16Gi"),
+    ],
+)
+def test_requests_and_shared_memory_grow_with_the_devices(
+    fields: Json, cpu: str, memory: str
+) -> None:
+    platform = Platform(device_classes={"nic": "rdma.example.com"})
+    found = pod(platform=platform, **fields)["spec"]
+    requests = found["containers"][0]["resources"]["requests"]
+    assert (requests["cpu"], requests["memory"]) == (cpu, memory)
+    assert found["volumes"][0]["emptyDir"]["sizeLimit"] == memory
+
+
+def test_a_limit_is_requested_unless_told_otherwise() -> None:
+    """A default above the limit would be refused."""
+    limited = engine(pods=PodSettings(limits={"memory": "512Mi"}))["resources"]
+    assert limited == {"requests": {"cpu": "500m"}, "limits": {"memory": "512Mi"}}
+
+
+def test_a_container_may_do_no_more_than_it_needs() -> None:
+    found = pod()["spec"]
+    assert found["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+    least = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert found["containers"][0]["securityContext"] == least
+
+
+def test_rdma_is_one_choice() -> None:
+    container = engine(pods=PodSettings(rdma={"rdma/ib": 2}))
+    assert container["resources"]["limits"] == {"rdma/ib": "2"}
+    assert container["resources"]["requests"]["rdma/ib"] == "2"
+    assert container["securityContext"]["capabilities"] == {"add": ["IPC_LOCK"], "drop": ["ALL"]}
 
 
 @pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
@@ -118,9 +182,13 @@ def test_every_pod_may_run_on_gpu_nodes_and_knows_nothing_of_the_cluster(role: R
 
 @pytest.mark.parametrize("role", ["Leader", "Worker"])
 def test_a_gang_is_told_its_leader_and_its_rank_first(role: Role) -> None:
-    assert engine(role)["env"] == RANK
+    assert engine(role)["env"] == [*RANK, *HOME]
     env = [EnvVar(name="A", value="$(MODELPLANE_RANK)")]
-    assert engine(role, env=env)["env"] == [*RANK, {"name": "A", "value": "$(MODELPLANE_RANK)"}]
+    assert engine(role, env=env)["env"] == [
+        *RANK,
+        *HOME,
+        {"name": "A", "value": "$(MODELPLANE_RANK)"},
+    ]
 
 
 @pytest.mark.parametrize("role", ["Leader", "Worker"])
@@ -128,6 +196,7 @@ def test_a_rank_that_the_user_set_is_the_users(role: Role) -> None:
     env = [EnvVar(name="A"), EnvVar(name="MODELPLANE_RANK", value="7")]
     assert engine(role, env=env)["env"] == [
         RANK[0],
+        *HOME,
         {"name": "A"},
         {"name": "MODELPLANE_RANK", "value": "7"},
     ]

@@ -130,8 +130,8 @@ def test_resources() -> None:
     objects = objects_with(cpu=0.5, memory_gibibytes=2, memory_limit_gibibytes=4)
     (container,) = deployment(objects)["template"]["spec"]["containers"]
     assert container["resources"] == {
-        "requests": {"cpu": "0.5", "memory": "2048Mi"},
-        "limits": {"memory": "4096Mi"},
+        "requests": {"cpu": "500m", "memory": "2Gi"},
+        "limits": {"memory": "4Gi"},
     }
 
 

@@ -74,7 +74,7 @@ def pod(
         cache_claim=None,
         grace_seconds=90,
         platform=platform or Platform(),
-        engine_settings=engine,
+        engine=Engine(name="e", members=[member], pods=engine),
     )
 
 
@@ -211,6 +211,19 @@ def test_none_takes_away_what_is_below() -> None:
             "pod.spec.containers[0].args",
             "engine's own",
         ),
+        ({"tolerations": [{"efect": "NoSchedule"}]}, "tolerations[0].efect", "no field efect"),
+        ({"volumes": [{"name": "a", "emptyDirs": {}}]}, "volumes[0].emptyDirs", "no field"),
+        (
+            {"init_containers": [{"name": "a", "image": "i", "tty": "yes"}]},
+            "init_containers[0].tty",
+            "must be true or false",
+        ),
+        ({"pod": {"spec": {"hostnam": "a"}}}, "pod.spec.hostnam", "no field hostnam"),
+        (
+            {"pod": {"spec": {"containers": [{"name": "engine", "stdin": 1}]}}},
+            "pod.spec.containers[0].stdin",
+            "must be",
+        ),
         ({"pod": {"spec": None}}, "pod.spec", "would take the engine away"),
         ({"pod": {"spec": {"$patch": "replace"}}}, "pod.spec", "would take the engine away"),
         ({"pod": {"spec": {"containers": None}}}, "pod.spec.containers", "take the engine away"),
@@ -286,3 +299,115 @@ def test_a_sidecar_reads_its_pool_by_the_account_that_its_pods_have() -> None:
     assert [subject["name"] for subject in binding["subjects"]] == ["models"]
     accounts = [each["metadata"]["name"] for each in of_kind(objects, "ServiceAccount")]
     assert "qwen-sidecar" not in accounts
+
+
+def test_hardened_is_laid_over_the_defaults() -> None:
+    spec = pod(member(), Platform(pods=PodSettings.hardened()))["spec"]
+    (container,) = spec["containers"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] == spec["securityContext"]["fsGroup"] == 1000
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+    openshift = pod(member(), Platform(pods=PodSettings.hardened(user=None)))["spec"]
+    assert not openshift["securityContext"].keys() & {"runAsUser", "fsGroup"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "copies", "keys"),
+    [
+        (None, 1, []),
+        (None, 2, ["kubernetes.io/hostname"]),
+        (PodSettings(spread=()), 2, []),
+        (
+            PodSettings(spread=["node", "zone"]),
+            2,
+            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"],
+        ),
+    ],
+)
+def test_copies_are_spread(settings: PodSettings | None, copies: int, keys: list[str]) -> None:
+    group = EngineGroup(Chart(App(), "c"), "g", engine=engine(pods=settings, copies=copies))
+    workload = group.workload.to_json()
+    constraints = workload["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+    assert [each["topologyKey"] for each in constraints] == keys
+    for each in constraints:
+        assert each["labelSelector"]["matchLabels"] == group.serving_selector
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_one_copy_at_a_time_is_evicted_where_there_are_several(copies: int, wanted: bool) -> None:
+    chart = Chart(App(), "c")
+    platform = Platform(disruption_budgets=wanted)
+    EngineGroup(chart, "g", engine=engine(copies=copies), namespace="ml", platform=platform)
+    budgets = of_kind(synthesized(chart), "PodDisruptionBudget")
+    assert [each["spec"]["maxUnavailable"] for each in budgets] == [1] * (copies > 1 and wanted)
+
+
+def test_phases_prefer_to_be_near() -> None:
+    app = App()
+    near: Json = {"nodeAffinity": {}, "podAffinity": {}}
+    ModelDeployment(
+        app,
+        "d",
+        name="d",
+        namespace="ml",
+        serving_mode="PrefillDecode",
+        engines=[
+            engine("prefill", phase="Prefill", args=["--port=8000", NIXL]),
+            engine(
+                "decode",
+                PodSettings(affinity=near),
+                phase="Decode",
+                args=["--port=8001", NIXL],
+            ),
+        ],
+        platform=Platform(phases_within="rack"),
+    )
+    objects = synthesized(app)
+    for name in ("d-0-prefill", "d-0-decode"):
+        spec = the(objects, "Deployment", name)["spec"]["template"]["spec"]
+        ((_, [term]),) = spec["affinity"]["podAffinity"].items()
+        assert term["podAffinityTerm"]["topologyKey"] == "rack"
+        assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == {
+            "cdk8s-inference/serves": "d-0"
+        }
+
+
+def test_the_long_fields_of_a_pod_are_its_last() -> None:
+    """Also where routing adds what was not there."""
+    app = App()
+    ModelDeployment(
+        app,
+        "d",
+        name="d",
+        namespace="ml",
+        serving_mode="PrefillDecode",
+        engines=[
+            engine("prefill", phase="Prefill", args=["--port=8000", NIXL]),
+            engine("decode", phase="Decode", args=["--port=8001", NIXL]),
+        ],
+        platform=Platform(phases_within="rack", sidecar=SidecarOptions(ssrf_protection=True)),
+    )
+    spec = the(synthesized(app), "Deployment", "d-0-decode")["spec"]["template"]["spec"]
+    assert [*spec] == [
+        "tolerations",
+        "affinity",
+        "securityContext",
+        "terminationGracePeriodSeconds",
+        "enableServiceLinks",
+        "automountServiceAccountToken",
+        "serviceAccountName",
+        "initContainers",
+        "containers",
+        "resourceClaims",
+        "volumes",
+    ]
+
+
+def test_what_methods_add_is_checked_against_the_schema() -> None:
+    group = EngineGroup(Chart(App(), "c"), "g", engine=engine())
+    with pytest.raises(InvalidInput, match="Container has no field imagePulPolicy"):
+        group.add_sidecar({"name": "a", "image": "i", "imagePulPolicy": "Always"})
+    with pytest.raises(InvalidInput, match="no field"):
+        group.add_volume({"name": "a", "emptyDirs": {}})

@@ -12,6 +12,7 @@ from cdk8s_inference.arguments.fit import problems
 from cdk8s_inference.arguments.json_value import json_problems
 from cdk8s_inference.findings import Path
 from cdk8s_inference.kubernetes_types import DnsLabel, Image, LabelValue
+from cdk8s_inference.schemas import violations
 
 
 def kubernetes_problems(
@@ -25,7 +26,8 @@ def kubernetes_problems(
         path: Where it is given.
         partial: Whether it is laid over another one: then a field may be missing, or null.
     """
-    return iter(())
+    for found in violations("v1", kind, value, path, partial=partial):
+        yield Problem(found.path, found.message, found.fix or "write it as Kubernetes' API has it")
 
 
 def _container(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -89,6 +91,9 @@ TolerationObject = Annotated[JsonObject, _part("Toleration")]
 
 TopologySpreadConstraintObject = Annotated[JsonObject, _part("TopologySpreadConstraint")]
 """How pods are spread over a topology."""
+
+WeightedPodAffinityTermObject = Annotated[JsonObject, _part("WeightedPodAffinityTerm")]
+"""Pods to be near, and how much that counts."""
 
 AffinityObject = Annotated[JsonObject, _part("Affinity")]
 """Affinity to nodes and pods."""

@@ -24,7 +24,7 @@ from cdk8s_inference.document.model_deployment import (
     WorkerSettings,
 )
 from cdk8s_inference.kubernetes_types import DnsLabel, Image, ObjectName, ResourceName
-from cdk8s_inference.pods import PodSettings, Rollout
+from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
 
 MOST_RANKS = 8
 """An InferencePool has at most eight target ports."""
@@ -120,6 +120,7 @@ class Engine(document.Engine):
             is lost capacity if it is not.
         pods: What all its pods get, over the platform's; a member's go over them.
         rollout: How its pods are replaced, where it is not as on the platform.
+        gang: Where the pods of a gang go, where it is not as on the platform.
     """
 
     # Wider than a document's: readers ask `stage`.
@@ -130,6 +131,7 @@ class Engine(document.Engine):
     serving_pods: ServingPods = "leader"
     pods: PodSettings | None = None
     rollout: Rollout | None = None
+    gang: GangPlacement | None = None
 
     @classmethod
     @checked
@@ -168,6 +170,11 @@ class Engine(document.Engine):
             pods=pods,
             rollout=rollout,
         )
+
+    @property
+    def gang_placement(self) -> GangPlacement | None:
+        """Where the pods of the gang go, where it says so."""
+        return self.gang
 
     @property
     def rollout_settings(self) -> Rollout | None:

@@ -26,7 +26,7 @@ from cdk8s_inference.kubernetes_types import (
     PodField,
     ServiceName,
 )
-from cdk8s_inference.pods import PodSettings, Rollout
+from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
 
 ServingMode = Literal["Unified", "PrefillDecode"]
 Phase = Literal["Prefill", "Decode"]
@@ -295,6 +295,11 @@ class Engine(Model):
     @property
     def rollout_settings(self) -> Rollout | None:
         """How its pods are replaced, where it says so."""
+        return None
+
+    @property
+    def gang_placement(self) -> GangPlacement | None:
+        """Where the pods of the gang go, where it says so."""
         return None
 
     @property

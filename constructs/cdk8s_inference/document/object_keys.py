@@ -54,6 +54,8 @@ def replica_objects(
     for engine in engines:
         workload = names.workload(replica, engine.name, gang=engine.is_gang)
         yield ("LeaderWorkerSet" if engine.is_gang else "Deployment", workload)
+        if engine.copies > 1 and platform.disruption_budgets:
+            yield "PodDisruptionBudget", workload
         for member in engine.members:
             if member.node_selector is not None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)

@@ -18,6 +18,7 @@ from cdk8s_inference.arguments.objects import (
     Labels,
     MetadataKey,
     VolumeObject,
+    WeightedPodAffinityTermObject,
 )
 from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
@@ -26,11 +27,14 @@ from cdk8s_inference.document.validation import check_engine
 from cdk8s_inference.engines.pod import claim_template, pod_template
 from cdk8s_inference.findings import InvalidInput, errors
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
-from cdk8s_inference.manifest import add, manifest, pointer
+from cdk8s_inference.manifest import add, manifest, move_last, pointer
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.pods import Rollout
+from cdk8s_inference.pods import GangPlacement, Rollout, overlaid
+from cdk8s_inference.pods.order import container_in_order, fields_after
 
 _PROGRESS_MARGIN_SECONDS = 600
+
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 _Keys = tuple[str | int, ...]
 
@@ -66,6 +70,7 @@ class PodAddition:
         volumes: Pod volumes.
         default_env: Variables of the engine container, each where it has none of that name.
         service_account: The pods' ServiceAccount, whose token no container gets by itself.
+        near: Other pods that they prefer to be near: weighted terms of pod affinity.
     """
 
     labels: Labels = field(default_factory=dict)
@@ -76,6 +81,7 @@ class PodAddition:
     volumes: Sequence[VolumeObject] = ()
     default_env: Sequence[EnvVar] = ()
     service_account: ObjectName | None = None
+    near: Sequence[WeightedPodAffinityTermObject] = ()
 
 
 class EngineGroup(Construct):
@@ -144,6 +150,7 @@ class EngineGroup(Construct):
         self.drain_seconds = drain_seconds(engine, platform.shutdown.drain_seconds)
         self._namespace = namespace
         self._platform = platform
+        self._gang = (engine.gang_placement or GangPlacement()).over(platform.gang)
         self._rollout = (engine.rollout_settings or Rollout()).over(platform.rollout)
         self._pod_labels = labels.merged(
             labels.recommended(
@@ -161,6 +168,8 @@ class EngineGroup(Construct):
             self._compose_claims(member)
         self._serving: list[_Template]
         self.workload = self._compose_gang() if engine.is_gang else self._compose_deployment()
+        if engine.copies > 1 and platform.disruption_budgets:
+            self._compose_disruption_budget()
 
     @property
     def serving_selector(self) -> dict[str, str]:
@@ -229,6 +238,7 @@ class EngineGroup(Construct):
         )
         for change in changes:
             _set(change)
+        move_last(self.workload, [path for change in changes for path in _after(change)])
 
     def _changes(self, addition: PodAddition) -> list[_Change]:
         return [
@@ -263,6 +273,11 @@ class EngineGroup(Construct):
             )
         if account is not None and "serviceAccountName" not in spec:
             changes.append((("spec", "serviceAccountName"), account))
+        if addition.near:
+            affinity = spec.get("affinity", {})
+            terms = [*affinity.get("podAffinity", {}).get(_PREFERRED, ()), *addition.near]
+            wanted = overlaid(affinity, {"podAffinity": {_PREFERRED: terms}})
+            changes.append((("spec", "affinity"), wanted))
         return [*changes, *self._list_changes(spec, addition)]
 
     def _list_changes(
@@ -283,7 +298,10 @@ class EngineGroup(Construct):
             (
                 ("spec", "initContainers"),
                 spec.get("initContainers"),
-                [{**entry, "restartPolicy": "Always"} for entry in addition.sidecars],
+                [
+                    container_in_order({**entry, "restartPolicy": "Always"})
+                    for entry in addition.sidecars
+                ],
             ),
             (("spec", "containers"), spec["containers"], [dict(e) for e in addition.containers]),
             (("spec", "volumes"), spec["volumes"], [dict(entry) for entry in addition.volumes]),
@@ -317,11 +335,18 @@ class EngineGroup(Construct):
             cache_claim=self._cache_claim,
             grace_seconds=self.drain_seconds + self._platform.shutdown.margin_seconds,
             platform=self._platform,
-            engine_settings=self.engine.pod_settings,
+            engine=self.engine,
         )
 
-    def _metadata(self, name: str) -> ApiObjectMetadata:
-        return ApiObjectMetadata(name=name, namespace=self._namespace, labels=self._object_labels)
+    def _metadata(
+        self, name: str, annotations: Mapping[str, str] | None = None
+    ) -> ApiObjectMetadata:
+        return ApiObjectMetadata(
+            name=name,
+            namespace=self._namespace,
+            labels=self._object_labels,
+            annotations=annotations or None,
+        )
 
     def _compose_claims(self, member: Member) -> None:
         claims = claim_template(member, workload=self.name, platform=self._platform)
@@ -335,6 +360,24 @@ class EngineGroup(Construct):
             kind="ResourceClaimTemplate",
             metadata=self._metadata(name),
             body={"spec": spec},
+        )
+
+    def _compose_disruption_budget(self) -> None:
+        manifest(
+            self,
+            "disruption-budget",
+            api_version="policy/v1",
+            kind="PodDisruptionBudget",
+            metadata=self._metadata(self.name),
+            body={
+                "spec": {
+                    # Of a gang every pod: the others cannot go on without one.
+                    "maxUnavailable": 1,
+                    "selector": {"matchLabels": {labels.ENGINE: self.name}},
+                    # A pod that loads its model, perhaps in vain, must not hold up a drain.
+                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                }
+            },
         )
 
     def _compose_deployment(self) -> ApiObject:
@@ -367,6 +410,7 @@ class EngineGroup(Construct):
         self._serving = [_Template((*within, "leaderTemplate"), leading)]
         if self.engine.every_pod_serves:
             self._serving.append(_Template((*within, "workerTemplate"), following))
+        subgroups = self._gang.subgroups
         spec = {
             "replicas": self.engine.copies,
             "leaderWorkerTemplate": {
@@ -375,9 +419,10 @@ class EngineGroup(Construct):
                 "restartPolicy": "RecreateGroupOnPodRestart",
                 "leaderTemplate": leading,
                 "workerTemplate": following,
+                **({"subGroupPolicy": subgroups} if subgroups else {}),
             },
             # Followers dial the leader, so it must not wait for them, nor they for its health.
-            "startupPolicy": "LeaderCreated",
+            "startupPolicy": self._gang.startup_policy or "LeaderCreated",
             "rolloutStrategy": self._rollout.gang(),
             # The default of a webhook alone, as the rolloutStrategy's.
             "networkConfig": {"subdomainPolicy": "Shared"},
@@ -387,7 +432,7 @@ class EngineGroup(Construct):
             "workload",
             api_version="leaderworkerset.x-k8s.io/v1",
             kind="LeaderWorkerSet",
-            metadata=self._metadata(self.name),
+            metadata=self._metadata(self.name, self._gang.annotations),
             body={"spec": spec},
         )
 
@@ -401,6 +446,16 @@ def add_together(additions: Sequence[tuple[EngineGroup, PodAddition]]) -> None:
     planned = [(engine, engine._changes(addition)) for engine, addition in additions]
     for engine, changes in planned:
         engine._apply(changes)
+
+
+def _after(change: _Change) -> list[str]:
+    """The fields that are to come after one that is new in a pod."""
+    parent, *rest = change.path
+    if parent != "spec" or len(rest) != 1:
+        return []
+    spec = change.template.content["spec"]
+    later = [key for key in fields_after(str(rest[0])) if key in spec]
+    return [pointer(*change.template.at, "spec", key) for key in later]
 
 
 def _set(change: _Change) -> None:

@@ -9,18 +9,42 @@ from cdk8s_inference import names
 from cdk8s_inference.document.model_deployment import (
     Container,
     DeviceRequest,
+    Engine,
     ImagePullSecret,
     Member,
 )
 from cdk8s_inference.document.ports import Listening
+from cdk8s_inference.engines.resources import default_resources, device_count
+from cdk8s_inference.labels import ENGINE as ENGINE_LABEL
 from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
-from cdk8s_inference.pods import ENGINE_CONTAINER, PodSettings, overlaid
+from cdk8s_inference.pods import (
+    ENGINE_CONTAINER,
+    SHARED_MEMORY,
+    PodSettings,
+    overlaid,
+    shared_memory,
+)
+from cdk8s_inference.pods.order import pod_in_order
 from cdk8s_inference.servers import SGLANG, VLLM
 from cdk8s_inference.servers.command_line import uses
 
 CACHE_MOUNT_PATH = "/mnt/models"
 """Where every pod sees its model cache."""
+
+HOME = "/home/engine"
+"""Where engines keep what they compile and download."""
+
+_TOPOLOGIES = {"node": "kubernetes.io/hostname", "zone": "topology.kubernetes.io/zone"}
+
+_HOME_ENVIRONMENT = (
+    # vLLM, Triton, FlashInfer and Hugging Face write below it. A user that the image does not have
+    # has / instead, which only root may write to; and what is written to the container's own
+    # layer is lost when the container restarts, and compiled and downloaded again.
+    {"name": "HOME", "value": HOME},
+    # Otherwise in /tmp, in a directory by the user's name: without one, torch ends there.
+    {"name": "TORCHINDUCTOR_CACHE_DIR", "value": f"{HOME}/.cache/torchinductor"},
+)
 
 _NODE_POOL_LABEL = "modelplane.ai/pool"
 
@@ -42,7 +66,7 @@ def pod_template(
     cache_claim: str | None,
     grace_seconds: int,
     platform: Platform,
-    engine_settings: PodSettings | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """The pod template of a member.
 
@@ -53,27 +77,56 @@ def pod_template(
         cache_claim: PersistentVolumeClaim of the model cache.
         grace_seconds: How long the pod may take to stop.
         platform: The platform's choices, with its settings of pods.
-        engine_settings: Those of the engine.
+        engine: The engine that it is a member of, with its settings.
     """
-    template: dict[str, Any] = {
-        "metadata": {"labels": dict(labels)},
-        "spec": _pod_spec(
-            member,
-            listening=listening,
-            workload=workload,
-            cache_claim=cache_claim,
-            grace_seconds=grace_seconds,
-            platform=platform,
-        ),
-    }
+    layers = [
+        settings
+        for settings in (
+            platform.pods,
+            engine.pod_settings if engine else None,
+            member.pod_settings,
+        )
+        if settings is not None
+    ]
+    spec = _pod_spec(
+        member,
+        listening=listening,
+        workload=workload,
+        cache_claim=cache_claim,
+        grace_seconds=grace_seconds,
+        platform=platform,
+        layers=layers,
+    )
+    several = engine is not None and engine.copies > 1 and not engine.is_gang
+    if several and (constraints := _spread(layers, labels)):
+        spec["topologySpreadConstraints"] = constraints
+    template: dict[str, Any] = {"metadata": {"labels": dict(labels)}, "spec": spec}
     unsecured: set[str] = set()
-    for settings in (platform.pods, engine_settings, member.pod_settings):
-        if settings is not None:
-            template = overlaid(overlaid(template, settings.over(template)), settings.pod)
-            unsecured |= {each["name"] for each in settings.init_containers}
+    for settings in layers:
+        template = overlaid(overlaid(template, settings.over(template)), settings.pod)
+        unsecured |= {each["name"] for each in settings.init_containers}
     _say(member, template)
     _secure(template["spec"], unsecured)
+    template["spec"] = pod_in_order(template["spec"])
     return template
+
+
+def _spread(layers: Sequence[PodSettings], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Spreads the copies of an engine, as far as there are devices: a node is lost as a whole."""
+    wanted: Sequence[str] = ("node",)
+    for settings in layers:
+        wanted = wanted if settings.spread is None else settings.spread
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": _TOPOLOGIES[each],
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {ENGINE_LABEL: labels[ENGINE_LABEL]}},
+            # Or a rollout would count the pods that it is about to stop.
+            "matchLabelKeys": ["pod-template-hash"],
+        }
+        for each in dict.fromkeys(wanted)
+    ]
 
 
 def _say(member: Member, template: dict[str, Any]) -> None:
@@ -141,7 +194,10 @@ def _pod_spec(
     cache_claim: str | None,
     grace_seconds: int,
     platform: Platform,
+    layers: Sequence[PodSettings],
 ) -> dict[str, Any]:
+    devices = device_count(member, layers, platform)
+    default = default_resources(devices)
     spec: dict[str, Any] = {
         "containers": [
             _container(
@@ -149,9 +205,20 @@ def _pod_spec(
                 listening=listening,
                 cached=cache_claim is not None,
                 probes=platform.probes,
+                requests={
+                    name: amount
+                    for name, amount in default.requests.items()
+                    # Where a limit is given, Kubernetes requests as much, unless told otherwise.
+                    if not any(settings.limits.get(name) for settings in layers)
+                },
             )
         ],
-        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
+        "volumes": [
+            {"name": SHARED_MEMORY, "emptyDir": shared_memory(default.shared_memory)},
+            {"name": "home", "emptyDir": {}},
+        ],
+        # Forbids system calls that no server makes, such as those of kernel modules.
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "tolerations": [_GPU_TOLERATION],
         # An engine needs no access to the API server.
         "automountServiceAccountToken": False,
@@ -172,7 +239,12 @@ def _pod_spec(
 
 
 def _container(
-    member: Member, *, listening: Listening | None, cached: bool, probes: Probes
+    member: Member,
+    *,
+    listening: Listening | None,
+    cached: bool,
+    probes: Probes,
+    requests: Mapping[str, str],
 ) -> dict[str, Any]:
     said = member.container
     container: dict[str, Any] = {"name": ENGINE_CONTAINER, "image": said.image}
@@ -180,14 +252,21 @@ def _container(
         container["command"] = list(said.command)
     if args := _arguments(said, add_model=cached and listening is not None):
         container["args"] = args
-    if member.role != "Standalone":
-        container["env"] = [dict(variable) for variable in _GANG_ENVIRONMENT]
+    gang = () if member.role == "Standalone" else _GANG_ENVIRONMENT
+    container["env"] = [dict(variable) for variable in (*gang, *_HOME_ENVIRONMENT)]
     if listening is not None:
         container["ports"] = container_ports("http", listening.ports)
         container.update(_probes(listening.health, probes))
-    if resources := _resources(member):
-        container["resources"] = resources
-    container["volumeMounts"] = [{"name": "shm", "mountPath": "/dev/shm"}]
+    container["resources"] = _resources(member, requests)
+    # A server needs no more than its devices, which the container runtime gives it.
+    container["securityContext"] = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container["volumeMounts"] = [
+        {"name": SHARED_MEMORY, "mountPath": "/dev/shm"},
+        {"name": "home", "mountPath": HOME},
+    ]
     if cached:
         mount = {"name": "model-cache", "mountPath": CACHE_MOUNT_PATH}
         container["volumeMounts"].append(mount)
@@ -202,14 +281,16 @@ def container_ports(name: str, ports: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _resources(member: Member) -> dict[str, Any]:
+def _resources(member: Member, requests: Mapping[str, str]) -> dict[str, Any]:
     resources: dict[str, Any] = {}
+    if requests:
+        resources["requests"] = dict(requests)
     if member.node_selector is not None:
         resources["claims"] = [{"name": "devices"}]
     if counts := member.device_resources:
         # Kubernetes takes no request of a device plugin's resource other than the limit.
         whole = {name: str(count) for name, count in sorted(counts.items())}
-        resources.update(limits=whole, requests=dict(whole))
+        resources.update(limits=whole, requests={**requests, **whole})
     return resources
 
 

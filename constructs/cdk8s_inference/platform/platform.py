@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from cdk8s_inference.arguments import Constraint, Meant, Problem, checked
+from cdk8s_inference.arguments.objects import MetadataKey
 from cdk8s_inference.findings import InvalidInput, Path
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
 from cdk8s_inference.kubernetes_types import DnsLabel, HttpPath, LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
-from cdk8s_inference.pods import PodSettings, Rollout
+from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
 from cdk8s_inference.source import single
 
@@ -132,6 +133,11 @@ class Platform:
         shutdown: How long pods that serve may take to stop.
         pods: What every engine pod gets, unless an engine or its member wants otherwise.
         rollout: How engine pods are replaced, unless an engine wants otherwise.
+        gang: Where the pods of gangs go, unless an engine wants otherwise.
+        disruption_budgets: Adds a PodDisruptionBudget to each engine of several copies: one copy
+            at a time is evicted, such as by a drain of its node.
+        phases_within: Label of nodes, such as ``topology.kubernetes.io/zone``: the prefill and
+            decode pods of a replica prefer to share a value of it, since KV caches go between them.
     """
 
     gateway: Gateway = Gateway()
@@ -147,6 +153,9 @@ class Platform:
     shutdown: Shutdown = Shutdown()
     pods: PodSettings = PodSettings()
     rollout: Rollout = Rollout()
+    gang: GangPlacement = GangPlacement()
+    disruption_budgets: bool = True
+    phases_within: MetadataKey | None = None
 
     @classmethod
     @checked

@@ -31,11 +31,16 @@ from cdk8s_inference.kubernetes_types import (
     NonEmpty,
     ObjectName,
     Quantity,
+    ResourceName,
 )
+from cdk8s_inference.pods.overlay import overlaid
 from cdk8s_inference.source import Cursor
 
 ENGINE_CONTAINER = "engine"
 """The name of every engine's container."""
+
+SHARED_MEMORY = "shm"
+"""The name of the volume at ``/dev/shm``."""
 
 Amount = Quantity | Annotated[int, Field(ge=0)]
 
@@ -86,6 +91,11 @@ PodOverlay = Annotated[JsonObject, Constraint(_overlay)]
 """A part of a pod template, as Kubernetes writes it."""
 
 
+def shared_memory(size: str) -> dict[str, str]:
+    """The ``emptyDir`` at ``/dev/shm``."""
+    return {"medium": "Memory", "sizeLimit": size}
+
+
 @checked
 @dataclass(frozen=True)
 class PodSettings:
@@ -102,8 +112,17 @@ class PodSettings:
 
     Attributes:
         requests: What each engine container requests: ``cpu``, ``memory``, ``ephemeral-storage``.
+            By default 2 cores and 8Gi for each device, half a core and 1Gi without one.
         limits: At most so much of it, and the extended resources of any vendor that it gets, such
-            as ``{"amd.com/gpu": 8}``.
+            as ``{"amd.com/gpu": 8}``. No limit by default: CPU is throttled at it, and a process is
+            killed at that of memory.
+        shm_size: At most so much of ``/dev/shm``, in memory. By default 8Gi for each device, 1Gi
+            without one.
+        rdma: Network devices for RDMA, by the resource of their device plugin, such as
+            ``{"rdma/ib": 1}``. The engine container gets the capability IPC_LOCK, by which root
+            may lock the memory that they read; of the Pod Security Standards ``privileged`` alone
+            allows it. Where the nodes' runtime does not limit locked memory, give the resource in
+            ``limits`` instead.
         volumes: Volumes of the pod.
         volume_mounts: Where the engine container has them.
         init_containers: Containers that end before the engine starts, such as one that downloads
@@ -114,7 +133,9 @@ class PodSettings:
         node_selector: Labels of the nodes that may run the pods.
         affinity: Affinity to nodes and pods.
         tolerations: Taints that the pods tolerate, beside that of nodes with GPUs.
-        topology_spread_constraints: How pods are spread over nodes and zones.
+        spread: Over what the copies of an engine of one pod are spread, as far as devices allow:
+            nodes by default; zones as well, which KV caches then go between.
+        topology_spread_constraints: How pods are spread otherwise.
         priority_class_name: PriorityClass: who waits, and who is preempted.
         runtime_class_name: RuntimeClass, such as ``nvidia``.
         scheduler_name: Another scheduler than the cluster's own.
@@ -133,6 +154,8 @@ class PodSettings:
 
     requests: Mapping[ComputeResource, Amount | None] = field(default_factory=dict)
     limits: Mapping[ComputeResource, Amount | None] = field(default_factory=dict)
+    shm_size: Quantity | None = None
+    rdma: Mapping[ResourceName, Annotated[int, Field(ge=1)]] = field(default_factory=dict)
     volumes: Sequence[VolumeObject] = ()
     volume_mounts: Sequence[VolumeMountObject] = ()
     init_containers: Sequence[ContainerObject] = ()
@@ -142,6 +165,7 @@ class PodSettings:
     node_selector: Mapping[MetadataKey, LabelValue | None] = field(default_factory=dict)
     affinity: AffinityObject = field(default_factory=dict)
     tolerations: Sequence[TolerationObject] = ()
+    spread: Sequence[Literal["node", "zone"]] | None = None
     topology_spread_constraints: Sequence[TopologySpreadConstraintObject] = ()
     priority_class_name: ObjectName | None = None
     runtime_class_name: ObjectName | None = None
@@ -167,6 +191,48 @@ class PodSettings:
                     "resource; give it in limits"
                 )
 
+    @classmethod
+    @checked
+    def hardened(cls, *, user: Annotated[int, Field(ge=1)] | None = 1000) -> PodSettings:
+        """What the Pod Security Standard ``restricted`` asks for, and a read-only root file system.
+
+        Engines run as a user that their image need not have: their home and ``/tmp`` are volumes.
+
+        Args:
+            user: The user and group; None leaves both to the cluster, as OpenShift's restricted
+                security context constraint wants it. The image must then name a user other than
+                root by its number.
+        """
+        identity: dict[str, Any] = {}
+        if user is not None:
+            identity = {
+                "runAsUser": user,
+                "runAsGroup": user,
+                # What is on a volume is made readable once, not at each start.
+                "fsGroup": user,
+                "fsGroupChangePolicy": "OnRootMismatch",
+            }
+        return cls(
+            pod_security_context={
+                "runAsNonRoot": True,
+                **identity,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            security_context={
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            },
+            volumes=[{"name": "tmp", "emptyDir": {}}],
+            volume_mounts=[{"name": "tmp", "mountPath": "/tmp"}],
+        )
+
+    @property
+    def extended(self) -> dict[str, str]:
+        """The resources of device plugins that each pod gets."""
+        given = {**self.limits, **self.rdma}
+        return {name: str(amount) for name, amount in given.items() if "/" in name and amount}
+
     def over(self, template: Mapping[str, Any]) -> dict[str, Any]:
         """The overlay that lays these settings over an engine's pod template.
 
@@ -179,10 +245,10 @@ class PodSettings:
         container: dict[str, Any] = {"name": ENGINE_CONTAINER}
         if resources := self._resources():
             container["resources"] = resources
-        for key, fields in (
-            ("securityContext", self.security_context),
-            ("lifecycle", self.lifecycle),
-        ):
+        security = self.security_context
+        if self.rdma:
+            security = overlaid({"capabilities": {"add": ["IPC_LOCK"]}}, security)
+        for key, fields in (("securityContext", security), ("lifecycle", self.lifecycle)):
             if fields:
                 container[key] = fields
         if self.volume_mounts:
@@ -218,6 +284,9 @@ class PodSettings:
         ):
             if settings:
                 spec[key] = settings
+        if self.shm_size is not None:
+            shm = {"name": SHARED_MEMORY, "emptyDir": shared_memory(self.shm_size)}
+            spec["volumes"] = [shm, *spec.get("volumes", ())]
         if self.tolerations:
             below = template["spec"].get("tolerations", [])
             spec["tolerations"] = [
@@ -234,9 +303,10 @@ class PodSettings:
             for key, values in (("requests", self.requests), ("limits", self.limits))
             if values
         }
-        for name, amount in self.limits.items():
-            if "/" in name:
-                # Kubernetes takes no request of a device plugin's resource other than the limit.
+        devices = {name: amount for name, amount in self.limits.items() if "/" in name}
+        for name, amount in {**devices, **self.rdma}.items():
+            # Kubernetes takes no request of a device plugin's resource other than the limit.
+            for key in ("limits", "requests"):
                 given = None if amount is None else str(amount)
-                amounts.setdefault("requests", {})[name] = given
+                amounts.setdefault(key, {})[name] = given
         return amounts

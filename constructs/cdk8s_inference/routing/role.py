@@ -51,7 +51,9 @@ def role_addition(
         # Without it the picker looks for vLLM's metrics, finds none, and ranks by chance.
         role[release.picker.engine_label] = connector.engine
     addition = PodAddition(
-        labels=role, default_env=_side_channel(container) if connector.name == _NIXL else ()
+        labels=role,
+        default_env=_side_channel(container) if connector.name == _NIXL else (),
+        near=_others(pool, platform.phases_within),
     )
     if stage != "Decode":
         return addition
@@ -76,6 +78,16 @@ def role_addition(
         volumes=[TOKEN_VOLUME] if account else (),
         service_account=None if group.service_account else account,
     )
+
+
+def _others(pool: str, topology: str | None) -> Sequence[Mapping[str, Any]]:
+    """The other pods of a pool, which KV caches come from and go to."""
+    if topology is None:
+        return ()
+    selector = {"matchLabels": {labels.SERVES: pool}}
+    return [
+        {"weight": 100, "podAffinityTerm": {"labelSelector": selector, "topologyKey": topology}}
+    ]
 
 
 def _wants_key(group: EngineGroup) -> bool:

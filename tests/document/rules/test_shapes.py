@@ -467,7 +467,8 @@ def test_devices_of_device_plugins_are_limits_and_requests_alike() -> None:
     assert of_kind(objects, "ResourceClaimTemplate") == []
     found = pod(objects, "a")
     whole = {"nvidia.com/gpu": "8", "rdma/ib": "1"}
-    assert found["containers"][0]["resources"] == {"limits": whole, "requests": whole}
+    requests = {"cpu": "16", "memory": "64Gi", **whole}
+    assert found["containers"][0]["resources"] == {"limits": whole, "requests": requests}
     assert "resourceClaims" not in found
 
 
@@ -476,7 +477,7 @@ def test_gpus_by_dra_and_a_network_card_by_a_plugin() -> None:
     assert pod(objects, "a")["containers"][0]["resources"] == {
         "claims": [{"name": "devices"}],
         "limits": {"rdma/ib": "1"},
-        "requests": {"rdma/ib": "1"},
+        "requests": {"cpu": "2", "memory": "8Gi", "rdma/ib": "1"},
     }
 
 

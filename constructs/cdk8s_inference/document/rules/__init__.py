@@ -10,6 +10,7 @@ from cdk8s_inference.document.rules import (
     devices,
     duplicate_objects,
     environment,
+    gang_settings,
     gateways,
     kv_transfer,
     members,
@@ -17,7 +18,6 @@ from cdk8s_inference.document.rules import (
     names,
     phases,
     ports,
-    rollouts,
     serving_stack,
 )
 from cdk8s_inference.document.structure import STRUCTURE_RULES
@@ -39,6 +39,7 @@ __all__ = [
     "devices",
     "duplicate_objects",
     "environment",
+    "gang_settings",
     "gateways",
     "kv_transfer",
     "members",
@@ -46,7 +47,6 @@ __all__ = [
     "names",
     "phases",
     "ports",
-    "rollouts",
     "serving_stack",
 ]
 

@@ -1,4 +1,4 @@
-"""How the pods of an engine are replaced."""
+"""How the pods of a gang are placed and replaced."""
 
 from __future__ import annotations
 
@@ -35,3 +35,36 @@ def rollout_of_a_gang(subject: EngineSubject) -> Iterator[Violation]:
     for name in ("min_ready_seconds", "revision_history_limit"):
         if rollout[name].value is not None:
             yield Violation(rollout[name], f"the engine is a gang, which has no {name}")
+
+
+_SUBGROUPS = "            gang=GangPlacement(subgroup_size={size}),\n"
+
+
+@ENGINE_RULES.rule(
+    "D142",
+    "error",
+    "The subgroups of a gang do not divide it",
+    why="LeaderWorkerSet's webhook refuses the gang.",
+    evidence="LeaderWorkerSet v0.10.0: size, or size without the leader, must be divisible by "
+    "subGroupSize; LeaderExcluded needs the second.",
+    fix="give a subgroup_size that divides the pods of the gang, or those without the leader",
+    example=python(
+        edited(PYTHON_GANG, (_SERVING, _SERVING + _SUBGROUPS.format(size=3))),
+        edited(PYTHON_GANG, (_SERVING, _SERVING + _SUBGROUPS.format(size=2))),
+    ),
+)
+def subgroups(subject: EngineSubject) -> Iterator[Violation]:
+    own, common = subject.engine["gang"], subject.platform.gang
+    size = own["subgroup_size"].value or common.subgroup_size
+    kind = own["subgroup_type"].text or common.subgroup_type
+    workers = [member for member in subject.members if role(member) == "Worker"]
+    if not workers or not isinstance(size, int):
+        return
+    nodes = workers[0].at("worker", "nodes").value
+    followers = nodes if isinstance(nodes, int) else 1
+    if followers % size and (kind == "LeaderExcluded" or (followers + 1) % size):
+        yield Violation(
+            own["subgroup_size"],
+            f"subgroups of {size} pods do not divide {followers + 1} pods, or {followers} "
+            "without the leader",
+        )
