@@ -9,8 +9,8 @@ from tests.checks.mutations import SLIPS, baseline, caught, mutants
 from tests.checks.rendered import COMPOSED
 from tests.checks.test_mutations import SHAPES
 
-TOLD = 0.8
-"""Of every change of a shape, those that break nothing among them."""
+TOLD = 0.98
+"""Of every change of a shape."""
 
 
 def test_nearly_all_are_caught() -> None:
@@ -34,7 +34,7 @@ def test_most_of_everything_is_caught(shape: str) -> None:
     made, slipped = 0, []
     for mutation, objects in mutants(shape, ROUTER_NEWEST, every=True):
         made += 1
-        if not caught(objects, before):
+        if not caught(objects, before) and not SLIPS.search(str(mutation)):
             slipped.append(str(mutation))
     print(*slipped, sep="\n")
     print(f"{shape}: {made} changes, {made - len(slipped)} caught")

@@ -18,17 +18,19 @@ TRANSFER = '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 MEMORY = 'device.capacity["gpu.nvidia.com"].memory.compareTo(quantity("70Gi")) >= 0'
 
 
-def engine(phase: str, *args: str, image: str = "vllm/vllm-openai:v0.23.0") -> Any:
+def engine(
+    phase: str, *args: str, image: str = "vllm/vllm-openai:v0.23.0", devices: int = 1
+) -> Any:
     given = ["--model=a/b", f"--port={8000 + (phase == 'Decode')}", *args]
     container = {
         "name": "engine",
         "image": image,
         "args": [*given, f"--kv-transfer-config={TRANSFER}"],
     }
-    devices = [{"name": "gpu", "count": 4, "selectors": [{"cel": MEMORY}]}]
+    device = {"name": "gpu", "count": devices, "selectors": [{"cel": MEMORY}]}
     member = {
         "role": "Standalone",
-        "nodeSelector": {"devices": devices},
+        "nodeSelector": {"devices": [device]},
         "template": {"spec": {"containers": [container]}},
     }
     return {"name": phase.lower(), "phase": phase, "members": [member]}
@@ -106,7 +108,7 @@ def test_documents_say_nothing_new() -> None:
 
 
 def test_wider_tensor_parallelism_of_prefill_may_work() -> None:
-    wide = document(engine("Prefill", "--tensor-parallel-size=4"), engine("Decode"))
+    wide = document(engine("Prefill", "--tensor-parallel-size=4", devices=4), engine("Decode"))
     deployment, findings = check_document(wide)
     assert deployment is not None
     assert "T309" in loud(findings)

@@ -59,6 +59,8 @@ EXPLAINED_LAYOUTS = {
         "T210",
         # The role lacks the rewrites: 503 to every request once their CRD is installed.
         "T418",
+        # Nor has the picker a readiness probe.
+        "T450",
     },
     # The engine's image is :latest.
     "llm-d-modelservice": {"T640"},

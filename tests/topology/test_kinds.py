@@ -381,7 +381,11 @@ def test_what_a_controller_may_add_is_not_missed() -> None:
     template = {"spec": bare}
     graph = {"components": [{"name": "decode", "podTemplate": template}]}
     beside = [
-        made("v1", "Service", {"selector": {"nvidia.com/dynamo-component": "decode"}}),
+        made(
+            "v1",
+            "Service",
+            {"selector": {"nvidia.com/dynamo-component": "decode"}, "ports": [{"port": 8000}]},
+        ),
         made(
             "policy/v1",
             "PodDisruptionBudget",

@@ -6,22 +6,27 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 
-def near_name(name: str, known: Iterable[str]) -> str | None:
+def near_name(name: str, known: Iterable[str], *, least: int = 3) -> str | None:
     """The name that was meant, where what was read leaves no doubt of it.
 
     A reference to what was not read may be right, and its object in another folder. One edit away
     from an object that was read it is a slip - but names of a kind often differ by a number or a
     letter, as ``qwen-0`` and ``qwen-1`` do, or ``pool-a`` and ``pool-b``: those are two names.
 
+    Args:
+        name: The name.
+        known: What it may mean.
+        least: How long the parts between dashes in which they differ are at least.
+
     >>> near_name("quen", ["qwen"]), near_name("two-gpu", ["two-gpus"])
     ('qwen', 'two-gpus')
     >>> near_name("qwen-1", ["qwen-0"]), near_name("pool-b", ["pool-a"])
     (None, None)
     """
-    return next((each for each in known if _is_near(name, each)), None)
+    return next((each for each in known if _is_near(name, each, least)), None)
 
 
-def _is_near(name: str, meant: str) -> bool:
+def _is_near(name: str, meant: str, least: int) -> bool:
     if abs(len(name) - len(meant)) > 1:
         return False  # More than one edit; most names are told apart by this.
     edits = [
@@ -33,4 +38,4 @@ def _is_near(name: str, meant: str) -> bool:
     swapped = count == 2 and sorted(name) == sorted(meant)
     numbers = any(character.isdigit() for edit in edits for text in edit for character in text)
     words = {*name.split("-")} ^ {*meant.split("-")}
-    return (count == 1 or swapped) and not numbers and all(len(word) > 2 for word in words)
+    return (count == 1 or swapped) and not numbers and all(len(word) >= least for word in words)

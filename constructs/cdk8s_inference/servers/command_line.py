@@ -9,7 +9,8 @@ from itertools import chain, pairwise
 
 from cdk8s_inference.findings import Path
 
-_SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh"})
+SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh"})
+"""Programs that take a script after ``-c``."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _evaluated(found: list[list[str]], expand: Callable[[str], str]) -> Iterator
 
 def _script_index(elements: Sequence[str]) -> int | None:
     """Where the script of a ``sh -c`` stands, whatever starts the shell (``env``, ``tini``)."""
-    shells = (i for i, text in enumerate(elements) if _file_name(text) in _SHELLS)
+    shells = (i for i, text in enumerate(elements) if _file_name(text) in SHELLS)
     if (shell := next(shells, None)) is None:
         return None
     index, has_script = shell + 1, False

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cdk8s_inference.servers.command_line import PASSED_ON, Given, Word, commands, flags_of
+from cdk8s_inference.servers.command_line import PASSED_ON, SHELLS, Given, Word, commands, flags_of
 from cdk8s_inference.servers.command_line import given as flags_given
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.registry import SERVERS
@@ -25,7 +25,6 @@ SGLang's router and Dynamo's frontend are no engines, and Dynamo's workers take 
 HTTP: they register with the frontend, which reaches them over a transport of its own.
 """
 
-_SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh"})
 _OTHER_PROGRAMS = frozenset(
     {
         *("sleep", "tail", "cat", "curl", "wget", "echo", "ls", "true", "false", "ray", "git"),
@@ -59,7 +58,8 @@ an entrypoint that runs them."""
 
 _STARTERS = frozenset({"exec", "eval", "env", "nohup", "time"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+PYTHON = re.compile(r"(python|pypy)[\d.]*")
+"""File names of Python."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,20 @@ def recognize(
             return Recognized(server, "flag", given)
     if _names_a_program(command, args) and not any(map(_is_unread_program, texts)):
         return None
+    held = server_in(image)
+    return None if held is None else Recognized(held, "image", given)
+
+
+def server_in(image: str) -> Server | None:
+    """The server that an image holds, by its name.
+
+    >>> server_in("vllm/vllm-openai:v0.23.0").title
+    'vLLM'
+    """
     if re.split("[:@]", image.rpartition("/")[2])[0] in _OTHER_PROGRAMS:
         return None  # Such as guidellm, in a registry path of vllm-project.
     held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
-    return next((Recognized(server, "image", given) for server in held), None)
+    return next(held, None)
 
 
 def other_program(command: Sequence[str], args: Sequence[str]) -> str | None:
@@ -199,7 +209,7 @@ def _names_a_program(command: Sequence[str], args: Sequence[str]) -> bool:
     if command:
         return True
     first = args[0].rpartition("/")[2] if args else ""
-    return first in _SHELLS or first in _OTHER_PROGRAMS or _PYTHON.fullmatch(first) is not None
+    return first in SHELLS or first in _OTHER_PROGRAMS or PYTHON.fullmatch(first) is not None
 
 
 def _is_unread_program(words: Sequence[str]) -> bool:

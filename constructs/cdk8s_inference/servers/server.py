@@ -147,6 +147,7 @@ class Server:
         modules: Python modules that start it.
         images: Parts of image names that hold it. An image counts where nothing else is run.
         release_images: Names of its own project's images, whose tags are its releases.
+        images_start_it: Whether those start it where no command is given.
         telling_flags: Flags that no other server has.
         is_engine: Whether it serves a model.
         flag_file: The name of the data file of its flags; None where they are not known here.
@@ -179,6 +180,7 @@ class Server:
     modules: tuple[Program, ...] = ()
     images: tuple[str, ...] = ()
     release_images: tuple[str, ...] = ()
+    images_start_it: bool = True
     telling_flags: tuple[str, ...] = ()
     is_engine: bool = True
     flag_file: str | None = None

@@ -134,6 +134,7 @@ SERVER = Server(
     ),
     images=("sglang",),
     release_images=("sglang",),
+    images_start_it=False,  # docker/Dockerfile has no entrypoint.
     telling_flags=("--disaggregation-mode", "--disaggregation-transfer-backend"),
     flag_file="sglang",
     grammar=Grammar(),

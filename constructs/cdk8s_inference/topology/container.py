@@ -89,9 +89,11 @@ class Container:
 
     @cached_property
     def environment(self) -> dict[str, SourceValue[str | None]]:
-        """Its variables; None for a value that comes from elsewhere."""
+        """Its variables, empty without a value; None for a value that comes from elsewhere."""
         return {
-            name: self.object.value_at(item, item["value"].text if item["value"].present else None)
+            name: self.object.value_at(
+                item, None if item["valueFrom"].present else item["value"].text or ""
+            )
             for item in self.at["env"].items()
             if (name := item["name"].text)
         }

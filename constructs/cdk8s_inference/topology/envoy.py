@@ -170,7 +170,11 @@ class HttpManager:
         """Whether it answers a path, as far as that is written."""
         if any(kind == "HealthCheck" for kind, _ in self.filters) or not self.routes:
             return True
-        return any(_matches(route["match"], path) for route in self.routes)
+        return self.route(path) is not None
+
+    def route(self, path: str) -> Cursor | None:
+        """The first of its routes that takes a path."""
+        return next((route for route in self.routes if _matches(route["match"], path)), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +218,8 @@ class Envoy:
     @property
     def is_whole(self) -> bool:
         """Whether the file holds all that it is told: no other process tells it more."""
-        return self.root["static_resources"].present and not self.root["dynamic_resources"].present
+        read = self.document is not None and isinstance(self.root.value, Mapping)
+        return read and not self.root["dynamic_resources"].present
 
     @cached_property
     def clusters(self) -> dict[str, EnvoyCluster]:

@@ -156,6 +156,11 @@ class Topology:
         unread = container.plugin_devices is not None and not any(counts)
         return container.plugin_devices if not counts or unread else total(counts)
 
+    def asks_for_one_kind(self, pods: Pods, container: Container) -> bool:
+        """Whether the devices that a container of pods gets are those of one request."""
+        claims = [self.used_claim(pods, use) for use in container.claims]
+        return all(claim is not None and len(claim.requests) == 1 for claim in claims)
+
     def is_channel(self, made: PodClaim) -> bool:
         """Whether a pod's claim is of a ComputeDomain: a channel between nodes, and no device.
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from cdk8s_inference.findings import Edit
+from cdk8s_inference.findings import REMOVED, Edit
 from cdk8s_inference.schemas.quantity import quantity
 from tests.checks.rendered import codes
 from tests.kit import examples
@@ -49,3 +49,34 @@ def test_quantities(text: object, amount: Decimal | None) -> None:
 def test_workloads(path: str, value: object, reported: set[str]) -> None:
     objects = examples.base("disaggregated", Edit(_PREFILL, path, value))
     assert codes(objects) - {"T001"} == reported
+
+
+_ENV = f"{_ENGINE}.env[1]"
+_NO_FIELD = {"name": "pod", "projected": {"sources": [{"downwardAPI": {"items": [{"path": "a"}]}}]}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        (_ENV, {"value": "1"}, "K003"),
+        (_ENV, {"name": "A", "valueFrom": {}}, "T632"),
+        (_ENV, {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPx"}}}, "T632"),
+        (_ENV, {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}, None),
+        ("spec.template.spec.volumes[1]", _NO_FIELD, "T632"),
+        ("spec.template.spec.volumes[1]", {"name": "empty"}, None),
+        (f"{_ENGINE}.resources.requests", {"rdma/ib": 1}, "T633"),
+        (f"{_ENGINE}.resources.requests", {"hugepages-2Mi": "1Gi"}, None),
+    ],
+)
+def test_pods(path: str, value: object, code: str | None) -> None:
+    objects = examples.base("disaggregated", Edit(_PREFILL, path, value))
+    assert codes(objects) - {"T001"} == ({code} if code else set())
+
+
+def test_a_gang_without_containers() -> None:
+    followers = "spec.leaderWorkerTemplate.workerTemplate"
+    for path in (f"{followers}.spec", "spec.leaderWorkerTemplate.leaderTemplate.spec"):
+        objects = examples.base("gang", Edit("LeaderWorkerSet/kimi", path, REMOVED))
+        assert "T632" in codes(objects)
+    objects = examples.base("gang", Edit("LeaderWorkerSet/kimi", followers, REMOVED))
+    assert "K003" in codes(objects)

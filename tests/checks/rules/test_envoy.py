@@ -48,6 +48,20 @@ def _said(*edits: tuple[str, str]) -> list[Finding]:
         ("x-gateway-destination-endpoint\n    circuit", "x-other\n    circuit", "T544"),
         ("message_timeout: 300s", "message_timeout: 0.2s", "T547"),
         ("path: /ready", "path: /readyz", "T549"),
+        ("port_value: 19000", "port_value: 19009", "T549"),
+        (
+            "address: 0.0.0.0\n        port_value: 8080",
+            "address: 127.0.0.1\n        port_value: 8080",
+            "T548",
+        ),
+        ("prefix: /\n", "prefix: /models/\n", "T556"),
+        ("message_timeout: 300s", "message_timeout: 5m", "T541"),
+        ("envoy_grpc:\n                  cluster_name: picker", "envoy_grpc: {}", "T541"),
+        ("explicit_http_config:\n          http_protocol_options: {}", "http_filters: []", "T541"),
+        ("- remove: x-prefiller-host-port", "- {}", "T541"),
+        ("match:\n                  prefix: /\n", "match: {}\n", "T541"),
+        ("domains:\n              - '*'", "domains: []", "T541"),
+        ("type: STATIC\n", "type: STATICS\n", "T541"),
     ],
 )
 def test_what_is_told(old: str, new: str, code: str) -> None:

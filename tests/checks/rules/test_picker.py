@@ -110,6 +110,6 @@ def test_who_leads() -> None:
     container["readinessProbe"]["grpc"]["service"] = "readiness"
     assert codes(objects) == set()
     del container["readinessProbe"]
-    assert codes(objects) == {"T425"}
+    assert codes(objects) == {"T425", "T450"}
     picker["spec"]["replicas"] = 1
     assert "T425" not in codes(objects)

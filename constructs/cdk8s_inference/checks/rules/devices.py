@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.topology import KubeObject, Pods, SourceValue, Topology
+from cdk8s_inference.topology import Container, KubeObject, Pods, SourceValue, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -155,25 +155,75 @@ def _unread_templates(
     example=breaks("disaggregated", _TEMPLATE, f"{_REQUEST}.exactly.count", 1),
 )
 def too_few(topology: Topology) -> Iterator[Violation]:
+    for _, counted, needed in _counted(topology):
+        if counted.value < needed.value:
+            yield Violation(
+                counted,
+                f"{counted.value} devices, and the engine shards over {needed.value}",
+                needed,
+            )
+
+
+def _counted(topology: Topology) -> Iterator[tuple[Pods, SourceValue[int], SourceValue[int]]]:
+    """Engines with the devices that they get, and those that their parallelism needs in a pod."""
     for pods in topology.serving:
         engine = pods.engine
         assert engine is not None
         tensor, stages, ranks = engine.tensor_parallel, engine.pipeline_parallel, engine.local_ranks
         counted = topology.devices(pods, engine.container)
-        if None in (tensor, stages, ranks) or counted is None or _is_spread(pods):
+        if tensor is None or stages is None or ranks is None or counted is None or _is_spread(pods):
             continue
-        assert tensor is not None
-        assert stages is not None
-        assert ranks is not None
         split = 1 if engine.kind == "sglang" else ranks.value
         spread = engine.flag(engine.names.local_ranks) is None
         world = tensor.value * stages.value * split
         size = max(1, pods.workload.size.value) if spread or stages.value > 1 else 1
-        needed = -(-world // size)
-        if counted.value < needed:
-            yield Violation(
-                counted, f"{counted.value} devices, and the engine shards over {needed}", tensor
-            )
+        yield pods, counted, tensor.of(-(-world // size))
+
+
+@rule(
+    "T662",
+    "warning",
+    "An engine gets more devices than it uses",
+    why="The others are idle, and nobody else can use them.",
+    evidence="vLLM and SGLang use a device for each rank, and one without a flag for parallelism.",
+    fix="set --tensor-parallel-size to the number of devices, or ask for fewer",
+    example=breaks("disaggregated", _TEMPLATE, f"{_REQUEST}.exactly.count", 4),
+)
+def too_many(topology: Topology) -> Iterator[Violation]:
+    for pods, counted, needed in _counted(topology):
+        engine = pods.engine
+        assert engine is not None
+        if counted.value <= needed.value or engine.kind not in ("vllm", "sglang"):
+            continue
+        if pods.workload.size.value > 1 or pods.may_gain("nodes", "devices"):
+            continue  # Of a gang T650 says more.
+        if not topology.asks_for_one_kind(pods, engine.container):
+            continue  # Some of several may be network devices.
+        shared = [each for each in pods.containers if each.claims or each.may_have_accelerator]
+        if not engine.is_started_as_written or len(shared) > 1 or engine.is_simulator:
+            continue
+        ranks = engine.local_ranks
+        if engine.kind == "sglang" and ranks is not None and ranks.value > 1:
+            continue  # They have devices of their own, unless --enable-dp-attention is given.
+        if engine.flag(*_MORE_PARALLEL) or _starts_several(engine.container):
+            continue
+        yield Violation(
+            counted, f"{counted.value} devices, and the engine uses {needed.value}", needed
+        )
+
+
+_MORE_PARALLEL = ("--prefill-context-parallel-size", "--distributed-executor-backend")
+"""Flags that use more devices, or leave the number of them to others."""
+
+_SEVERAL = re.compile(
+    r"(?<!&)&(?![&\d>])|(?:^|[\s;])(?:for|while|until|xargs|parallel|mpirun|torchrun)\s"
+)
+"""What a script that starts several servers has."""
+
+
+def _starts_several(container: Container) -> bool:
+    texts = (*container.at["command"].strings, *container.at["args"].strings)
+    return any("\n" in text or " " in text for text in texts if _SEVERAL.search(text))
 
 
 def _is_spread(pods: Pods) -> bool:

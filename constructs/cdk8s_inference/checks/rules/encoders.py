@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Edit, Replaced, manifests
-from cdk8s_inference.source import has_placeholder
+from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
+_SIDECAR = "spec.template.spec.initContainers[0]"
 _CONFIG_MAP, _CONFIG = "ConfigMap/qwen-epp", "data[picker.yaml]"
 _ENCODER = """\
 apiVersion: apps/v1
@@ -96,6 +97,7 @@ def nobody_encodes(topology: Topology) -> Iterator[Violation]:
         "disaggregated",
         Edit("Deployment/prefill", f"{_ENGINE}.args[4]", "--served-model-name=qwen"),
         Edit("Deployment/decode", f"{_ENGINE}.args[4]", "--served-model-name=qwen"),
+        Edit("Deployment/decode", f"{_SIDECAR}.args[4]", "--ec-connector=ec-example"),
         Edit(_CONFIG_MAP, _CONFIG, _ENCODING),
         added=_ENCODER.format(model="Qwen/Qwen3-14B", more=", --served-model-name=qwen"),
     ),
@@ -104,18 +106,21 @@ def encoders(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         models = {
             role: [
-                pods.engine.model
+                (pods, pods.engine.model)
                 for pods in pool.running
                 if pods.engine and pods.engine.model and (pods.role.value == "encode") == role
             ]
             for role in (True, False)
         }
-        for encoder in models[True]:
-            other = next((each for each in models[False] if each.value != encoder.value), None)
-            if other is not None:
-                yield Violation(
-                    encoder, f"the encoder loads {encoder.value!r}, decode {other.value!r}", other
-                )
+        for _, encoder in models[True]:
+            for pods, other in models[False]:
+                if other.value != encoder.value:
+                    yield Violation(
+                        encoder,
+                        f"the encoder loads {encoder.value!r}, {pods.object} {other.value!r}",
+                        other,
+                    )
+                    break
 
 
 @rule(
@@ -146,6 +151,51 @@ def encoders_not_asked(topology: Topology) -> Iterator[Violation]:
             for plugin in read["plugins"].items()
             for key, _ in plugin.at("parameters", "deciders").fields()
         )
+        profiles = {profile["name"].text for profile in read["schedulingProfiles"].items()}
+        wanted = _encode_profile(read)
+        if asked and profiles and wanted not in profiles:
+            yield Violation(config, f"no profile is called {wanted!r}", encoders[0].role)
         old = "encodeDecider" in config.value or "encode" in config.value.partition("deciders")[0]
         if not asked and not (old and "deciders" not in config.value):
             yield Violation(config, "no decider is for the stage encode", encoders[0].role)
+
+
+def _encode_profile(config: Cursor) -> str:
+    """The profile that the handler runs to encode."""
+    for plugin in config["plugins"].items():
+        parameters = plugin["parameters"]
+        named = parameters.at("profiles", "encode").text or parameters["encodeProfile"].text
+        if named and "handler" in (plugin["type"].text or ""):
+            return named
+    return "encode"
+
+
+@rule(
+    "T220",
+    "warning",
+    "Encode pods are in the pool, and the sidecar never asks them",
+    why="Images are encoded in the prefill or decode pods, and the encode pods are idle.",
+    evidence="Read in the sidecar's sources, v0.8.0 to v0.10.0: without --ec-connector it passes "
+    "over the encoders that the picker names.",
+    fix="set --ec-connector to the connector that the encoders are configured with",
+    example=manifests(
+        "disaggregated",
+        Edit(_CONFIG_MAP, _CONFIG, _ENCODING),
+        added=_ENCODER.format(model="Qwen/Qwen3-32B", more=""),
+    ),
+)
+def encoders_passed_over(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        encoders = [pods for pods in pool.running if pods.role.value == "encode"]
+        config = pool.picker.config if pool.picker else None
+        if not encoders or config is None or "encode" not in config.value:
+            continue
+        for pods in pool.decode:
+            sidecar = pods.sidecar
+            if sidecar is not None and not sidecar.flag("ec-connector").value:
+                yield Violation(
+                    sidecar.container.here,
+                    "the sidecar has no --ec-connector",
+                    encoders[0].role,
+                    cause=encoders[0].role,
+                )

@@ -93,9 +93,12 @@ def no_pod_name(topology: Topology) -> Iterator[Violation]:
         variable = container.environment.get("POD_NAME")
         if container.at["envFrom"].present or picker.pods.may_gain("environment"):
             continue
-        if variable is None:
+        if variable is None or variable.value == "":
             yield Violation(
-                container.here, "POD_NAME is not set", written, severity=picker.assumed_severity
+                container.here if variable is None else variable,
+                "POD_NAME is not set",
+                written,
+                severity=picker.assumed_severity,
             )
         elif variable.value is None and container.field_of("POD_NAME") not in (
             "metadata.name",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Replaced, breaks
-from cdk8s_inference.topology import Envoy, Topology
+from cdk8s_inference.topology import Envoy, HttpManager, SourceValue, Topology
 from cdk8s_inference.topology.envoy import is_loopback
 
 _PICKER = "Deployment/qwen-epp"
@@ -17,7 +17,8 @@ _OBJECT, _CONFIG = "ConfigMap/qwen-epp", "data[envoy.yaml]"
 
 def _whole(topology: Topology) -> Iterator[Envoy]:
     for envoy in topology.envoys:
-        if envoy.is_whole and envoy.ports:
+        listeners = envoy.root.at("static_resources", "listeners")
+        if envoy.is_whole and (envoy.ports or not listeners.present):
             yield envoy
 
 
@@ -40,7 +41,8 @@ def service_port(topology: Topology) -> Iterator[Violation]:
             for port in container.ports
         }
         picker = next((each for each in topology.pickers if each.pods is envoy.pods), None)
-        known = {*others, *envoy.ports, *(picker.ports if picker else ())}
+        reached = {port for port, address in envoy.ports.items() if not is_loopback(address)}
+        known = {*others - envoy.ports.keys(), *reached, *(picker.ports if picker else ())}
         for service in topology.services:
             if envoy.pods not in service.backends:
                 continue
@@ -48,8 +50,8 @@ def service_port(topology: Topology) -> Iterator[Violation]:
                 if target is not None and target.value not in known:
                     yield Violation(
                         target,
-                        f"port {number} leads to {target.value}; Envoy listens on "
-                        f"{', '.join(map(str, envoy.ports))}",
+                        f"port {number} leads to {target.value}; Envoy listens for others on "
+                        f"{', '.join(map(str, sorted(reached)))}",
                         envoy.config,
                     )
 
@@ -90,6 +92,38 @@ def probe(topology: Topology) -> Iterator[Violation]:
                     f"{each.kind} asks for {path!r}, which no route of the listener takes",
                     envoy.config,
                 )
+            elif asks and managers:
+                silent = _silent(topology, envoy, managers[0], path)
+                if silent is not None:
+                    yield Violation(
+                        silent,
+                        f"{each.kind} asks for {path!r}, which is led to cluster "
+                        f"{silent.value!r}, and nobody listens there",
+                        each.path or each.port,
+                    )
+
+
+def _silent(
+    topology: Topology, envoy: Envoy, manager: HttpManager, path: str
+) -> SourceValue[str] | None:
+    """The cluster of the pod itself that a path leads to, where nobody listens at its address."""
+    route = manager.route(path)
+    cluster = envoy.clusters.get(route.at("route", "cluster").text or "") if route else None
+    if cluster is None or cluster.type.value != "STATIC":
+        return None
+    admin = envoy.root.at("admin", "address", "socket_address")
+    listening = {
+        port for each in topology.pickers if each.pods is envoy.pods for port in each.ports
+    }
+    listening |= {*envoy.ports, *envoy.pods.ports}
+    for address, port in cluster.addresses:
+        everywhere = not is_loopback(admin["address"].text or "")
+        is_admin = admin["port_value"].value == port.value and (
+            everywhere or admin["address"].text == address
+        )
+        if is_admin or not is_loopback(address) or port.value in listening:
+            return None
+    return cluster.here
 
 
 @rule(

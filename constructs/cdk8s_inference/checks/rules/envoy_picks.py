@@ -251,6 +251,35 @@ def nobody_asks(topology: Topology) -> Iterator[Violation]:
         yield Violation(config, f"no Envoy with a configuration asks {pool.picker.object}")
 
 
+@rule(
+    "T556",
+    "error",
+    "The Envoy beside the picker takes no prompts",
+    why="Requests for completions are answered 404.",
+    evidence=f"{_ENVOY}: a request that no route matches is answered 404. Model servers answer "
+    "below /v1.",
+    fix="match by the prefix /",
+    example=breaks(
+        "standalone",
+        _OBJECT,
+        _CONFIG,
+        Replaced(("prefix: /\n", "prefix: /health\n")),
+    ),
+)
+def takes_no_prompts(topology: Topology) -> Iterator[Violation]:
+    for _, manager, processor in _asking(topology):
+        at = manager.at["route_config"]
+        if at.present and not any(manager.route(path) for path in _PROMPTS):
+            match = manager.routes[0]["match"] if manager.routes else at
+            yield Violation(
+                manager.envoy.value(match, None),
+                f"no route takes {' or '.join(_PROMPTS)}",
+                manager.envoy.value(processor, None),
+            )
+
+
+_PROMPTS = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")
+
 _SHORT = 300
 """Seconds in which a long answer may not be done."""
 

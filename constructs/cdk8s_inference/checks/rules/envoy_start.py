@@ -61,13 +61,97 @@ def refused(topology: Topology) -> Iterator[Violation]:
             said = f": {problems[0].message}" if problems else ""
             yield Violation(envoy.config, f"it is no YAML object{said}")
             continue
+        yield from _stray_arguments(envoy)
         yield from _misspelled(envoy)
+        yield from _incomplete(envoy)
         if envoy.is_whole:
             yield from _unknown_clusters(envoy)
         yield from _clusters(envoy)
         for manager in envoy.managers:
             yield from _filters(manager)
+            yield from _routes(manager)
         yield from _same_port(envoy)
+
+
+def _stray_arguments(envoy: Envoy) -> Iterator[Violation]:
+    """Words that are no flag, and no value of one."""
+    before = "-"
+    for item in envoy.container.at["args"].items():
+        word = item.text or "-"
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
+            yield Violation(
+                envoy.file.object.value_at(item, word), f"{word!r} is no value of a flag"
+            )
+        before = word
+
+
+def _incomplete(envoy: Envoy) -> Iterator[Violation]:
+    """Messages that lack what Envoy requires in them, wherever they are."""
+    for at in envoy.root.descendants():
+        key = str(at.path[-1]) if at.path else ""
+        if key == "typed_config" or key.startswith("envoy.extensions.upstreams."):
+            if at.present and not at["@type"].present:
+                yield Violation(envoy.value(at, None), f"{key} has no @type")
+            elif key == _PROTOCOL and not any(at[one].present for one in _PROTOCOLS):
+                yield Violation(envoy.value(at, None), f"it has none of {', '.join(_PROTOCOLS)}")
+        elif key == "socket_address":
+            for needed in ("address", "port_value"):
+                if not at[needed].present and not at["named_port"].present:
+                    yield Violation(envoy.value(at, None), f"socket_address has no {needed}")
+        elif key == "address" and isinstance(at.value, dict):
+            if not any(at[one].present for one in _ADDRESSES):
+                yield Violation(
+                    envoy.value(at, None), f"the address has none of {', '.join(_ADDRESSES)}"
+                )
+        elif key in ("http_filters", "early_header_mutation_extensions"):
+            for item in at.items():
+                if not any(item[one].present for one in ("typed_config", "config_discovery")):
+                    yield Violation(
+                        envoy.value(item, None), f"an item of {key} has no typed_config"
+                    )
+        elif key == "mutations":
+            for item in at.items():
+                if not any(value.present for _, value in item.fields()):
+                    yield Violation(envoy.value(item, None), "a mutation does nothing")
+        elif key in _DURATIONS and at.text is not None and not _DURATION.fullmatch(at.text):
+            yield Violation(envoy.value(at, at.text), f"{at.text!r} is no number of seconds with s")
+
+
+_PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_PROTOCOLS = ("explicit_http_config", "use_downstream_protocol_config", "auto_config")
+_ADDRESSES = ("socket_address", "pipe", "envoy_internal_address")
+_DURATIONS = (
+    "connect_timeout",
+    "idle_timeout",
+    "message_timeout",
+    "stream_idle_timeout",
+    "timeout",
+)
+_DURATION = re.compile(r"\d{1,12}(\.\d{1,9})?s")
+
+
+def _routes(manager: HttpManager) -> Iterator[Violation]:
+    """Routes that match nothing, or lead nowhere."""
+    envoy = manager.envoy
+    if not any(manager.at[one].present for one in ("route_config", "rds", "scoped_routes")):
+        yield Violation(envoy.value(manager.at, None), "the connection manager has no route_config")
+    for host in manager.at.at("route_config", "virtual_hosts").items():
+        if not host["domains"].value:
+            yield Violation(envoy.value(host, None), "the virtual host has no domains")
+    for route in manager.routes:
+        action = route["route"]
+        if not any(at.present for _, at in route["match"].fields()):
+            yield Violation(envoy.value(route, None), "the route matches by nothing")
+        if not any(route[one].present for one in _ACTIONS):
+            yield Violation(
+                envoy.value(route, None), f"the route has none of {', '.join(_ACTIONS)}"
+            )
+        elif action.present and not any(action[one].present for one in _TARGETS):
+            yield Violation(envoy.value(action, None), "the route leads to no cluster")
+
+
+_ACTIONS = ("route", "redirect", "direct_response", "filter_action", "non_forwarding_action")
+_TARGETS = ("cluster", "cluster_header", "weighted_clusters", "cluster_specifier_plugin")
 
 
 def _misspelled(envoy: Envoy) -> Iterator[Violation]:
@@ -104,6 +188,9 @@ def _clusters(envoy: Envoy) -> Iterator[Violation]:
     for cluster in envoy.clusters.values():
         at = cluster.at["lb_policy"]
         policy = envoy.value(at, at.text or "ROUND_ROBIN")
+        meant = near_name(cluster.type.value, _TYPES_OF)
+        if cluster.type.value not in _TYPES_OF and meant is not None:
+            yield Violation(cluster.type, f"no type is called {cluster.type.value}, but {meant}")
         original = cluster.type.value == "ORIGINAL_DST"
         if original != (policy.value == "CLUSTER_PROVIDED") and cluster.type.value in _TYPES_OF:
             yield Violation(
@@ -116,6 +203,11 @@ def _clusters(envoy: Envoy) -> Iterator[Violation]:
             yield Violation(
                 envoy.value(by_header, None), "http_header_name is set, and use_http_header is not"
             )
+        for locality in cluster.at.at("load_assignment", "endpoints").items():
+            for endpoint in locality["lb_endpoints"].items():
+                place = endpoint.at("endpoint", "address")
+                if cluster.type.value == "STATIC" and not place.present:
+                    yield Violation(envoy.value(endpoint, None), "the endpoint has no address")
         for address, port in cluster.addresses:
             if cluster.type.value == "STATIC" and not re.fullmatch(r"[\d.]+|[\da-fA-F:]+", address):
                 yield Violation(port, f"{address!r} is a name, and the cluster's type STATIC")
@@ -134,6 +226,13 @@ def _filters(manager: HttpManager) -> Iterator[Violation]:
             yield Violation(envoy.value(at, kind), f"the last HTTP filter is {kind}, and no Router")
     if manager.processor is None:
         return
+    if not any(manager.processor[one].present for one in ("grpc_service", "http_service")):
+        place = envoy.value(manager.processor, None)
+        yield Violation(place, "the ExternalProcessor has no grpc_service")
+    service = manager.processor["grpc_service"]
+    named = service.at("envoy_grpc", "cluster_name").present or service["google_grpc"].present
+    if service.present and not named:
+        yield Violation(envoy.value(service, None), "grpc_service names no cluster")
     mode = manager.processor["processing_mode"]
     for of in ("request", "response"):
         body, trailers = mode[f"{of}_body_mode"], mode[f"{of}_trailer_mode"]

@@ -160,7 +160,7 @@ spec:
               - --data-parallel-hybrid-lb
               - --data-parallel-size=32
               - --data-parallel-size-local=8
-              - --data-parallel-start-rank=$(FIRST_RANK)
+              - --data-parallel-start-rank=$(LWS_WORKER_INDEX)
               - --data-parallel-address=$(LWS_LEADER_ADDRESS)
             resources: {limits: {nvidia.com/gpu: 8}}
 """,

@@ -338,7 +338,9 @@ def smaller_blocks(topology: Topology) -> Iterator[Violation]:
     "vLLM v0.32.0: 2 to 1 works with a plain model. Mooncake needs both the same: an error.",
     fix="give decode a --tensor-parallel-size at least as large as that of prefill",
     example=manifests(
-        "disaggregated", Edit("Deployment/decode", f"{_ENGINE}.args[2]", "--tensor-parallel-size=1")
+        "disaggregated",
+        Edit("Deployment/decode", f"{_ENGINE}.args[2]", "--tensor-parallel-size=1"),
+        Edit("Deployment/decode", f"{_ENGINE}.args[4]", "--pipeline-parallel-size=2"),
     ),
 )
 def wider_prefill(topology: Topology) -> Iterator[Violation]:
@@ -776,7 +778,18 @@ def _indexed_blocks(picker: Picker) -> Iterator[int]:
     "requests. The readiness probe of /v1/models through a sidecar fails as well.",
     evidence="vLLM's --api-key and VLLM_API_KEY guard every path below /v1.",
     fix="give all engines of the pool the same key, or none",
-    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--api-key=$(KEY)"),
+    example=manifests(
+        "disaggregated",
+        Edit("Deployment/decode", f"{_ENGINE}.args[4]", "--api-key=$(KEY)"),
+        Edit(
+            "Deployment/decode",
+            f"{_ENGINE}.env[1]",
+            {
+                "name": "KEY",
+                "valueFrom": {"secretKeyRef": {"name": "qwen", "key": "api", "optional": True}},
+            },
+        ),
+    ),
 )
 def api_keys(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:

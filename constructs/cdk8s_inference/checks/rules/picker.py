@@ -126,13 +126,12 @@ def picker_not_read(topology: Topology) -> Iterator[Violation]:
     "error",
     "The picker serves plain gRPC to a gateway that uses TLS",
     why="The gateway cannot reach the picker, and answers every request 500.",
-    evidence=f"{SEEN_RUN} Envoy AI Gateway always speaks TLS to it, and does not verify it.",
+    evidence=f"{SEEN_RUN} Envoy AI Gateway and agentgateway always speak TLS to it, and do not "
+    "verify it.",
     fix="set --secure-serving=true, which is the default",
     example=breaks("disaggregated", _PICKER, f"{_ARGS}[3]", "--secure-serving=false"),
 )
 def plain_picker(topology: Topology) -> Iterator[Violation]:
-    if any("agentgateway" in gateway.class_name.value for gateway in topology.gateways):
-        return
     for pool in topology.inference_pools:
         picker = pool.picker
         if picker is None or picker.switch("secure-serving").value:

@@ -145,10 +145,10 @@ def no_token(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T419",
     "warning",
-    "The picker's ServiceAccount was not read",
-    why="If the ServiceAccount does not exist, no pod of the picker is created.",
+    "The ServiceAccount of a picker or sidecar was not read",
+    why="If the ServiceAccount does not exist, no pod of the workload is created.",
     evidence="Kubernetes rejects a pod whose ServiceAccount does not exist.",
-    fix="correct serviceAccountName, or check the picker together with its ServiceAccount",
+    fix="correct serviceAccountName, or check the workload together with its ServiceAccount",
     example=manifests(
         "disaggregated",
         Edit(_PICKER, "spec.template.spec.serviceAccountName", "epp"),
@@ -157,8 +157,10 @@ def no_token(topology: Topology) -> Iterator[Violation]:
 )
 def no_account(topology: Topology) -> Iterator[Violation]:
     accounts = topology.of_kind("ServiceAccount")
-    for picker in topology.pickers:
-        account, namespace = picker.pods.account, picker.object.namespace
+    for pods in topology.pods:
+        if pods.picker_container is None and pods.sidecar is None:
+            continue
+        account, namespace = pods.account, pods.object.namespace
         subject = ("ServiceAccount", namespace, account.value)
         bound = any(subject in each.subjects for each in topology.bindings)
         if account.value == "default" or not (accounts or bound or topology.complete):

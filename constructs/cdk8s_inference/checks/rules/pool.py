@@ -571,10 +571,10 @@ def picker_reference(topology: Topology) -> Iterator[Violation]:
 @rule(
     "T114",
     "warning",
-    "Followers that serve by themselves are in no pool",
+    "Pods of a gang that serve by themselves are in no pool",
     why="Their data-parallel ranks get no requests, and their devices are idle.",
     evidence="vLLM's hybrid and external load balancing: every pod has an API for its own ranks.",
-    fix="add the label that the pool selects to the followers",
+    fix="add the label that the pool selects to the leader and the followers",
     example=manifests(
         "gang",
         Edit(
@@ -598,15 +598,15 @@ def picker_reference(topology: Topology) -> Iterator[Violation]:
 def idle_followers(topology: Topology) -> Iterator[Violation]:
     members = {pods for pool in topology.pools for pods in pool.members}
     members |= {pods for service in topology.services for pods in service.backends}
-    led = {pods.workload for pods in members if pods.part == "leader"}
+    led = {pods.workload for pods in members if pods.part in ("leader", "follower")}
     for pods in topology.serving:
-        alone = pods.part == "follower" and pods.workload in led and pods not in members
+        alone = pods.workload in led and pods not in members
         if pods.may_gain("labels"):
             continue
         if alone and pods.engine is not None and pods.engine.serves_by_itself:
             yield Violation(
                 pods.engine.container.here,
-                f"the followers of {pods.object} serve by themselves, and nothing selects them",
+                f"the {pods.part} of {pods.object} serves by itself, and nothing selects it",
                 pods.workload.size,
             )
 

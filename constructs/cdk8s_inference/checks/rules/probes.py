@@ -104,6 +104,23 @@ def not_asked_apart(topology: Topology) -> Iterator[Violation]:
         yield from _not_asked(pool.running)
 
 
+@rule(
+    "T450",
+    "warning",
+    "A picker has no readiness probe",
+    why="It gets requests before it has read its pool, and refuses them: at every rollout, and "
+    "whenever it restarts.",
+    evidence="The picker answers the health service NOT_SERVING until it has read its pool.",
+    fix="add a readinessProbe of the gRPC health port, 9003",
+    example=breaks("disaggregated", "Deployment/qwen-epp", f"{_ENGINE}.readinessProbe", REMOVED),
+)
+def picker_not_asked(topology: Topology) -> Iterator[Violation]:
+    for picker in topology.pickers:
+        container = picker.container
+        if not container.at["readinessProbe"].present and not picker.pods.workload.is_controlled:
+            yield Violation(container.here, f"container {container.name!r} has no readinessProbe")
+
+
 def _not_asked(some: Iterable[Pods]) -> Iterator[Violation]:
     for pods in some:
         assert pods.engine is not None

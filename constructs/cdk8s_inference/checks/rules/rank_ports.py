@@ -80,3 +80,55 @@ def raised_ports(topology: Topology) -> Iterator[Violation]:
 def _hands_over_by_tier(engine: Engine) -> bool:
     """Whether nothing else than its P2P tier hands its cache over: the sidecar dials one port."""
     return engine.transfer is not None and engine.transfer.connector.value == "OffloadingConnector"
+
+
+@rule(
+    "T120",
+    "warning",
+    "Ranks of an engine get no requests",
+    why="The picker sends to the ports of the pool alone: the other ranks and their devices are "
+    "idle.",
+    evidence="InferencePool: targetPorts. vLLM's --data-parallel-multi-port-external-lb gives each "
+    "rank of a pod a port of its own.",
+    fix="list a port for each rank in the pool's targetPorts",
+    example=manifests(
+        "disaggregated",
+        *(
+            Edit(f"Deployment/{name}", f"spec.template.spec.containers[0].args[{index}]", flag)
+            for name in ("prefill", "decode")
+            for index, flag in (
+                (2, "--data-parallel-size=2"),
+                (4, "--data-parallel-multi-port-external-lb"),
+            )
+        ),
+        Edit("Deployment/decode", "spec.template.spec.containers[0].args[1]", "--port=8200"),
+        Edit("Deployment/decode", "spec.template.spec.containers[0].ports[0].containerPort", 8200),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.initContainers[0].args[1]",
+            "--model-server-port=8200",
+        ),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.initContainers[0].args[4]",
+            "--data-parallel-size=2",
+        ),
+    ),
+)
+def idle_ranks(topology: Topology) -> Iterator[Violation]:
+    for pool in topology.pools:
+        listed = {port.value for port in pool.ports}
+        for pods in pool.members:
+            engine, sidecar = pods.engine, pods.sidecar
+            if engine is None or not engine.ports_per_rank or pods.may_gain("flags", "ports"):
+                continue
+            taken = engine.ports if sidecar is None else sidecar.ports
+            idle = [port for port in taken if port not in listed]
+            if listed & set(taken) and idle:
+                yield Violation(
+                    pool.ports[0],
+                    f"{pods.object} listens on {taken[0]} to {taken[-1]}, one port for each rank, "
+                    f"and {pool} sends to {', '.join(map(str, sorted(listed)))}",
+                    engine.flag(engine.names.data_parallel) or engine.container.here,
+                    cause=pool.ports[0],
+                )

@@ -9,6 +9,7 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import KubeObject, Pods, Reference, RouteRule, SourceValue, Topology
+from cdk8s_inference.topology.route import GATEWAY_GROUP
 
 _ROUTE = "HTTPRoute/qwen"
 _RULE = "spec.rules[0]"
@@ -208,7 +209,7 @@ def leads_nowhere(topology: Topology) -> Iterator[Violation]:
     "A route attaches to nothing",
     why="No gateway takes it, and its requests are answered 404.",
     evidence=f"{_API}: parentRefs.",
-    fix="name the Gateway in parentRefs",
+    fix="name the Gateway in parentRefs, with the group gateway.networking.k8s.io or none",
     example=breaks("disaggregated", _ROUTE, "spec.parentRefs", []),
 )
 def no_parents(topology: Topology) -> Iterator[Violation]:
@@ -216,6 +217,18 @@ def no_parents(topology: Topology) -> Iterator[Violation]:
         if not route.parents:
             at = route.object.at("spec", "parentRefs")
             yield Violation(route.object.value_at(at, None), "it has no parentRefs")
+        for parent in route.object.at("spec", "parentRefs").items():
+            group = parent["group"]
+            gateway = parent["kind"].text in (None, "Gateway")
+            if (
+                gateway
+                and group.text not in (None, GATEWAY_GROUP)
+                and "$" not in (group.text or "")
+            ):
+                yield Violation(
+                    route.object.value_at(group, group.text),
+                    f"there is no Gateway of {group.text!r}",
+                )
 
 
 @rule(

@@ -13,7 +13,8 @@ from cdk8s_inference.releases import ROUTER
 from cdk8s_inference.releases.connector import Connector
 from cdk8s_inference.servers.sglang import DEFAULT_BOOTSTRAP_PORT
 from cdk8s_inference.source import has_placeholder
-from cdk8s_inference.topology import Engine, Pods, Sidecar, Topology
+from cdk8s_inference.topology import Engine, Pods, Sidecar, SourceValue, Topology
+from cdk8s_inference.topology.engine import ports_from
 
 _ARGS = "spec.template.spec.initContainers[0].args"
 
@@ -37,7 +38,10 @@ def _pairs(topology: Topology) -> Iterator[tuple[Pods, Sidecar, Engine]]:
 def engine_port(topology: Topology) -> Iterator[Violation]:
     for _, sidecar, engine in _pairs(topology):
         port = sidecar.engine_port
-        if port is None or engine.port is None or port.value == engine.port.value:
+        if port is None or engine.port is None:
+            continue
+        if port.value == engine.port.value:
+            yield from _silent_ranks(sidecar, engine, port)
             continue
         taken = sidecar.ports and engine.port.value in sidecar.ports
         yield Violation(
@@ -48,6 +52,23 @@ def engine_port(topology: Topology) -> Iterator[Violation]:
             f"{engine.port.value}"
             if taken
             else None,
+        )
+
+
+def _silent_ranks(sidecar: Sidecar, engine: Engine, port: SourceValue[int]) -> Iterator[Violation]:
+    """Ranks of a sidecar behind which no rank of the engine listens."""
+    listening = set(engine.ports)
+    silent = set(ports_from(port.value, sidecar.ranks)) - listening
+    known = engine.is_started_as_written and engine.local_ranks is not None
+    # A port that both take is told by itself.
+    if silent and known and not listening & set(sidecar.ports):
+        yield Violation(
+            sidecar.flag("data-parallel-size"),
+            f"the sidecar forwards to {port.value} to {max(silent)}, but the engine listens on "
+            f"{port.value} to {max(listening)}",
+            engine.port,
+            fix="set the sidecar's --data-parallel-size to the ranks of the engine, each of which "
+            "listens on a port with --data-parallel-multi-port-external-lb",
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import Edit, breaks, manifests
-from cdk8s_inference.source import has_placeholder
+from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Pods, Sidecar, SourceValue, Topology
 
 _DECODE = "Deployment/decode"
@@ -126,15 +126,45 @@ def no_token(topology: Topology) -> Iterator[Violation]:
         account = topology.find("ServiceAccount", pods.object.namespace, pods.account.value)
         of_account = None if account is None else account.at("automountServiceAccountToken").value
         mounted = at.value if at.value is not None else of_account
-        paths = [
-            mount["mountPath"].text or "" for mount in sidecar.container.at["volumeMounts"].items()
+        own = [
+            mount
+            for mount in sidecar.container.at["volumeMounts"].items()
+            if (mount["mountPath"].text or "").rstrip("/") == _TOKEN
         ]
-        if mounted is False and not any(path.rstrip("/") == _TOKEN for path in paths):
+        if mounted is False and not own:
             yield Violation(
                 pods.object.value_at(at, False),
                 f"no token is mounted at {_TOKEN} of container {sidecar.container.name!r}",
                 switch,
             )
+        for volume in pods.at.at("spec", "volumes").items() if own else ():
+            held = _files(volume)
+            lacking = [] if held is None else [each for each in _NEEDED if each not in held]
+            if volume["name"].text == own[0]["name"].text and lacking:
+                yield Violation(
+                    pods.object.value_at(volume, None),
+                    f"the volume at {_TOKEN} has no {' and no '.join(lacking)}",
+                    switch,
+                )
+
+
+_NEEDED = ("token", "ca.crt")
+"""Files by which a client in a pod reaches the API server."""
+
+
+def _files(volume: Cursor) -> set[str] | None:
+    """The files that a projected volume holds, as far as a token's; None for any other volume."""
+    if not volume["projected"].present:
+        return None if any(key != "name" for key, _ in volume.fields()) else set()
+    found: set[str] = set()
+    for source in volume.at("projected", "sources").items():
+        found.add(source.at("serviceAccountToken", "path").text or "")
+        for kind in ("configMap", "secret"):
+            items = list(source.at(kind, "items").items())
+            found |= {item["path"].text or "" for item in items}
+            if source[kind].present and not items:  # All of its keys, which were not read.
+                found |= {"ca.crt"}
+    return found
 
 
 @rule(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.findings.example import Edit, manifests
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.topology import Topology
+
+_ENGINE = "spec.template.spec.containers[0]"
 
 
 @rule(
@@ -19,11 +21,14 @@ from cdk8s_inference.topology import Topology
     "are not in the manifests.",
     fix="write the value itself, or check it by hand; check the objects that the controller "
     "creates",
-    example=breaks(
+    example=manifests(
         "disaggregated",
-        "Deployment/decode",
-        "spec.template.spec.containers[0].args[2]",
-        "--tensor-parallel-size=$(GPUS)",
+        Edit("Deployment/decode", f"{_ENGINE}.args[2]", "--tensor-parallel-size=$(GPUS)"),
+        Edit(
+            "Deployment/decode",
+            f"{_ENGINE}.env[1]",
+            {"name": "GPUS", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['gpus']"}}},
+        ),
     ),
 )
 def unread(topology: Topology) -> Iterator[Violation]:
