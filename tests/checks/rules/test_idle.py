@@ -125,7 +125,7 @@ def _of_gke(kind: str, field: str, value: object) -> set[str]:
         ("HealthCheckPolicy", "group", "inference.networking.x-k8s.io", "T553"),
         ("HealthCheckPolicy", "requestPath", REMOVED, "T555"),
         ("HealthCheckPolicy", "type", REMOVED, "T555"),
-        ("HealthCheckPolicy", "type", "HTTPx", "T658"),
+        ("HealthCheckPolicy", "type", "HTTPx", "K004"),
         ("GCPBackendPolicy", "kind", "Pool", "T553"),
     ],
 )
