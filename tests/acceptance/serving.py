@@ -175,7 +175,8 @@ def serving(
         dying.close()
         gateway = site.network.host("gateway")
         service = _picker_service(objects, route)
-        found = _endpoints(cluster, service, name, patient=broken is None)
+        patient = broken is None
+        found = _endpoints(cluster, service, name, patient=patient) if service else []
         at = found[0] if found else (gateway.address, _NOWHERE)
         folder = site.folder / name
         stack.enter_context(pool_proxy(route, at, GATEWAY_PORT, gateway, folder))
@@ -196,16 +197,16 @@ def pods(cluster: Cluster, objects: Sequence[Object], name: str) -> list[Object]
     return found()
 
 
-def _picker_service(objects: Sequence[Object], route: Object) -> tuple[str, int]:
-    """Name and port of the Service to which the route leads: by its pool, and the pool's picker."""
+def _picker_service(objects: Sequence[Object], route: Object) -> tuple[str, int] | None:
+    """Name and port of the Service of the pool's picker; None for a pool that names none."""
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
     (pool,) = (
         item
         for item in objects
         if (item["kind"], item["metadata"]["name"]) == (backend["kind"], backend["name"])
     )
-    picker = pool["spec"]["endpointPickerRef"]
-    return picker["name"], picker["port"]["number"]
+    picker = pool["spec"].get("endpointPickerRef")
+    return None if picker is None else (picker["name"], picker["port"]["number"])
 
 
 def _endpoints(

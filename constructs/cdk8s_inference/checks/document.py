@@ -8,6 +8,7 @@ from typing import Any
 from cdk8s_inference.checks.check import check_topology
 from cdk8s_inference.checks.rule import RULES
 from cdk8s_inference.document.deployment import Deployment
+from cdk8s_inference.document.gang_variables import GANG_VARIABLES
 from cdk8s_inference.document.ports import default_port
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject, container_port, role
 from cdk8s_inference.document.validation import check
@@ -20,9 +21,10 @@ from cdk8s_inference.topology.document_topology import document_topology
 # fmt: off
 ENGINE_CODES = (
     "T001", "T115", "T301", "T302", "T303", "T304", "T305", "T306", "T307", "T308", "T309",
-    "T310", "T311", "T314", "T315", "T317", "T318", "T319", "T320", "T321", "T322", "T607",
-    "T613", "T614", "T615", "T616", "T622", "T640", "T641", "T642", "T643", "T644",
-    "T645", "T646", "T650", "T651", "T661", "T662", "T704", "T710", "T904",
+    "T310", "T311", "T314", "T315", "T317", "T318", "T319", "T320", "T321", "T322", "T323",
+    "T607", "T613", "T614", "T615", "T616", "T622", "T634", "T636", "T640", "T641", "T642",
+    "T643", "T644", "T645", "T646", "T650", "T651", "T660", "T661", "T662", "T704", "T710",
+    "T904",
 )
 # fmt: on
 """The rules over Kubernetes objects that depend on what a document says of its engines."""
@@ -109,6 +111,8 @@ class _CompletedTemplate:
             named = uses(None, container["args"], "--model", "--model-path")
             if self._cached and not written["command"].strings and not named:
                 container["args"].append(f"--model={_CACHE_PATH}")
+        if role(member) != "Standalone":
+            container["env"][:0] = GANG_VARIABLES
         if all(each.get("name") != _SIDE_CHANNEL for each in container["env"]):
             field = {"fieldRef": {"fieldPath": "status.podIP"}}
             container["env"].append({"name": _SIDE_CHANNEL, "valueFrom": field})

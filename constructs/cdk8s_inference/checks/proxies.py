@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdk8s_inference.source import Cursor
-from cdk8s_inference.topology import KubeObject, Pool, SourceValue, Topology
-from cdk8s_inference.topology.chart_release import yaml_in
+from cdk8s_inference.topology import HttpManager, KubeObject, Pool, SourceValue, Topology
 from cdk8s_inference.topology.gateway import Gateway
 
 if TYPE_CHECKING:
     from cdk8s_inference.gateways import GatewayProvider
 
-_EXT_PROC = "envoy.filters.http.ext_proc"
 
-
-@dataclass(frozen=True)
-class OwnProxy:
-    """An Envoy that asks the picker by a configuration of its own, without a Gateway.
-
-    Attributes:
-        at: Where that configuration is.
-        fails_open: Whether it sends requests on while the picker is down.
-    """
-
-    at: SourceValue[str]
-    fails_open: bool
-
-    @property
-    def namespace(self) -> str:
-        """The namespace that it runs in."""
-        return self.at.object.namespace
-
-
-def own_proxies(topology: Topology) -> Iterator[OwnProxy]:
-    """The Envoys whose configurations were read as ConfigMaps."""
-    for found in topology.of_kind("ConfigMap"):
-        for _, at in found.at("data").fields():
-            if at.text is not None and _EXT_PROC in at.text:
-                yield OwnProxy(found.value_at(at, at.text), _fails_open(yaml_in(at)))
-
-
-def _fails_open(config: Cursor) -> bool:
-    return any(
-        place["name"].text == _EXT_PROC
-        and place.at("typed_config", "failure_mode_allow").value is True
-        for place in config.descendants()
-    )
+def asking_envoys(topology: Topology, namespace: str) -> list[HttpManager]:
+    """What Envoys of a namespace, configured by a file, ask a picker in; without a Gateway."""
+    return [
+        manager
+        for envoy in topology.envoys
+        if envoy.pods.object.namespace == namespace
+        for manager in envoy.managers
+        if manager.processor is not None
+    ]
 
 
 def gateways_of(topology: Topology, pool: Pool) -> list[tuple[Gateway, GatewayProvider | None]]:

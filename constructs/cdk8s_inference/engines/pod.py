@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cdk8s_inference import names
+from cdk8s_inference.document.gang_variables import GANG_VARIABLES
 from cdk8s_inference.document.model_deployment import (
     Container,
     DeviceRequest,
@@ -49,12 +50,6 @@ _HOME_ENVIRONMENT = (
 _NODE_POOL_LABEL = "modelplane.ai/pool"
 
 _GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-
-_GANG_ENVIRONMENT = (
-    {"name": "MODELPLANE_LEADER_ADDRESS", "value": "$(LWS_LEADER_ADDRESS)"},
-    {"name": "MODELPLANE_RANK", "value": "$(LWS_WORKER_INDEX)"},
-)
-"""LeaderWorkerSet puts its own variables before ours, so these references resolve."""
 
 
 def pod_template(
@@ -252,7 +247,7 @@ def _container(
         container["command"] = list(said.command)
     if args := _arguments(said, add_model=cached and listening is not None):
         container["args"] = args
-    gang = () if member.role == "Standalone" else _GANG_ENVIRONMENT
+    gang = () if member.role == "Standalone" else GANG_VARIABLES
     container["env"] = [dict(variable) for variable in (*gang, *_HOME_ENVIRONMENT)]
     if listening is not None:
         container["ports"] = container_ports("http", listening.ports)

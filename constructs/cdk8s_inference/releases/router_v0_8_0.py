@@ -406,7 +406,8 @@ _SCORERS = (
             Parameter("endpointRoleLabel", "string"),
         ),
     ),
-    # It hands its own parameters to the producer that it brings.
+    # It hands its own parameters to the producer that it brings: instantiatePlugins in the config
+    # loader of the Inference Extension v1.5.0, which this release is built with.
     PluginType(
         "prefix-cache-scorer",
         ("scorer",),

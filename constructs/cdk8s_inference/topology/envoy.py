@@ -142,6 +142,11 @@ class HttpManager:
         """The filter that asks an external processor, such as a picker."""
         return next((at for kind, at in self.filters if kind == "ExternalProcessor"), None)
 
+    @property
+    def fails_open(self) -> bool:
+        """Whether it sends requests on while the processor is down."""
+        return self.processor is not None and self.processor["failure_mode_allow"].value is True
+
     @cached_property
     def routes(self) -> list[Cursor]:
         """The routes that are written in it."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.findings import Edit
-from tests.checks.rendered import found
+from tests.checks.rendered import found, the
 from tests.kit import examples
 
 _OPEN = Edit("InferencePool/qwen", "spec.endpointPickerRef.failureMode", "FailOpen")
@@ -44,17 +44,19 @@ def test_fail_open_where_no_gateway_was_read() -> None:
     assert _severities("T112", objects) == {"note"}
 
 
-def _envoy(allow: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "envoy", "namespace": "llm"},
-        "data": {
-            "envoy.yaml": "filters:\n"
-            "  - name: envoy.filters.http.ext_proc\n"
-            f"    typed_config: {{{allow}}}\n"
-        },
-    }
+def _envoy(allow: str) -> list[Any]:
+    """An Envoy with a configuration of its own, and that configuration."""
+    objects: list[Any] = examples.base("standalone")
+    config = the(objects, "ConfigMap", "qwen-epp")
+    workload = the(objects, "Deployment", "qwen-epp")
+    data = config["data"]
+    data["envoy.yaml"] = data["envoy.yaml"].replace("failure_mode_allow: false", allow)
+    spec = workload["spec"]["template"]["spec"]
+    spec["containers"] = [{**spec.pop("initContainers")[0], "restartPolicy": None}]
+    spec["volumes"][0]["configMap"]["name"] = "envoy"
+    for each in (config, workload):
+        each["metadata"]["name"] = "envoy"
+    return [config, workload]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def _envoy(allow: str) -> dict[str, Any]:
     [
         ("failure_mode_allow: true", set()),
         ("failure_mode_allow: false", {"warning"}),
-        ("", {"warning"}),
+        ("stat_prefix: picker", {"warning"}),
     ],
 )
 def test_fail_open_by_an_envoy_beside_the_picker(allow: str, severities: set[str]) -> None:
@@ -71,7 +73,7 @@ def test_fail_open_by_an_envoy_beside_the_picker(allow: str, severities: set[str
         for each in examples.base("disaggregated", _OPEN)
         if each["kind"] not in ("Gateway", "HTTPRoute")
     ]
-    assert _severities("T112", [*objects, _envoy(allow)]) == severities
+    assert _severities("T112", [*objects, *_envoy(allow)]) == severities
 
 
 def _policy(timeout: str | None, **target: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.proxies import gateways_of, own_proxies
+from cdk8s_inference.checks.proxies import asking_envoys, gateways_of
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.evidence import SEEN_RUN
@@ -513,9 +513,7 @@ def fail_open(topology: Topology) -> Iterator[Violation]:
         mode = pool.object.text(pool.object.at("spec", "endpointPickerRef", "failureMode"))
         if mode is None or mode.value != "FailOpen":
             continue
-        proxies = [
-            each for each in own_proxies(topology) if each.namespace == pool.object.namespace
-        ]
+        proxies = asking_envoys(topology, pool.object.namespace)
         gateways = gateways_of(topology, pool)
         refusing = [each for each in proxies if not each.fails_open]
         if refusing:
@@ -523,7 +521,7 @@ def fail_open(topology: Topology) -> Iterator[Violation]:
                 mode,
                 "failureMode is FailOpen, but failure_mode_allow is not true in the Envoy "
                 "beside the picker",
-                refusing[0].at,
+                refusing[0].envoy.file,
             )
         elif not proxies and not gateways:
             yield Violation(
