@@ -281,7 +281,7 @@ def other_mode(subject: KvTransferSubject) -> Iterator[Violation]:
     evidence="vLLM parses the value as JSON.",
     fix="write it as JSON with kv_connector, or set SidecarOptions.connector",
     example=disaggregated(
-        (DECODE_ARGS, f"--port=8001{ARG}--kv-transfer-config=$(KV_TRANSFER_CONFIG)")
+        (DECODE_ARGS, f"--port=8001{ARG}--kv-transfer-config=${{KV_TRANSFER_CONFIG}}")
     ),
 )
 def unreadable_transfer(subject: KvTransferSubject) -> Iterator[Violation]:
