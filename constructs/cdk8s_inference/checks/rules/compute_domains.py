@@ -74,3 +74,47 @@ def _shares_memory(engine: Engine) -> bool:
     """Whether UCX is told to reach other nodes' GPUs over NVLink."""
     transports = engine.container.environment.get("UCX_TLS")
     return transports is not None and "cuda_ipc" in (transports.value or "cuda_ipc")
+
+
+@rule(
+    "T665",
+    "warning",
+    "A ComputeDomain waits for more nodes than its pods run on",
+    why="Before release 25.8 of NVIDIA's DRA driver, pods wait until that many nodes have joined: "
+    "none of them starts. Later the domain never gets ready, and its pods start.",
+    evidence="NVIDIA's DRA driver: spec.numNodes of a ComputeDomain, which a pod joins by its "
+    "channel's claim, one for each node.",
+    fix="set numNodes to the number of pods that use the domain, or from 25.8 on to 0",
+    example=manifests(
+        "gang",
+        *(
+            Edit(
+                "LeaderWorkerSet/kimi", f"spec.leaderWorkerTemplate.{part}Template.spec.{path}", at
+            )
+            for part in ("leader", "worker")
+            for path, at in (
+                ("resourceClaims", [{"name": "imex", "resourceClaimTemplateName": "nvl-channel"}]),
+                ("containers[0].resources.claims", [{"name": "imex"}]),
+            )
+        ),
+        added=_DOMAIN.replace("numNodes: 2", "numNodes: 8"),
+    ),
+)
+def waits_for_nodes(topology: Topology) -> Iterator[Violation]:
+    for domain in topology.of_kind("ComputeDomain"):
+        wanted = domain.number(domain.at("spec", "numNodes"))
+        name = domain.at("spec", "channel", "resourceClaimTemplate", "name").text
+        users = [
+            pods
+            for pods in topology.pods
+            if pods.object.namespace == domain.namespace
+            and any(each.template and each.template.value == name for each in pods.claims)
+        ]
+        scaled = any(topology.autoscaler(pods.workload) or pods.may_gain("nodes") for pods in users)
+        count = sum(pods.workload.copies.value * pods.per_copy for pods in users)
+        if wanted is not None and users and not scaled and count < wanted.value:
+            yield Violation(
+                wanted,
+                f"numNodes is {wanted.value}, and the pods that use {domain} are {count}",
+                users[0].here,
+            )

@@ -233,6 +233,34 @@ _NUMBER = re.compile(r"\d{1,6}|\$\w+|\$\(\w+\)|\$\{\w+\}|\$\(\([^()]*\)\)")
 
 
 @rule(
+    "T666",
+    "error",
+    "The leader waits for followers that wait for it",
+    why="With startupPolicy LeaderReady followers are created once the leader is Ready, and the "
+    "leader is Ready once they have joined it: the gang never starts.",
+    evidence="LeaderWorkerSet's pod_controller.go; vLLM and SGLang serve once every node of the "
+    "model has joined.",
+    fix="set startupPolicy: LeaderCreated, which is the default",
+    example=breaks("gang", "LeaderWorkerSet/kimi", "spec.startupPolicy", "LeaderReady"),
+)
+def waits_for_its_followers(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine, policy = pods.engine, pods.workload.at["startupPolicy"]
+        ranks = engine.ranks if engine is not None else None
+        if engine is None or ranks is None or pods.part not in ("leader", "gang"):
+            continue
+        asked = engine.container.at["readinessProbe"].present
+        if policy.text == "LeaderReady" and asked and ranks.rendezvous:
+            yield Violation(
+                pods.object.value_at(policy, policy.text),
+                f"the leader serves once {pods.workload.size.value} pods have joined, and "
+                "followers start once it is Ready",
+                engine.flag(engine.names.nodes, engine.names.data_parallel)
+                or engine.container.here,
+            )
+
+
+@rule(
     "T617",
     "note",
     "A gang may be scheduled partially",

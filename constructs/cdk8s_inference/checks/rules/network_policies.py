@@ -43,12 +43,23 @@ def kept_out(topology: Topology) -> Iterator[Violation]:
         reported: set[KubeObject] = set()
         for pods in pool.running:
             own = [policy for policy in policies if _selects(policy, pods)]
-            out = [name for name, client in clients if own and not _admits(own, client)]
-            if out and own[0] not in reported:
+            if not own or own[0] in reported:
+                continue
+            out = [name for name, client in clients if not _admits(own, client)]
+            closed = sorted(
+                port
+                for _, client in clients
+                for port in _asked(pool, pods)
+                if not out and not _admits(own, client, (pods, port))
+            )
+            if out or closed:
                 reported.add(own[0])
+                at = f" at port {closed[0]}" if closed else ""
+                from_ = out or [name for name, client in clients]
                 yield Violation(
                     own[0].here,
-                    f"{pods.object} accepts no connection from {' and '.join(dict.fromkeys(out))}",
+                    f"{pods.object} accepts no connection{at} from "
+                    f"{' and '.join(dict.fromkeys(from_))}",
                     pods.here,
                 )
 
@@ -73,13 +84,46 @@ def _selects(policy: KubeObject, pods: Pods) -> bool:
     return policy.namespace == pods.object.namespace and selector.matches(pods.labels)
 
 
-def _admits(policies: list[KubeObject], client: Pods) -> bool:
+def _asked(pool: Pool, pods: Pods) -> set[int]:
+    """The ports of prefill pods that decode connects to."""
+    engine = pods.engine
+    if engine is None or pods not in pool.prefill or pods.may_gain("flags"):
+        return set()
+    sockets = [each.port for each in engine.sockets if each.purpose in _HANDED_OVER_AT]
+    ports = {port.value for port in pool.ports}
+    return ports | {port for port in sockets if port is not None}
+
+
+_HANDED_OVER_AT = ("NIXL side channel", "bootstrap", "P2P tier", "MoRIIO handshake")
+"""Sockets by which decode asks prefill for its KV cache."""
+
+
+def _admits(
+    policies: list[KubeObject], client: Pods, target: tuple[Pods, int] | None = None
+) -> bool:
+    """Whether a client may connect; to a port of some pods, where one is given."""
     for policy in policies:
         for ingress in policy.at("spec", "ingress").items():
-            peers = ingress["from"]
+            peers, ports = ingress["from"], ingress["ports"]
+            named = list(ports.items()) if target is not None else []
+            if target is not None and named and not any(_is_port(at, *target) for at in named):
+                continue
             if not peers.present or any(_is_peer(policy, at, client) for at in peers.items()):
                 return True
     return False
+
+
+def _is_port(at: Cursor, to: Pods, port: int) -> bool:
+    """Whether a port of a policy is that of pods, which it may name."""
+    if at["protocol"].text not in (None, "TCP"):
+        return False
+    first, last = at["port"].value, at["endPort"].value
+    if isinstance(first, str):
+        named = (container.port_named(first) for container in to.staying)
+        return any(each is not None and each.value == port for each in named)
+    if not isinstance(first, int):
+        return True
+    return first <= port <= (last if isinstance(last, int) else first)
 
 
 def _is_peer(policy: KubeObject, at: Cursor, client: Pods) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.example import Edit, breaks, manifests
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import KeyReference, Pods, Topology, key_references, keys_of
 
 _DECODE = "Deployment/decode"
@@ -42,6 +43,52 @@ def absent_key(topology: Topology) -> Iterator[Violation]:
             listed = ", ".join(sorted(keys)[:5])
             message = f"{found} has no key {shown(reference.key.value)}; it has {listed}"
             yield Violation(reference.key, message, found.here)
+
+
+@rule(
+    "T668",
+    "error",
+    "A volume takes a key that its Secret or ConfigMap does not have",
+    why="The volume is never mounted: the pod stays in ContainerCreating.",
+    evidence="Kubernetes: items of a volume that is not optional name keys that exist.",
+    fix="correct the key, add it to the object, or set optional: true",
+    example=manifests(
+        "disaggregated",
+        Edit(
+            _DECODE,
+            "spec.template.spec.volumes[1]",
+            {
+                "name": "certificate",
+                "secret": {"secretName": "tls", "items": [{"key": "cert", "path": "tls.crt"}]},
+            },
+        ),
+        added="apiVersion: v1\nkind: Secret\nmetadata: {name: tls, namespace: llm}\n"
+        "stringData: {tls.crt: of-the-team}\n",
+    ),
+)
+def absent_item(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.pods:
+        for kind, name, at in _volume_sources(pods):
+            found = topology.find(kind, pods.object.namespace, name)
+            keys = keys_of(found) if found is not None else frozenset()
+            for item in at["items"].items() if at["optional"].value is not True else ():
+                key = item["key"]
+                if found is not None and keys and key.text is not None and key.text not in keys:
+                    yield Violation(
+                        pods.object.value_at(key, key.text),
+                        f"{found} has no key {shown(key.text)}; it has "
+                        f"{', '.join(sorted(keys)[:5])}",
+                        found.here,
+                    )
+
+
+def _volume_sources(pods: Pods) -> Iterator[tuple[str, str, Cursor]]:
+    """Secrets and ConfigMaps that volumes are of: kind, name, and where they are named."""
+    for volume in pods.at.at("spec", "volumes").items():
+        for at in (volume, *volume.at("projected", "sources").items()):
+            yield "ConfigMap", at.at("configMap", "name").text or "", at["configMap"]
+            own, of_projected = at.at("secret", "secretName"), at.at("secret", "name")
+            yield "Secret", own.text or of_projected.text or "", at["secret"]
 
 
 @rule(
