@@ -143,8 +143,6 @@ HARMLESS = re.compile(
             r" -> -cx$",
             # GKE asks the serving port unless told otherwise.
             r" HealthCheckPolicy .*portSpecification -> None",
-            # Events are for people.
-            r" Role .*-epp:rules\[7\]",
             # A client in a pod reads token and ca.crt; all keys of a ConfigMap are files.
             r"sources\[0\]\.serviceAccountToken\.expirationSeconds",
             r"sources\[1\]\.configMap\.items(\[0\])? -> None",
@@ -336,6 +334,9 @@ def _harmless(target: Json, path: str, value: Any, after: Any) -> bool:
         r"(imagePullPolicy|dnsPolicy|protocol|livenessProbe|restartPolicy|apiGroup)$", path
     ):
         return "initContainers" not in path or not path.endswith("restartPolicy")
+    granted = re.match(r"rules\[(\d+)\]", path)
+    if granted and "events" in target["rules"][int(granted[1])]["resources"]:
+        return True  # Events are for people.
     if path.endswith("automountServiceAccountToken"):
         return after is True  # A token that nobody uses.
     if path.endswith("labels[llm-d.ai/role]") and after is None:
