@@ -107,6 +107,8 @@ IDLE = re.compile(
             r"fsGroup|topologySpread|hostNetwork$|externalIPs",
             # One device needs no shared memory; weights come from their hub without a cache.
             r"\[(shm|model-cache)\]|volumeMounts(\[\d+\])?$|volumes(\[\d+\])?$",
+            # Root has a home of its own in the engines' images.
+            r"env\[(HOME|TORCHINDUCTOR_CACHE_DIR)\]|volumeMounts\[home\]",
             # The side channel has a port by default; MODELPLANE_* repeats what LWS says.
             r"env\[(VLLM_NIXL_SIDE_CHANNEL_PORT|MODELPLANE_LEADER_ADDRESS)\]",
             # Metrics, reviews of who may read them, events, and who may be evicted.
