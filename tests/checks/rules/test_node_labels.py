@@ -131,3 +131,7 @@ def test_the_charts_own_affinity() -> None:
     name = "nvidia-device-plugin"
     added = [each for each in plugin if each["metadata"]["name"] == name]
     assert len(told([*nfd, *added])) == 1
+    for each in added:
+        if each["kind"] == "HelmRelease":
+            each["spec"]["values"] = {"gfd": {"enabled": True}}
+    assert told([*nfd, *added]) == []

@@ -11,7 +11,11 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology
-from cdk8s_inference.topology.chart_release import NODE_FEATURE_DISCOVERY, yaml_in
+from cdk8s_inference.topology.chart_release import (
+    NODE_FEATURE_DISCOVERY,
+    ChartRelease,
+    yaml_in,
+)
 
 _PREFIX = "feature.node.kubernetes.io/"
 _PCI = re.compile(rf"{_PREFIX}pci-(?P<device>[0-9a-f_]+)\.(?:present|sriov\.capable)")
@@ -97,6 +101,8 @@ def _made(topology: Topology) -> Iterator[_Pci | None]:
         values = release.values
         config = values.at("worker", "config") if values is not None else None
         yield _pci(release.object, config, "values") if config is not None else None
+    if any(map(_brings_its_own, topology.chart_releases)):
+        yield None
     configured = False
     for found in topology.of_kind("ConfigMap"):
         at = found.at("data", "nfd-worker.conf")
@@ -106,6 +112,16 @@ def _made(topology: Topology) -> Iterator[_Pci | None]:
     for _, container in topology.running("node-feature-discovery"):
         if not configured and any(word.value.endswith("nfd-worker") for word in container.words):
             yield None
+
+
+def _brings_its_own(release: ChartRelease) -> bool:
+    """Whether a chart installs Node Feature Discovery too, with a configuration that suits it."""
+    if release.chart.value == "gpu-operator":
+        return True
+    values = release.values
+    return release.chart.value in _CHARTS and (
+        values is None or any(values.at(part, "enabled").value is True for part in ("nfd", "gfd"))
+    )
 
 
 def _pci(owner: KubeObject, config: Cursor, name: str) -> _Pci | None:
