@@ -32,7 +32,7 @@ _DEFAULT_CLASSES = ("03", "0b40", "12")
     "warning",
     "Pods select nodes by a label of PCI devices that Node Feature Discovery does not make",
     why="The pods are scheduled on no node, unless somebody sets another label that they accept. "
-    "Of a device plugin none runs, nodes offer no GPU, and serving pods stay pending.",
+    "Without the pods of a device plugin, nodes offer no GPU, and serving pods stay pending.",
     evidence="Node Feature Discovery v0.19, source/pci: the name of a label has the parts of "
     "deviceLabelFields, by default class and vendor, for devices of deviceClassWhitelist. NVIDIA's "
     "device plugin 0.20.0 requires pci-10de.present.",
