@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdk8s_inference.checks import check
+from cdk8s_inference.findings import example as examples
 from cdk8s_inference.source import read
 
 WORKLOAD = """
@@ -87,3 +88,47 @@ spec: {rules: [{}], targetRefs: []}
 def test_a_workload_of_a_version_that_is_gone() -> None:
     text = WORKLOAD.replace("apps/v1", "apps/v1beta1")
     assert errors_in(text, "manager.yaml") == {"K008"}
+
+
+def test_a_status_is_not_applied() -> None:
+    policy = """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: patched, namespace: ml}
+spec: {}
+status: {conditions: []}
+"""
+    assert errors_in(policy, "policy.yaml") == set()
+
+
+def test_a_part_of_a_kind_is_another_kind_than_one_of_its_name() -> None:
+    """Another project's PodGroup, and the pod groups of Kubernetes' Workload."""
+    group = """
+apiVersion: scheduling.incubator.k8s.io/v1alpha1
+kind: PodGroup
+metadata: {name: spark, namespace: ml}
+spec: {minMember: 1}
+"""
+    assert errors_in(group, "group.yaml") == set()
+
+
+def test_the_namespace_where_a_picker_looks_is_its_pools() -> None:
+    objects = (
+        examples.example_text("disaggregated")
+        .replace(", namespace: llm", "")
+        .replace("--pool-namespace=llm", "--pool-namespace=apart")
+    )
+    assert "--pool-namespace=apart" in objects
+    assert "T405" not in errors_in(objects, "pool.yaml")
+
+
+def test_a_plugin_of_ones_own() -> None:
+    config = """
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins: [{type: mock-metrics-source}, {type: max-score-picker}, {type: single-profile-handler}]
+schedulingProfiles: [{name: default, plugins: [{pluginRef: max-score-picker}]}]
+"""
+    assert errors_in(config, "config.yaml") == set()
+    slip = config.replace("max-score-picker}, {", "max-scor-picker}, {")
+    assert "P106" in errors_in(slip, "config.yaml")

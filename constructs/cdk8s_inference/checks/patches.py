@@ -14,9 +14,11 @@ _PATCH_FILE = re.compile(r"(?:^|[/_.-])patch(?:es)?(?:[/_.-]|$)[^/]*$")
 def may_be_patch(owner: KubeObject) -> bool:
     """Whether an object lacks fields since it is a patch, and not since they were forgotten.
 
-    By its file's name or folder, or a workload that lacks what no workload can lack and a patch
-    has no need of.
+    By its file's name or folder, or a Kustomization beside it, or a workload that lacks what no
+    workload can lack and a patch has no need of.
     """
+    if owner.document.kustomized:
+        return True
     file = owner.document.file
     if file is not None and _PATCH_FILE.search(file.replace("\\", "/")):
         return True

@@ -328,6 +328,15 @@ def _leave_patches_out(found: _Read) -> None:
 
 def _checked(found: _Read, complete: bool, api: ClusterApi) -> tuple[list[Finding], Coverage]:
     findings = list(_of_documents(found.documents))
+    folders = {
+        os.path.dirname(each.file)
+        for each in found.others
+        if each.what == not_objects.KUSTOMIZATION
+    }
+    found.manifests = [
+        replace(each, kustomized=True) if os.path.dirname(each.file or "") in folders else each
+        for each in found.manifests
+    ]
     topology = read_topology(found.manifests, complete=complete, api=api)
     if found.manifests:
         from cdk8s_inference.checks import check_topology

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.picker_config.document import PickerDocument
 from cdk8s_inference.releases.plugin_type import Parameter, ParameterKind
 from cdk8s_inference.source import Cursor
@@ -75,7 +75,7 @@ def _value_problems(at: Cursor, field: Parameter, owner: str) -> Iterator[Proble
     if not at.present:
         return
     if not _IS_KIND[field.kind](at.value):
-        message = f"{at.value!r:.60} is not a {field.kind}"
+        message = f"{shown(at.value)} is not a {field.kind}"
         yield "misshapen", Violation(at, message, fix=f"write a {field.kind}")
         return
     if field.minimum is not None and at.value < field.minimum:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings import Finding, near_name
 from cdk8s_inference.picker_config.document import PickerDocument
 from cdk8s_inference.picker_config.verdict import assess_source
 from cdk8s_inference.releases import RELEASES, ROUTER_NEWEST, PickerRelease
@@ -27,12 +27,32 @@ def standalone_findings(source: Document) -> list[Finding]:
     disaggregated = any(document.stage_handlers())
     verdicts = [assess_source(source, release, disaggregated=disaggregated) for release in releases]
     reported = [{(each.code, each.path) for each in verdict.findings} for verdict in verdicts]
+    own = {each.place.path for each in _plugins_of_ones_own(document)}
     return [
-        finding
-        if all((finding.code, finding.path) in codes for codes in reported)
-        else replace(finding, severity="note", message=f"{finding.message} ({newest.title})")
+        _judged(
+            finding, own, all((finding.code, finding.path) in each for each in reported), newest
+        )
         for finding in verdicts[-1].findings
     ]
+
+
+def _judged(
+    finding: Finding, own: Container[str], everywhere: bool, newest: PickerRelease
+) -> Finding:
+    if finding.code == "P106" and finding.path in own:
+        message = f"{finding.message}; a picker of your own may"
+        return replace(finding, severity="warning", message=message)
+    if everywhere:
+        return finding
+    return replace(finding, severity="note", message=f"{finding.message} ({newest.title})")
+
+
+def _plugins_of_ones_own(document: PickerDocument) -> Iterator[Cursor]:
+    """The types of plugins that no release has, and that are no slips of one that it has."""
+    known = document.release.plugins()
+    for plugin in document.listed:
+        if plugin.type and plugin.known is None and near_name(plugin.type, known) is None:
+            yield plugin.at["type"]
 
 
 def embedded_findings(document: Document) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ class ClusterApi:
 
     def knows(self, api_version: str, kind: str) -> bool:
         """Whether the schema of a kind is known."""
-        return any(self._schemas(api_version, kind))
+        return any(self._schemas(api_version, kind, is_object=True))
 
     def is_known(self, api_version: str, kind: str) -> bool:
         """Whether something is known of a kind: its schema, or that there is none."""
@@ -56,7 +56,8 @@ class ClusterApi:
         if refused := self._refused(api_version, kind):
             return [refused]
         found: dict[str, list[SchemaViolation]] = {}
-        for release, facts, schema in self._schemas(api_version, kind):
+        is_object = isinstance(value, Mapping) and "kind" in value and "metadata" in value
+        for release, facts, schema in self._schemas(api_version, kind, is_object=is_object):
             found[release] = self._walked(schema, facts, release, kind, value, partial=partial)
             if not found[release] and self.kubernetes in (None, release):
                 return []
@@ -66,14 +67,18 @@ class ClusterApi:
             return _told_of_others(self.kubernetes, found)
         return min(found.values(), key=len)
 
-    def _schemas(self, api_version: str, kind: str) -> Iterator[tuple[str, Facts, Schema]]:
+    def _schemas(
+        self, api_version: str, kind: str, *, is_object: bool
+    ) -> Iterator[tuple[str, Facts, Schema]]:
         """The schemas that a kind may have, with their releases."""
         if (own := self.crds.get((api_version, kind))) is not None:
             yield "", custom(), own
             return
         name = f"{api_version} {kind}"
         native = kubernetes()
-        for named in (name, _type_name(api_version, kind)):
+        # Only values that are no objects, such as a PodSpec, are of a type without a kind.
+        types = () if is_object else (_type_name(api_version, kind),)
+        for named in (name, *types):
             for release in RELEASES:
                 schema = native.definition(named, release)
                 if schema is not None:

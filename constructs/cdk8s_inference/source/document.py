@@ -46,12 +46,14 @@ class Document:
         file: The file it came from.
         findings: What was wrong with its keys. The data lack the entries concerned, so that
             everything else in them can be checked as well.
+        kustomized: Whether a Kustomization beside it may add what it lacks.
     """
 
     data: Any
     file: str | None = None
     findings: tuple[Finding, ...] = ()
     _root: Node | None = field(default=None, repr=False)
+    kustomized: bool = False
 
     @property
     def root(self) -> Cursor:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, Place, field_path
+from cdk8s_inference.findings import Finding, InvalidInput, Path, PathPart, Place, field_path, shown
 from cdk8s_inference.findings.example import python, rewritten
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.source.crd_schemas import without_schemas
@@ -330,8 +330,8 @@ class _Composer:
             name = key.value if isinstance(key.value, str) else None
             node = self._child(name or "", next(self._events), depth)
             if name is None:
-                shown = "an object or list" if key.children else f"{key.value!r:.60}"
-                self._bad_key((), key.line, f"key {shown} is not a string", "quote the key")
+                what = "an object or list" if key.children else shown(key.value)
+                self._bad_key((), key.line, f"key {what} is not a string", "quote the key")
             elif name == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
                 for field_name, child in _merged(node):
                     merged.setdefault(field_name, child)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from cdk8s_inference.findings import shown
 from cdk8s_inference.source.unreadable import Unreadable, malformed
 
 CORE_TAG = "tag:yaml.org,2002:"
@@ -49,7 +50,7 @@ def scalar(event: yaml.ScalarEvent, line: int) -> Any:
     if name == "float" and type(value) is int:
         return float(value)
     if type(value) is not _SCALAR_TYPES[name]:
-        raise malformed(f"{text!r:.60} is not a valid {name}", line)
+        raise malformed(f"{shown(text)} is not a valid {name}", line)
     return value
 
 

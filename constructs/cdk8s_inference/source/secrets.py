@@ -17,6 +17,9 @@ from cdk8s_inference.findings.secret import MASK, TOKEN, assigned, is_secret_nam
 from cdk8s_inference.source.cursor import Cursor
 from cdk8s_inference.source.placeholder import has_placeholder
 
+_WORD = 12
+"""As many characters of a secret are no word that happens to begin like it."""
+
 _HEAD = 6
 """What a text is found by. A shorter one is masked in its own place alone: elsewhere it is more
 often a word.
@@ -74,15 +77,20 @@ def _secrets_of(root: Cursor) -> Iterable[Secret]:
 def without(text: str, secret: str) -> str:
     """A text that does not show a secret: neither as it is nor quoted, nor cut short.
 
-    >>> without("is 'correct-horse'", "correct-horse")
-    "is '***'"
+    A word that begins like a secret, as ``backend`` like ``backend-token-1``, is none.
+
+    >>> without("is 'correct-horse'", "correct-horse"), without("is 'correct-...", "correct-horse")
+    ("is '***'", "is '***...")
+    >>> without("of backend", "backend-token-1")
+    'of backend'
     """
     for form in _forms(secret):
         start = text.find(form[:_HEAD])
         while start >= 0:
             end = start + _common(text[start:], form)
             begins_word = start == 0 or not text[start - 1].isalnum()
-            if begins_word:
+            is_word = end - start < _WORD and end - start < len(form)
+            if begins_word and (not is_word or text.startswith("...", end)):
                 text = f"{text[:start]}{MASK}{text[end:]}"
                 end = start + len(MASK)
             start = text.find(form[:_HEAD], end)

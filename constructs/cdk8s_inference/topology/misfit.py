@@ -30,7 +30,9 @@ def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
         if found.written is not found or not isinstance(value, Mapping):
             continue
         api_version = found.at("apiVersion").text or ""
-        for each in api.violations(api_version, found.kind, _without_schemas(value)):
+        # The API server does not take a status from who applies the object.
+        written = {key: child for key, child in value.items() if key != "status"}
+        for each in api.violations(api_version, found.kind, _without_schemas(written)):
             path = each.path[:-1] if each.problem == "missing" else each.path
             at = found.at(*path)
             yield Misfit(found.value_at(at, at.value), each)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.source import Cursor, Document
+from cdk8s_inference.source import Cursor, Document, has_placeholder
 
 Labels = Mapping[str, str]
 
@@ -37,6 +37,9 @@ _REFERENCES = {
     "subjects": "ServiceAccount",
 }
 """Fields that hold references, and the kind of what they name where they do not say."""
+
+_POOL_NAMESPACE = ("pool-namespace", "poolNamespace")
+"""The picker's flag, as its releases call it."""
 
 _SELECTING = ("Service", "InferencePool", "PodDisruptionBudget", "ServiceMonitor", "PodMonitor")
 
@@ -83,7 +86,20 @@ class _Member:
 
     @cached_property
     def namespace(self) -> str | None:
-        return self.root.at("metadata", "namespace").text
+        return self.root.at("metadata", "namespace").text or self._pool_namespace
+
+    @property
+    def _pool_namespace(self) -> str | None:
+        """Where a picker looks for its pool: a gateway asks it in the pool's namespace alone."""
+        containers = self.root.at("spec", "template", "spec", "containers")
+        for container in containers.items():
+            args = container["args"].strings
+            for index, argument in enumerate(args):
+                name, equals, value = argument.lstrip("-").partition("=")
+                if argument.startswith("-") and name in _POOL_NAMESPACE:
+                    found = value if equals else "".join(args[index + 1 : index + 2])
+                    return None if not found or has_placeholder(found) else found
+        return None
 
     @cached_property
     def pod_labels(self) -> list[Labels]:

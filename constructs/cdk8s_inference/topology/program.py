@@ -19,7 +19,7 @@ R = TypeVar("R", bound=PickerRelease)
 
 _IMAGES: Mapping[Program, re.Pattern[str]] = {
     "picker": re.compile(r"inference-scheduler|endpoint-picker|(?<![^-_.])(?:lw)?epp(?![^-_.])"),
-    "sidecar": re.compile(r"routing-sidecar|disagg-sidecar|pd-sidecar"),
+    "sidecar": re.compile(r"routing-sidecar|routing-proxy|disagg-sidecar|pd-sidecar"),
 }
 _TELLING_FLAGS: Mapping[Program, tuple[str, ...]] = {
     "picker": ("--pool-name", "-pool-name", "-poolName", "--poolName", "--endpoint-selector"),

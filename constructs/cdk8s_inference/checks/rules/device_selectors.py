@@ -122,6 +122,7 @@ def contradiction(topology: Topology) -> Iterator[Violation]:
         "spec.spec.devices.requests[0].exactly",
         {"count": 2},
     ),
+    after=("K008",),
 )
 def asks_for_nothing(topology: Topology) -> Iterator[Violation]:
     for claim in topology.claims:
