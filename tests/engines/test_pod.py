@@ -171,7 +171,7 @@ def test_rdma_is_one_choice() -> None:
 
 @pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])
 def test_every_pod_may_run_on_gpu_nodes_and_knows_nothing_of_the_cluster(role: Role) -> None:
-    found = pod(role)["spec"]
+    found = pod(role, devices=[GPU])["spec"]
     assert found["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]

@@ -15,7 +15,7 @@ from cdk8s_inference.document.model_deployment import (
     Member,
 )
 from cdk8s_inference.document.ports import Listening
-from cdk8s_inference.engines.resources import default_resources, device_count
+from cdk8s_inference.engines.resources import default_resources, device_count, plugin_devices
 from cdk8s_inference.labels import ENGINE as ENGINE_LABEL
 from cdk8s_inference.labels import merged
 from cdk8s_inference.platform import Platform, Probes
@@ -49,7 +49,7 @@ _HOME_ENVIRONMENT = (
 
 _NODE_POOL_LABEL = "modelplane.ai/pool"
 
-_GPU_TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+_GPU = "nvidia.com/gpu"
 
 
 def pod_template(
@@ -214,7 +214,7 @@ def _pod_spec(
         ],
         # Forbids system calls that no server makes, such as those of kernel modules.
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "tolerations": [_GPU_TOLERATION],
+        "tolerations": _tolerations(member, layers, devices),
         # An engine needs no access to the API server.
         "automountServiceAccountToken": False,
         # A Service named vllm would otherwise set VLLM_PORT to a URL, and vLLM would not start.
@@ -222,6 +222,8 @@ def _pod_spec(
         # Longer than the engine drains, which Kubernetes' default of 30 seconds would cut.
         "terminationGracePeriodSeconds": grace_seconds,
     }
+    if not spec["tolerations"]:
+        del spec["tolerations"]
     if cache_claim is not None:
         claim = {"claimName": cache_claim}
         spec["volumes"].append({"name": "model-cache", "persistentVolumeClaim": claim})
@@ -231,6 +233,19 @@ def _pod_spec(
         claims = names.claim_template(workload, member.role)
         spec["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": claims}]
     return spec
+
+
+def _tolerations(
+    member: Member, layers: Sequence[PodSettings], devices: int
+) -> list[dict[str, str]]:
+    """Taints that keep other pods off nodes with devices: by convention the resource is the key.
+
+    An engine on the CPU needs no such node. All pods of a gang go where its devices are.
+    """
+    if not devices and member.role == "Standalone":
+        return []
+    keys = dict.fromkeys((_GPU, *plugin_devices(member, layers)))
+    return [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]
 
 
 def _container(

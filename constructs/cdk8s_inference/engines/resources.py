@@ -43,7 +43,15 @@ def default_resources(devices: int) -> DefaultResources:
     return DefaultResources({"cpu": str(_CORES_PER_DEVICE * devices), "memory": memory}, memory)
 
 
-def device_count(member: Member, settings: Sequence[PodSettings | None], platform: Platform) -> int:
+def plugin_devices(member: Member, settings: Sequence[PodSettings]) -> Mapping[str, int]:
+    """The accelerators that each pod of a member gets of device plugins, of any vendor."""
+    limits = dict(member.device_resources)
+    for layer in settings:
+        limits |= {name: int(amount) for name, amount in layer.extended.items()}
+    return {name: count for name, count in limits.items() if may_be_accelerator(name)}
+
+
+def device_count(member: Member, settings: Sequence[PodSettings], platform: Platform) -> int:
     """How many accelerators each pod of a member has, by claims and by device plugins."""
     requests = member.node_selector.devices if member.node_selector else ()
     claimed = sum(
@@ -51,7 +59,4 @@ def device_count(member: Member, settings: Sequence[PodSettings | None], platfor
         for request in requests
         if may_be_accelerator_class(platform.device_class(request.name))
     )
-    limits = dict(member.device_resources)
-    for layer in settings:
-        limits |= {name: int(amount) for name, amount in layer.extended.items()} if layer else {}
-    return claimed + sum(count for name, count in limits.items() if may_be_accelerator(name))
+    return claimed + sum(plugin_devices(member, settings).values())

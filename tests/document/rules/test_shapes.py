@@ -19,6 +19,7 @@ from cdk8s_inference import (
     Member,
     ModelDeployment,
     Platform,
+    PodSettings,
     RouterRelease,
     SidecarOptions,
     UnifiedConfig,
@@ -513,8 +514,48 @@ def test_a_resource_is_one_of_a_device_plugin(name: str) -> None:
         with_resources({name: 1})
 
 
-def test_an_engine_without_any_device_is_refused() -> None:
-    assert codes(Engine.standalone("a", image="i"), unified=True) == ["D106"]
+def without_device(image: str, *args: str, **fields: Any) -> tuple[Json, list[str]]:
+    """The pod of an engine without a device, and the warnings about it."""
+    engine = Engine.standalone("a", image=image, args=args, **fields)
+    app = App()
+    deployment = ModelDeployment(app, "qwen", name="qwen", namespace="ml", engines=[engine])
+    warned = [each.code for each in deployment.check() if each.severity == "warning"]
+    return pod(synthesized(app), "a"), warned
+
+
+@pytest.mark.parametrize(
+    ("image", "args"),
+    [
+        ("vllm/vllm-openai-cpu:v0.23.0", []),
+        ("ghcr.io/llm-d/llm-d-inference-sim:v0.10.2", ["--model=Qwen/Qwen3-8B"]),
+    ],
+)
+def test_an_engine_on_the_cpu_needs_no_device(image: str, args: list[str]) -> None:
+    assert_needs_no_device(*without_device(image, *args))
+
+
+def test_nor_does_one_that_is_told_to_run_there() -> None:
+    command = ["python3", "-m", "sglang.launch_server", "--device=cpu", "--model-path=a/b"]
+    command += ["--host=0.0.0.0", "--port=8000"]
+    assert_needs_no_device(*without_device("lmsysorg/sglang:v0.5.9", command=command))
+
+
+def assert_needs_no_device(spec: Json, warned: list[str]) -> None:
+    assert "T705" not in warned
+    assert "tolerations" not in spec
+    assert spec["containers"][0]["resources"] == {"requests": {"cpu": "500m", "memory": "1Gi"}}
+
+
+def test_an_engine_that_may_have_forgotten_its_device_is_told() -> None:
+    assert "T705" in without_device("vllm/vllm-openai:v0.23.0")[1]
+
+
+def test_a_device_of_any_vendor_is_one() -> None:
+    settings = PodSettings(limits={"habana.ai/gaudi": 8})
+    spec, warned = without_device("vllm/vllm-openai:v0.23.0", pods=settings)
+    assert "T705" not in warned
+    assert {"nvidia.com/gpu", "habana.ai/gaudi"} == {each["key"] for each in spec["tolerations"]}
+    assert spec["containers"][0]["resources"]["limits"] == {"habana.ai/gaudi": "8"}
 
 
 def test_a_document_has_no_resources() -> None:

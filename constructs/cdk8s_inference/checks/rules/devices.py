@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.topology import Container, KubeObject, Pods, SourceValue, Topology
+from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, SourceValue, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -242,7 +242,8 @@ def _is_spread(pods: Pods) -> bool:
     "warning",
     "An engine gets no device",
     why="The engine does not start, or runs on the CPU.",
-    evidence="Devices come from resources.claims, or from a device plugin's resource.",
+    evidence="Devices come from resources.claims, or from a device plugin's resource. Images for "
+    "the CPU, simulators and --device=cpu need none.",
     fix="claim or request a device for the engine's container",
     example=breaks("sglang", "Deployment/prefill", f"{_POD}.containers[0].resources", REMOVED),
 )
@@ -257,9 +258,16 @@ def no_device(topology: Topology) -> Iterator[Violation]:
         if (
             engine.kind
             and not gets
-            and not any(w in container.image.value for w in ("cpu", "sim", "tpu"))
+            and not any(w in container.image.value for w in ("cpu", "sim", "tpu", "xeon"))
+            and not _on_cpu(engine)
         ):
             yield Violation(container.here, f"container {container.name!r} has no device")
+
+
+def _on_cpu(engine: Engine) -> bool:
+    """Whether an engine is told to run on the CPU."""
+    given = engine.flag("--device")
+    return given is not None and given.value == "cpu"
 
 
 @rule(

@@ -33,15 +33,14 @@ _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
     "error",
     "An engine claims no device",
     why=f"{REFUSED} The engine would not start, or would run on the CPU.",
-    evidence=f"{CEL_RULE} A document has no other way to request a GPU; in Python there is also "
-    "resources.",
+    evidence=f"{CEL_RULE} In Python an engine may be without one, which T705 is about.",
     fix="add nodeSelector.devices to the member that needs the accelerator",
     example=unified(f"{MEMBER}.nodeSelector", REMOVED),
 )
 def no_device(subject: EngineSubject) -> Iterator[Violation]:
-    if subject.members and not any(
-        member["nodeSelector"].present or member["resources"].present for member in subject.members
-    ):
+    if subject.typed:
+        return
+    if subject.members and not any(member["nodeSelector"].present for member in subject.members):
         yield Violation(
             subject.engine["members"], "no member has a nodeSelector: the engine claims no device"
         )
