@@ -22,6 +22,10 @@ the Service or InferencePool over all replicas."""
 PICKER = f"{PREFIX}picker"
 """On the endpoint picker's pods: its name. The selector of its Deployment and Service."""
 
+GATEWAY = f"{PREFIX}gateway"
+"""An annotation of InferencePools that need objects beside them: the provider of the gateway that
+they are composed for. Checks ask for those objects by it where no Gateway was read."""
+
 MANAGED_BY = "cdk8s-inference"
 
 NAME = "app.kubernetes.io/name"

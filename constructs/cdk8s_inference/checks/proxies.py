@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cdk8s_inference import labels
 from cdk8s_inference.topology import HttpManager, KubeObject, Pool, SourceValue, Topology
 from cdk8s_inference.topology.gateway import Gateway
 
@@ -36,6 +37,23 @@ def gateways_of(topology: Topology, pool: Pool) -> list[tuple[Gateway, GatewayPr
             if gateway is not None:
                 found[gateway] = provider_of(topology, gateway.object)
     return list(found.items())
+
+
+def providers_of(topology: Topology, pool: Pool) -> list[tuple[SourceValue[str], GatewayProvider]]:
+    """The providers of a pool's gateways, each with what tells.
+
+    That is the Gateway's class, or where no Gateway was read what the pool was composed for.
+    """
+    gateways = gateways_of(topology, pool)
+    if gateways:
+        return [(each.class_name, provider) for each, provider in gateways if provider is not None]
+    at = pool.object.at("metadata", "annotations", labels.GATEWAY)
+    if at.text is None:
+        return []
+    from cdk8s_inference.gateways import GATEWAY_PROVIDERS
+
+    provider = GATEWAY_PROVIDERS.get(at.text)
+    return [] if provider is None else [(pool.object.value_at(at, at.text), provider)]
 
 
 def provider_of(topology: Topology, gateway: KubeObject) -> GatewayProvider | None:

@@ -73,4 +73,6 @@ def picked_pool(
             endpoint_picker_ref=endpoint_picker,
         ),
     )
+    if platform.gateway.provider.policies:
+        pool.metadata.add_annotation(labels.GATEWAY, platform.gateway.provider.name)
     return pool, picker

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.findings import Edit
-from tests.checks.rendered import found, the
+from cdk8s_inference.releases import ROUTER_NEWEST
+from tests.checks.rendered import codes, found, rendered, the
 from tests.kit import examples
 
 _OPEN = Edit("InferencePool/qwen", "spec.endpointPickerRef.failureMode", "FailOpen")
@@ -102,3 +103,18 @@ def _policy(timeout: str | None, **target: str) -> dict[str, Any]:
 def test_a_policy_sets_the_timeout_of_a_route(policy: dict[str, Any], severities: set[str]) -> None:
     objects = examples.base("disaggregated", Edit("HTTPRoute/qwen", "spec.rules[0].timeouts", {}))
     assert _severities("T503", [*objects, policy]) == severities
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "code"),
+    [
+        ("istio-production", "DestinationRule", "T519"),
+        ("gke", "HealthCheckPolicy", "T554"),
+        ("gke", "GCPBackendPolicy", "T557"),
+    ],
+)
+def test_a_pool_says_what_gateway_it_is_for(shape: str, kind: str, code: str) -> None:
+    """Its Gateway belongs to others, and is not among what is checked."""
+    objects = rendered(shape, ROUTER_NEWEST)
+    assert code not in codes(objects)
+    assert code in codes([each for each in objects if each["kind"] != kind])

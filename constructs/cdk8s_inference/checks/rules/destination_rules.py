@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.proxies import gateways_of
+from cdk8s_inference.checks.proxies import providers_of
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
@@ -97,9 +97,9 @@ def no_rule(topology: Topology) -> Iterator[Violation]:
         if any(_is_host(found, service) for found in rules):
             continue
         istio = [
-            gateway
-            for gateway, provider in gateways_of(topology, pool)
-            if provider is not None and provider.picker_tls == "DestinationRule"
+            told
+            for told, provider in providers_of(topology, pool)
+            if provider.picker_tls == "DestinationRule"
         ]
         # A rule that is of no Service that was read may be meant for this one.
         lost = [
@@ -113,7 +113,7 @@ def no_rule(topology: Topology) -> Iterator[Violation]:
             yield Violation(
                 service.object.here,
                 f"no DestinationRule that was read has the host {service.object.name}",
-                istio[0].class_name,
+                istio[0],
                 missing=True,
             )
         elif lost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdk8s_inference.checks.proxies import gateways_of
+from cdk8s_inference.checks.proxies import providers_of
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Edit, Violation, shown
 from cdk8s_inference.findings.example import manifests
@@ -106,12 +106,12 @@ def unasked(topology: Topology) -> Iterator[Violation]:
     for pool in topology.inference_pools:
         if any(_is_of(policy, pool) for policy in policies):
             continue
-        for gateway, provider in gateways_of(topology, pool):
-            if provider is not None and "HealthCheckPolicy" in provider.policies:
+        for told, provider in providers_of(topology, pool):
+            if "HealthCheckPolicy" in provider.policies:
                 yield Violation(
                     pool.here,
                     f"no HealthCheckPolicy that was read is of {pool}",
-                    gateway.class_name,
+                    told,
                     missing=True,
                 )
 
@@ -174,12 +174,10 @@ def ends_answers(topology: Topology) -> Iterator[Violation]:
     policies = _policies(topology, "GCPBackendPolicy")
     for pool in topology.inference_pools:
         own = [each.at("spec", "default", "timeoutSec") for each in policies if _is_of(each, pool)]
-        for gateway, provider in gateways_of(topology, pool):
-            if provider is None or "GCPBackendPolicy" not in provider.policies:
+        for told, provider in providers_of(topology, pool):
+            if "GCPBackendPolicy" not in provider.policies:
                 continue
             given = [at.value for at in own if isinstance(at.value, int)]
             limit = max(given, default=provider.default_timeout_seconds or _SHORT)
             if limit < _SHORT:
-                yield Violation(
-                    pool.here, f"requests to {pool} end after {limit} seconds", gateway.class_name
-                )
+                yield Violation(pool.here, f"requests to {pool} end after {limit} seconds", told)
