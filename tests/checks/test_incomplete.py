@@ -132,3 +132,61 @@ schedulingProfiles: [{name: default, plugins: [{pluginRef: max-score-picker}]}]
     assert errors_in(config, "config.yaml") == set()
     slip = config.replace("max-score-picker}, {", "max-scor-picker}, {")
     assert "P106" in errors_in(slip, "config.yaml")
+
+
+def test_a_pod_without_containers_is_a_template() -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: driver}\nspec: {nodeSelector: {a: b}}\n"
+    assert errors_in(pod, "driver.yaml") == set()
+
+
+DELEGATED = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: root, namespace: infra}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - backendRefs:
+        - {group: gateway.networking.k8s.io, kind: HTTPRoute, name: team, namespace: team}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: team, namespace: team}
+spec:
+  parentRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: root, namespace: infra}]
+  rules:
+    - backendRefs: [{name: models, port: 80}]
+"""
+
+
+def test_a_route_may_delegate_to_another() -> None:
+    assert errors_in(DELEGATED, "routes.yaml") == set()
+
+
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gateway, namespace: infra}}
+spec:
+  gatewayClassName: eg
+  listeners:
+    - {{name: http, port: 80, protocol: HTTP, allowedRoutes: {{namespaces: {{from: {admits}}}}}}}
+"""
+ROUTE = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: models, namespace: team}
+spec:
+  parentRefs: [{name: gateway, namespace: infra}]
+  rules: [{backendRefs: [{name: models, port: 80}]}]
+"""
+
+
+def test_which_of_several_gateways_of_one_name_is_meant_is_not_known() -> None:
+    def documents(*files: tuple[str, str]) -> set[str]:
+        found = [each for file, text in files for each in read(text.encode(), file)[0]]
+        return {each.code for each in check(found) if each.severity == "error"}
+
+    same, every = GATEWAY.format(admits="Same"), GATEWAY.format(admits="All")
+    assert documents(("a.yaml", same), ("route.yaml", ROUTE)) == {"T506"}
+    assert documents(("a.yaml", same), ("b.yaml", every), ("route.yaml", ROUTE)) == set()

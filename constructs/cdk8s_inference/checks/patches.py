@@ -23,5 +23,7 @@ def may_be_patch(owner: KubeObject) -> bool:
     if file is not None and _PATCH_FILE.search(file.replace("\\", "/")):
         return True
     spec = owner.at("spec")
+    if owner.kind == "Pod":
+        return not spec["containers"].present  # A template of Spark's, or a patch.
     template = spec["template"]
     return template.present and not (spec["selector"].present or template["metadata"].present)

@@ -38,8 +38,15 @@ def crosses_alternatives(violation: Violation, topology: Topology) -> bool:
 
     Such files are alternatives, unless something says that they are applied together.
     """
-    files = {value.object.document.file for value in _values(violation)}
-    return any(pair <= files for pair in topology.alternative_files)
+    objects = [value.object for value in _values(violation)]
+    files = {each.document.file for each in objects}
+    if any(pair <= files for pair in topology.alternative_files):
+        return True
+    # Of several objects of one name, in files beside, any may be meant.
+    return any(
+        each.document.file != objects[0].document.file and each in topology.alternatives
+        for each in objects[1:]
+    )
 
 
 def _values(violation: Violation) -> Iterator[SourceValue[object]]:

@@ -255,6 +255,12 @@ class Topology:
         return frozenset(pair for pair in pairs if len(pair) > 1)
 
     @cached_property
+    def alternatives(self) -> frozenset[KubeObject]:
+        """The objects that some file holds otherwise."""
+        pairs = (each for each in self.duplicates if each[0].document.file != each[1].document.file)
+        return frozenset(found for pair in pairs for found in pair)
+
+    @cached_property
     def chart_releases(self) -> tuple[ChartRelease, ...]:
         """The Helm charts that tools in the cluster install."""
         return tuple(chart_releases(self.objects))

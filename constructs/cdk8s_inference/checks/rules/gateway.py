@@ -244,6 +244,8 @@ def _providers(topology: Topology, route: Route) -> list[GatewayProvider | None]
 def other_namespace(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:
         for backend in route.all_backends():
+            if backend.kind == "HTTPRoute":
+                continue  # kgateway's delegation, which needs no grant.
             if backend.namespace != route.object.namespace:
                 found = topology.resolve(backend) is not None
                 if found and not any(
@@ -282,7 +284,8 @@ def not_attached(topology: Topology) -> Iterator[Violation]:
                 yield from _attaches(topology, route, parent)
 
 
-_PARENTS = ("Gateway", "ListenerSet", "Service", "XListenerSet")
+# HTTPRoute: kgateway lets a route delegate to routes, which name it as their parent.
+_PARENTS = ("Gateway", "HTTPRoute", "ListenerSet", "Service", "XListenerSet")
 
 
 def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[Violation]:
