@@ -20,6 +20,8 @@ from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
+from cdk8s_inference.cli.fix import diff, mended
+from cdk8s_inference.cli.fix import write as write_files
 from cdk8s_inference.cli.formats import FORMATS, Report, written
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.options import policy_of, selection
@@ -33,6 +35,9 @@ from cdk8s_inference.schemas import ClusterApi
 from cdk8s_inference.source import Document, read
 from cdk8s_inference.source.secrets import KnownSecrets
 from cdk8s_inference.topology import read_topology
+
+_ROUNDS = 20
+"""How often files are mended and checked again, at most."""
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _DOCUMENT_GROUPS = ("modelplane.ai/", "infrastructure.modelplane.ai/")
@@ -75,6 +80,14 @@ class _Read:
     "--render",
     is_flag=True,
     help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
+)
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Mend in the files what has one certain mend, and report what is left.",
+)
+@click.option(
+    "--diff", "show_diff", is_flag=True, help="Show what --fix would change, and change nothing."
 )
 @click.option(
     "--kubernetes",
@@ -128,6 +141,8 @@ def check(
     strict: bool,
     complete: bool,
     render: bool,
+    fix: bool,
+    show_diff: bool,
     kubernetes: str | None,
     schemas: tuple[str, ...],
     config: Configuration,
@@ -154,10 +169,30 @@ def check(
         raise click.UsageError("--update-baseline needs --baseline FILE.")
     api = cluster_api(kubernetes, schemas)
     policy = policy_of(config, select, ignore)
-    found = _read(paths, _Excluded(exclude, policy.folder), render=render)
-    judged, covered = _checked(found, complete, api)
-    everything = [*found.findings, *judged]
-    findings = policy.applied(everything)
+
+    def judged() -> tuple[_Read, Coverage, list[Finding], list[Finding]]:
+        found = _read(paths, _Excluded(exclude, policy.folder), render=render)
+        findings, covered = _checked(found, complete, api)
+        everything = [*found.findings, *findings]
+        return found, covered, everything, policy.applied(everything)
+
+    found, covered, everything, findings = judged()
+    if show_diff:
+        changed, _ = mended(findings, found.contents)
+        with writing("standard output"):
+            say(diff(changed, found.contents), nl=False)
+        sys.exit(1 if changed and not exit_zero else 0)
+    mends = 0
+    # One mend may be of several places, of which one is told, or show what is wrong beside it.
+    for _ in range(_ROUNDS if fix else 0):
+        changed, count = mended(findings, found.contents)
+        if not changed:
+            break
+        write_files(changed)
+        mends += count
+        found, covered, everything, findings = judged()
+    if fix:
+        click.echo(f"{plural(mends, 'mend')} made", err=True)
     if update_baseline and baseline is not None:
         count = write(findings, baseline)
         click.echo(f"{plural(count, 'finding')} written to {baseline}", err=True)

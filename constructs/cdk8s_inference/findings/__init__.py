@@ -15,6 +15,7 @@ from cdk8s_inference.findings.finding import (
     type_name,
     warn,
 )
+from cdk8s_inference.findings.mend import Mend
 from cdk8s_inference.findings.near_names import near_name
 from cdk8s_inference.findings.rule import Rule, RuleSet, Violation
 
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "InferenceWarning",
     "InvalidInput",
+    "Mend",
     "Path",
     "PathPart",
     "Place",

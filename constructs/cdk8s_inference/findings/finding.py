@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from cdk8s_inference.findings.caller import caller
+from cdk8s_inference.findings.mend import Mend
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 
@@ -60,6 +61,7 @@ class Finding:
         count: How many violations of the rule have this cause; ``path`` is the first of them.
         consequences: What follows from it, and is gone with it.
         waived: Why it is let be, where it is.
+        mend: What to write instead on its line, where nothing else can be meant.
     """
 
     code: str
@@ -74,6 +76,7 @@ class Finding:
     count: int = 1
     consequences: tuple[Finding, ...] = ()
     waived: str | None = None
+    mend: Mend | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "message", "fix", "object", "waived"):
@@ -88,7 +91,8 @@ class Finding:
         """The finding as plain data, for JSON.
 
         ``related`` is the first related place, and ``related_places`` has all of them where there
-        are several; ``count``, ``waived`` and ``consequences`` are there where they say something.
+        are several; ``count``, ``waived``, ``mend`` and ``consequences`` are there where they say
+        something.
         """
         found: dict[str, Any] = {
             "code": self.code,
@@ -109,6 +113,8 @@ class Finding:
             found["count"] = self.count
         if self.waived is not None:
             found["waived"] = self.waived
+        if self.mend is not None:
+            found["mend"] = asdict(self.mend)
         if self.consequences:
             found["consequences"] = [each.as_dict() for each in self.consequences]
         return found

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from cdk8s_inference.findings.example import Example
 from cdk8s_inference.findings.finding import Finding, Place, Severity
+from cdk8s_inference.findings.mend import Mend
 
 S = TypeVar("S")
 
@@ -36,6 +37,7 @@ class Violation:
             said to be complete.
         fix: What to do, where the rule's own words are too general.
         severity: Its severity, where that is not the rule's.
+        mend: What to write instead on the line of ``at``, where nothing else can be meant.
     """
 
     at: Placed | Place | None
@@ -45,6 +47,7 @@ class Violation:
     severity: Severity | None = None
     cause: Placed | None = None
     missing: bool = False
+    mend: Mend | None = None
 
     @property
     def related_values(self) -> tuple[Placed | Place, ...]:
@@ -106,6 +109,7 @@ class Rule(Generic[S]):
             place.line,
             place.object or None,
             tuple(other for each in violation.related_values if (other := _place(each))),
+            mend=violation.mend,
         )
 
     def violations(self, subject: S) -> Iterable[Violation]:

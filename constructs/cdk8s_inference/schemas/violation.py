@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cdk8s_inference.findings import Path
+from cdk8s_inference.findings import Mend, Path
 
 Problem = Literal[
     "unknown field", "type", "missing", "value", "quantity", "name", "kind", "removed", "release"
@@ -27,6 +27,7 @@ class SchemaViolation:
         near: The name that was meant, where the written one is a slip of it.
         certain: Whether Kubernetes' own API says so, or a CRD that the cluster is said to have. Of
             other CRDs a cluster may have another release than the one that is known.
+        mend: What to write instead on the line of the field, where nothing else can be meant.
     """
 
     problem: Problem
@@ -35,3 +36,4 @@ class SchemaViolation:
     fix: str | None = None
     near: str | None = None
     certain: bool = True
+    mend: Mend | None = None

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from cdk8s_inference.findings import Path, PathPart, shown, type_name
+from cdk8s_inference.findings import Mend, Path, PathPart, near_name, shown, type_name
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import Facts, Schema, reference_name
 from cdk8s_inference.schemas.quantity import quantity
@@ -125,9 +125,16 @@ class Walk:
         self._combined(value, schema, path)
 
     def _tell(
-        self, problem: Problem, path: Path, message: str, fix: str | None, near: str | None = None
+        self,
+        problem: Problem,
+        path: Path,
+        message: str,
+        fix: str | None,
+        near: str | None = None,
+        mend: Mend | None = None,
     ) -> None:
-        self.found.append(SchemaViolation(problem, path, message, fix, near, self.certain))
+        violation = SchemaViolation(problem, path, message, fix, near, self.certain, mend)
+        self.found.append(violation)
 
     def _special(self, value: Any, definition: str, path: Path) -> bool:
         """Whether a value is of one of the types that Kubernetes decodes in code."""
@@ -168,7 +175,8 @@ class Walk:
             said = type_name(value)
         else:
             said = f"{shown(value)}, {type_name(value)}"
-        self._tell("type", path, f"is {said}; must be {expected}", _retyped(value, expected))
+        fix, mend = _retyped(value, expected), _requoted(value, expected)
+        self._tell("type", path, f"is {said}; must be {expected}", fix, mend=mend)
 
     def _object(
         self,
@@ -191,7 +199,7 @@ class Walk:
             elif isinstance(values, Mapping):
                 self._visit(child, values, (*path, key), name, ())
             elif self.closed and not (values or is_free or has_placeholder(str(key))):
-                self._unknown(str(key), properties, (*path, key), name, above)
+                self._unknown(str(key), value, properties, (*path, key), name, above)
         for key in () if self.partial else schema.get("required", ()):
             absent = value.get(key) is None
             inner = properties.get(key, {})
@@ -214,6 +222,7 @@ class Walk:
     def _unknown(
         self,
         key: str,
+        beside: Mapping[PathPart, Any],
         properties: Mapping[str, Any],
         path: Path,
         name: str,
@@ -230,7 +239,10 @@ class Walk:
             fix = f"remove it; there are {', '.join(sorted(properties))}"
         else:
             fix = None
-        self._tell("unknown field", path, f"{name or 'the object'} has no field {key}", fix, near)
+        meant = [each for each in properties if _is_slip(key, each)]
+        mend = Mend(key, meant[0]) if len(meant) == 1 and meant[0] not in beside else None
+        said = f"{name or 'the object'} has no field {key}"
+        self._tell("unknown field", path, said, fix, near, mend)
 
     def _list(
         self, value: list[Any], schema: Schema, path: Path, name: str, above: tuple[Schema, ...]
@@ -293,7 +305,10 @@ class Walk:
         listed = ", ".join(each or "''" for each in known[:12])
         more = f" and {len(known) - 12} more" if len(known) > 12 else ""
         fix = f"write {near}" if near else "use one of these values"
-        self._tell("value", path, f"is {shown(value)}; must be one of {listed}{more}", fix, near)
+        meant = [each for each in known if _is_slip(str(value), each)]
+        mend = Mend(str(value), meant[0]) if len(meant) == 1 else None
+        said = f"is {shown(value)}; must be one of {listed}{more}"
+        self._tell("value", path, said, fix, near, mend)
 
     def _combined(self, value: Any, schema: Schema, path: Path) -> None:
         """What the branches of a schema ask: fields that belong together, or exclude each other."""
@@ -347,6 +362,12 @@ def _near(name: str, known: list[str]) -> str | None:
     return next(iter(get_close_matches(name, known, 1, 0.8)), None)
 
 
+def _is_slip(written: str, meant: str) -> bool:
+    """Whether a name is another one but for its case, its hyphens, or one letter."""
+    plain = written.replace("-", "").replace("_", "").lower()
+    return plain == meant.lower() or near_name(written, [meant]) is not None
+
+
 def _near_field(name: str, properties: Mapping[str, Any]) -> str | None:
     # Names of fields have no hyphens: what others write as node-name is nodeName.
     return _near(name.replace("-", "").replace("_", ""), list(properties))
@@ -375,6 +396,16 @@ def _retyped(value: Any, expected: str) -> str | None:
             return f"remove the quotes: {text}"
     if expected == "a list" and not isinstance(value, list):
         return "write a list: start the item with '- '"
+    return None
+
+
+def _requoted(value: Any, expected: str) -> Mend | None:
+    """A number that is to be a text, or the other way round: but for its quotes it is right."""
+    if expected == "a string" and isinstance(value, int) and not isinstance(value, bool):
+        return Mend(str(value), f'"{value}"')
+    fix = _retyped(value, expected) if isinstance(value, str) else None
+    if fix is not None and fix.startswith("remove the quotes"):
+        return Mend(f'"{value.strip()}"', value.strip())
     return None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings import Mend, Violation, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.topology import Container, SourceValue, Topology
 
@@ -39,6 +39,7 @@ def flag_and_value(topology: Topology) -> Iterator[Violation]:
                     item,
                     f"{shown(item.value)} is one argument",
                     fix=f"write {flag}={value}" if len(value) < 60 else f"write {flag}=VALUE",
+                    mend=Mend(item.value, f"{flag}={value}"),
                 )
 
 
@@ -57,7 +58,10 @@ def quoted(topology: Topology) -> Iterator[Violation]:
         for item in _items(container):
             match = _QUOTED.fullmatch(item.value)
             if match is not None and (match["flag"] or match["quote"] == "'"):
-                yield Violation(item, f"{shown(item.value)} holds the quotes themselves")
+                quote = match["quote"]
+                bare = item.value.replace(quote, "", 1).removesuffix(quote)
+                said = f"{shown(item.value)} holds the quotes themselves"
+                yield Violation(item, said, mend=Mend(item.value, bare))
 
 
 @rule(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, near_name
+from cdk8s_inference.findings import Mend, Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, SourceValue, Topology
 
@@ -97,6 +97,7 @@ def no_template(topology: Topology) -> Iterator[Violation]:
                 name,
                 f"there is no template {name.value!r} in what was read, but {meant!r}",
                 templates[meant].here,
+                mend=Mend(name.value, meant),
             )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cdk8s_inference.checks.proxies import policy_timeout, provider_of
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, near_name
+from cdk8s_inference.findings import Mend, Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.topology import KubeObject, Reference, Route, Service, Topology
 from cdk8s_inference.topology.route import seconds
@@ -33,7 +33,10 @@ def leads_nowhere(topology: Topology) -> Iterator[Violation]:
         meant = _meant(backend, beside)
         if meant is not None:
             yield Violation(
-                backend.name, f"there is no {backend} in what was read, but {meant}", meant.here
+                backend.name,
+                f"there is no {backend} in what was read, but {meant}",
+                meant.here,
+                mend=Mend(backend.name.value, meant.name),
             )
 
 

@@ -13,6 +13,7 @@ from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.schemas import Problem
 from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology
+from cdk8s_inference.topology.misfit import Misfit
 
 _TEMPLATE = "spec.template"
 _ENGINE = f"{_TEMPLATE}.spec.containers[0]"
@@ -25,9 +26,13 @@ _SCHEMAS = (
 
 def _violations(topology: Topology, problem: Problem) -> Iterator[Violation]:
     for misfit in topology.misfits:
-        found = misfit.violation
-        if found.problem == problem:
-            yield Violation(misfit.at, found.message, fix=found.fix)
+        if misfit.violation.problem == problem:
+            yield _violation(misfit)
+
+
+def _violation(misfit: Misfit) -> Violation:
+    found = misfit.violation
+    return Violation(misfit.at, found.message, fix=found.fix, mend=found.mend)
 
 
 @rule(
@@ -50,7 +55,7 @@ def unknown_field(topology: Topology) -> Iterator[Violation]:
             # A cluster may have another release of a CRD than the one that is known.
             certain = found.certain or _is_slip(str(found.path[-1]), found.near)
             severity: Severity = "error" if certain else "warning"
-            yield Violation(misfit.at, found.message, fix=found.fix, severity=severity)
+            yield replace(_violation(misfit), severity=severity)
 
 
 def _is_slip(written: str, meant: str | None) -> bool:
@@ -115,7 +120,7 @@ def wrong_value(topology: Topology) -> Iterator[Violation]:
             stable = "alpha" not in version and "beta" not in version
             certain = found.certain or stable or found.near is not None
             severity: Severity = "error" if certain else "warning"
-            yield Violation(misfit.at, found.message, fix=found.fix, severity=severity)
+            yield replace(_violation(misfit), severity=severity)
 
 
 @rule(
