@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from cdk8s_inference.stack.router_crds import router_crds
     from cdk8s_inference.stack.serving_stack import ServingStack
 
+INSTALL = "pip install 'cdk8s-inference[cdk8s]'"
+"""How to install what composes; without it there is what checks."""
+
 _MODULES = {
     "AlwaysDisaggregate": "cdk8s_inference.picker_config",
     "App": "cdk8s",
@@ -180,7 +183,12 @@ def __getattr__(name: str) -> Any:
         return version("cdk8s-inference")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+    try:
+        value = getattr(import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("cdk8s", "constructs", "jsii"):
+            raise
+        raise ImportError(f"{name} needs {error.name}: {INSTALL}") from error
     globals()[name] = value
     return value
 

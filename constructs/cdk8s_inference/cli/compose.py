@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import click
+
+from cdk8s_inference import INSTALL
 from cdk8s_inference.checks.composed import at_document
 from cdk8s_inference.checks.document import without_repeats
 from cdk8s_inference.checks.waiver import waivers_of_document
@@ -76,6 +79,8 @@ def _start_node() -> None:
         import cdk8s  # noqa: F401
     except OSError:
         raise
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"synth needs {error.name}: {INSTALL}") from None
     except Exception as error:
         # jsii passes on what Node.js says, such as of a folder that it cannot write to.
         raise OSError(str(error).partition("\n")[0]) from None
