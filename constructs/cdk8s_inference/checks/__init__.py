@@ -3,5 +3,7 @@
 from cdk8s_inference.checks.check import check, check_topology
 from cdk8s_inference.checks.rule import RULES, rule
 from cdk8s_inference.checks.waiver import Waiver
+from cdk8s_inference.findings import Violation
+from cdk8s_inference.topology import Topology
 
-__all__ = ["RULES", "Waiver", "check", "check_topology", "rule"]
+__all__ = ["RULES", "Topology", "Violation", "Waiver", "check", "check_topology", "rule"]

@@ -9,7 +9,9 @@ from datetime import date
 from cdk8s_inference.checks import rules as rules
 from cdk8s_inference.checks.causes import Reported, one_per_cause
 from cdk8s_inference.checks.config import config_findings
+from cdk8s_inference.checks.plugins import load_rules
 from cdk8s_inference.checks.rule import RULES
+from cdk8s_inference.checks.rules.plugins import failed
 from cdk8s_inference.checks.rules.schema import SCHEMA_CODES
 from cdk8s_inference.checks.rules.waivers import WAIVER_RULES, AppliedWaiver
 from cdk8s_inference.checks.settled import crosses_alternatives, placeholder_of
@@ -19,6 +21,9 @@ from cdk8s_inference.schemas import ClusterApi
 from cdk8s_inference.source import Document, placeholder_in
 from cdk8s_inference.source.secrets import without_secrets
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology, read_topology
+
+OWN_CODES = frozenset(RULES)
+"""The rules of this package: others are loaded later."""
 
 _ORDER = ("error", "warning", "note")
 
@@ -54,7 +59,10 @@ def check_topology(
     """As :func:`check`, for a topology that was read already; default by all rules."""
     today = today or date.today()
     waivers = [*waivers, *waivers_of(topology.objects)]
-    found = list(_all(topology, RULES.values() if rules is None else rules))
+    if rules is None:
+        load_rules()
+        rules = RULES.values()
+    found = list(_all(topology, rules))
     found = list(_without_repeats(found))
     # Before findings are merged: what is waived must neither hide what is not, nor be hidden in it.
     judged, used = waived(found, waivers, today)
@@ -82,10 +90,25 @@ def _without_repeats(found: Sequence[Reported]) -> Iterator[Reported]:
             yield each
 
 
+def _violations(
+    rule: Rule[Topology], topology: Topology
+) -> tuple[Iterable[Violation], Finding | None]:
+    """Where a rule does not hold; and why that is not known, for one of another package."""
+    if rule.code in OWN_CODES:
+        return rule.violations(topology), None
+    try:
+        return list(rule.violations(topology)), None
+    except Exception as error:
+        return (), failed(rule.code, error)
+
+
 def _all(topology: Topology, rules: Iterable[Rule[Topology]]) -> Iterator[Reported]:
     placeholders: dict[tuple[KubeObject, str], SourceValue[object]] = {}
     for rule in rules:
-        for violation in rule.violations(topology):
+        violations, failure = _violations(rule, topology)
+        if failure is not None:
+            yield Reported(failure)
+        for violation in violations:
             finding = rule.finding(violation)
             unknown = None if finding.severity == "note" else placeholder_of(violation)
             if unknown is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cdk8s_inference.arguments import ARGUMENT_RULES
 from cdk8s_inference.checks import rules as rules
+from cdk8s_inference.checks.plugins import load_rules
 from cdk8s_inference.checks.rule import TOPOLOGY_RULES
 from cdk8s_inference.checks.rules.no_objects import INPUT_RULES
 from cdk8s_inference.checks.rules.waivers import WAIVER_RULES
@@ -37,6 +38,7 @@ RULE_SETS: tuple[RuleSet[Any], ...] = (
 @cache
 def all_rules() -> Mapping[str, AnyRule]:
     """Every rule by its code, in order."""
+    load_rules()
     found: dict[str, AnyRule] = {}
     for rule_set in RULE_SETS:
         found |= rule_set.rules

@@ -28,6 +28,7 @@ from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.rendering import Rendered, is_rendered, rendered
 from cdk8s_inference.cli.report import SEVERITIES, counts, styled
 from cdk8s_inference.cli.stdout import say
+from cdk8s_inference.cli.watch import watchable
 from cdk8s_inference.findings import Finding, Severity, errors
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
@@ -136,6 +137,7 @@ class _Read:
     show_default=True,
     help="How findings are written, to standard output.",
 )
+@watchable("paths")
 def check(
     paths: tuple[str, ...],
     strict: bool,

@@ -21,6 +21,7 @@ from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.output import file_names, stack_file_names, write
 from cdk8s_inference.cli.report import FORMATS, Format, report
 from cdk8s_inference.cli.stdout import to_stdout
+from cdk8s_inference.cli.watch import watchable
 from cdk8s_inference.document.structure import no_document
 from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import Finding, InvalidInput, errors
@@ -182,6 +183,7 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     show_default=True,
     help="How findings are written, to standard error.",
 )
+@watchable("files")
 def synth(
     files: tuple[str, ...],
     output: Path | None,
