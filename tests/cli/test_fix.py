@@ -99,3 +99,16 @@ def test_mends_are_those_that_rules_show(code: str, tmp_path: Path) -> None:
     assert run("check", file).exit_code == 1
     run("check", file, "--fix")
     assert run("check", file).exit_code == 0
+
+
+def test_a_diff_does_not_show_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "secret.yaml"
+    file.write_text(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n"
+        '  key: correct-horse-battery\n  pin: 123456\n  other: "87"\n'
+    )
+    shown = run("check", file, "--diff").stdout
+    assert "pin: " in shown
+    assert not [each for each in ("correct", "123456", "87") if each in shown]
+    run("check", file, "--fix")
+    assert '  pin: "123456"\n' in file.read_text()

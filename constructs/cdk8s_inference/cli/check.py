@@ -182,7 +182,8 @@ def check(
     if show_diff:
         changed, _ = mended(findings, found.contents)
         with writing("standard output"):
-            say(diff(changed, found.contents), nl=False)
+            lines = Lines.of(findings, found.contents, found.read)
+            say(diff(changed, found.contents, lines), nl=False)
         sys.exit(1 if changed and not exit_zero else 0)
     mends = 0
     # One mend may be of several places, of which one is told, or show what is wrong beside it.

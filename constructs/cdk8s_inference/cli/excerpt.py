@@ -66,7 +66,10 @@ class Lines:
         """What is shown of a line; None where it was not read."""
         if file is None or line is None or not 0 < line <= len(self.texts.get(file, ())):
             return None
-        text = self.texts[file][line - 1].strip()[:_READ]
+        return self.masked(self.texts[file][line - 1].strip()[:_READ], file, line)
+
+    def masked(self, text: str, file: str, line: int) -> str:
+        """The text of a line of a file, without the secrets in it."""
         text = masked(self.known.hidden_in(text))
         if file not in self.parsed:
             return _VALUE.sub(rf"\1{MASK}", text) if _is_variable(text) else text

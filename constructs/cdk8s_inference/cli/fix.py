@@ -10,10 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from cdk8s_inference.cli.excerpt import Lines
 from cdk8s_inference.cli.failure import Failure
 from cdk8s_inference.findings import Finding, Mend
+from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.source import read
 
+_ENDS = "\r\n"
 _BOUNDARY = r"[\w./-]"
 
 
@@ -66,16 +69,21 @@ def _on_line(line: str, mend: Mend) -> str | None:
     return None
 
 
-def diff(changed: Mapping[str, bytes], contents: Mapping[str, bytes]) -> str:
-    """What changes, as a unified diff."""
+def diff(changed: Mapping[str, bytes], contents: Mapping[str, bytes], lines: Lines) -> str:
+    """What changes, as a unified diff that does not show the secrets of the files."""
     parts: list[str] = []
     for file, content in changed.items():
         before, after = (
-            each.decode(errors="replace").splitlines(keepends=True)
+            [
+                lines.masked(text, file, number)
+                for number, text in enumerate(
+                    each.decode(errors="replace").splitlines(keepends=True), start=1
+                )
+            ]
             for each in (contents[file], content)
         )
         parts += difflib.unified_diff(before, after, file, file)
-    return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
+    return "".join(f"{escaped(part.rstrip(_ENDS))}\n" for part in parts)
 
 
 def write(changed: Mapping[str, bytes]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from cdk8s_inference.findings.caller import caller
@@ -61,7 +61,8 @@ class Finding:
         count: How many violations of the rule have this cause; ``path`` is the first of them.
         consequences: What follows from it, and is gone with it.
         waived: Why it is let be, where it is.
-        mend: What to write instead on its line, where nothing else can be meant.
+        mend: What to write instead on its line, where nothing else can be meant. Its texts are
+            those of the file, and not for showing: they may hold secrets.
     """
 
     code: str
@@ -76,7 +77,7 @@ class Finding:
     count: int = 1
     consequences: tuple[Finding, ...] = ()
     waived: str | None = None
-    mend: Mend | None = None
+    mend: Mend | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("path", "message", "fix", "object", "waived"):
@@ -91,8 +92,8 @@ class Finding:
         """The finding as plain data, for JSON.
 
         ``related`` is the first related place, and ``related_places`` has all of them where there
-        are several; ``count``, ``waived``, ``mend`` and ``consequences`` are there where they say
-        something.
+        are several; ``count``, ``waived``, ``fixable`` and ``consequences`` are there where they
+        say something.
         """
         found: dict[str, Any] = {
             "code": self.code,
@@ -114,7 +115,7 @@ class Finding:
         if self.waived is not None:
             found["waived"] = self.waived
         if self.mend is not None:
-            found["mend"] = asdict(self.mend)
+            found["fixable"] = True
         if self.consequences:
             found["consequences"] = [each.as_dict() for each in self.consequences]
         return found

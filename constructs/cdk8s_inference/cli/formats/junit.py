@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree
 
 from cdk8s_inference.cli.formats import Report
 from cdk8s_inference.cli.formats.places import relative, sentence, where
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.terminal import escaped
 
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ANY_FILE = "<none>"
 
 
@@ -54,5 +53,5 @@ def _case(suite: ElementTree.Element, finding: Finding, file: str) -> None:
 
 
 def _text(text: str) -> str:
-    """A text without the characters that XML has no way to write."""
-    return _NOT_IN_XML.sub("\ufffd", text)
+    """A text with escapes for characters that XML has no way to write, or that control a log."""
+    return escaped(text)
