@@ -278,6 +278,13 @@ def test_a_broken_file_of_objects_is_an_error_in_a_folder_too(good: Path) -> Non
     assert (finding["code"], finding["severity"]) == ("D001", "error")
 
 
+def test_a_broken_file_that_quotes_an_object_is_none(good: Path) -> None:
+    quoted = "apiVersion: v1\n  kind: Service"
+    (good.parent / "report.yaml").write_text(f"rate: .inf\nstack:\n  {quoted}\n")
+    (finding,), _ = as_json(good.parent)
+    assert (finding["code"], finding["severity"]) == ("T006", "note")
+
+
 def test_a_document_without_kind_beside_objects(good: Path) -> None:
     good.write_text(f"{good.read_text()}---\nmetadata: {{name: qwen}}\n")
     (finding,), _ = as_json(good)

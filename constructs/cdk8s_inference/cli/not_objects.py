@@ -33,8 +33,9 @@ _FIXES = {
     KUSTOMIZATION: _KUSTOMIZE,
     PATCH: _KUSTOMIZE,
 }
-_VERSION = re.compile(r"""^\s*["']?apiVersion["']?\s*:""", re.MULTILINE)
-_KIND = re.compile(r"""^\s*["']?kind["']?\s*:""", re.MULTILINE)
+# At the start of a line: what is within another field may be an object that a report quotes.
+_VERSION = re.compile(r"""^\{?['"]?apiVersion['"]?\s*:|^\s*\{?\s*"apiVersion"\s*:""", re.MULTILINE)
+_KIND = re.compile(r"""^['"]?kind['"]?\s*:|"kind"\s*:|,\s*kind\s*:""", re.MULTILINE)
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
