@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -125,13 +126,15 @@ class ClusterApi:
         return None
 
     def likely_kind(self, api_version: str, kind: str) -> SchemaViolation | None:
-        """What is wrong with a kind that Kubernetes lacks, in a group of its own."""
-        facts = kubernetes()
+        """What is wrong with a kind that no release has in a group that is known."""
         if self.knows(api_version, kind) or self._refused(api_version, kind):
             return None
         group = _group(api_version)
+        if not api_version and not _served(kind):
+            return _other_version(api_version, kind)
+        facts = kubernetes()
         if group not in {_group(version) for version in facts.kinds}:
-            return None
+            return _other_version(api_version, kind) or _other_kind(api_version, kind)
         elsewhere = _served(kind)
         if elsewhere:
             listed = " or ".join(elsewhere)
@@ -147,6 +150,34 @@ class ClusterApi:
 
 ANY_RELEASE = ClusterApi()
 """The API of a cluster of which nothing is known."""
+
+
+_VERSION = re.compile(r"v\d+((alpha|beta)\d+)?")
+
+
+def _other_version(api_version: str, kind: str) -> SchemaViolation | None:
+    """What is wrong with a version that the CRD of a kind has in no release that is known."""
+    group = _group(api_version)
+    having = [
+        version
+        for version, kinds in custom().kinds.items()
+        if kind in kinds and (not api_version or _group(version) == group)
+    ]
+    if not having:
+        return None
+    newer = _VERSION.fullmatch(api_version.rpartition("/")[2]) is not None
+    listed = " or ".join(having)
+    message = f"{kind} is of {listed}, and not of {api_version or 'no apiVersion'}"
+    return SchemaViolation("kind", ("apiVersion",), message, f"write {listed}", certain=not newer)
+
+
+def _other_kind(api_version: str, kind: str) -> SchemaViolation | None:
+    """What is wrong with a kind that is one of the CRDs of its group, misspelled."""
+    meant = near_name(kind, custom().kinds.get(api_version, ()))
+    if meant is None:
+        return None
+    message = f"there is no kind {kind} of {api_version}, but {meant}"
+    return SchemaViolation("kind", ("kind",), message, f"write {meant}", meant)
 
 
 def _group(api_version: str) -> str:
