@@ -13,6 +13,7 @@ _DNS_LABEL = rf"^{_LABEL}$"
 _SERVICE_NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _OBJECT_NAME = rf"^{_LABEL}(\.{_LABEL})*$"
 _IMAGE = r"^\S(.*\S)?$"
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
 _ENV_NAME = r"^[ -<>-~]+$"
 _CONFIG_KEY = r"^[-._a-zA-Z0-9]+$"
 _POD_FIELD = (
@@ -35,6 +36,7 @@ PATTERNS = {
     "becomes those of Services, which allow no other",
     _OBJECT_NAME: "use lower case letters, digits, '-' and '.', edged by letters or digits",
     _IMAGE: "remove the white space around it",
+    _DIGEST: "write sha256: and 64 hexadecimal digits, as the registry has it",
     _ENV_NAME: "use printable ASCII without '='",
     _CONFIG_KEY: "use letters, digits, '-', '_' and '.'",
     _LABEL_VALUE: "use letters, digits, '-', '_' and '.', edged by letters or digits",
@@ -58,6 +60,9 @@ ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, patt
 
 Image = Annotated[str, StringConstraints(min_length=1, pattern=_IMAGE)]
 """A container image. The API server refuses white space around it."""
+
+Digest = Annotated[str, StringConstraints(pattern=_DIGEST)]
+"""What an image is, by its content."""
 
 EnvName = Annotated[str, StringConstraints(min_length=1, pattern=_ENV_NAME)]
 """An environment variable's name."""

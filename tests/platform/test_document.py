@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from cdk8s_inference.platform.document import read_platform, schema
 from cdk8s_inference.releases import router_release
 from cdk8s_inference.source import read
 from tests.cli.console import found, save, synth
-from tests.document.builders import unified
+from tests.document.builders import edited, findings, prefill_decode, unified
+from tests.kit.synth import composed, the
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,3 +146,68 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert [(each["code"], each["line"]) for each in found(refused)] == [("D141", 1)]
     absent = synth(file, "--stdout", "--platform", tmp_path / "absent", "--format", "json")
     assert [each["code"] for each in found(absent)] == ["D001"]
+
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def test_images_are_run_by_their_digests(tmp_path: Path) -> None:
+    """Every container: engines, sidecars, pickers and their proxies, and what settings add."""
+    file = save(tmp_path / "a.yaml", prefill_decode())
+    platform = tmp_path / "platform.yaml"
+    settings = {"initContainers": [{"name": "fetch", "image": "fetcher:v1"}]}
+    platform.write_text(json.dumps({"gateway": {"provider": "standalone"}, "pods": settings}))
+    written = synth(file, "--stdout", "--platform", platform).stdout
+    images = set(re.findall(r"image: (\S+)", written))
+    assert len(images) == 5
+    digests = tmp_path / "digests.yaml"
+    digests.write_text(json.dumps(dict.fromkeys(images, DIGEST)))
+    pinned = synth(file, "--stdout", "--platform", platform, "--image-digests", digests).stdout
+    assert set(re.findall(r"image: (\S+)", pinned)) == {f"{image}@{DIGEST}" for image in images}
+
+
+@pytest.mark.parametrize("text", ["[]", "a: latest", "a: 5", "a: sha256:00"])
+def test_what_is_no_digest_is_told(tmp_path: Path, text: str) -> None:
+    file = save(tmp_path / "a.yaml", unified())
+    digests = tmp_path / "digests.yaml"
+    digests.write_text(text)
+    refused = synth(file, "--stdout", "--image-digests", digests, "--format", "json")
+    assert refused.exit_code == 1
+    assert [(each["code"], each["line"]) for each in found(refused)] == [("D141", 1)]
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("template.spec.nodeSelector", "pods.pod.spec"),
+        ("template.spec.containers[0].lifecycle", "pods.pod.spec.containers"),
+        ("template.spec.nodeSelectors", None),
+        ("nodeSelectors", None),
+    ],
+)
+def test_what_a_document_cannot_say_is_in_the_platform(path: str, where: str | None) -> None:
+    member = "spec.template.spec.engines[0].members[0]"
+    (finding,) = findings(edited(unified(), f"{member}.{path}", {}))
+    assert finding.code == "D004"
+    assert (f"platform file, as {where}" in finding.fix) if where else "platform" not in finding.fix
+
+
+def test_what_a_document_says_stays_with_a_platform() -> None:
+    document = unified()
+    member = document["spec"]["template"]["spec"]["engines"][0]["members"][0]
+    member["template"]["metadata"] = {"labels": {"team": "theirs"}}
+    member["template"]["spec"]["imagePullSecrets"] = [{"name": "own"}]
+    platform = Platform(
+        pods=PodSettings(
+            image_pull_secrets=["shared"],
+            node_selector={"disk": "nvme"},
+            tolerations=[{"key": "dedicated"}],
+            pod={"metadata": {"labels": {"team": "ours"}}},
+        )
+    )
+    template = the(composed(document, platform), "Deployment")["spec"]["template"]
+    assert template["metadata"]["labels"]["team"] == "theirs"
+    spec = template["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "shared"}, {"name": "own"}]
+    assert spec["nodeSelector"] == {"disk": "nvme"}
+    assert [each["key"] for each in spec["tolerations"]] == ["nvidia.com/gpu", "dedicated"]

@@ -37,11 +37,15 @@ def test_it_is_not_killed_for_memory_and_may_do_nothing_else() -> None:
     assert found["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
-def test_it_is_not_asked_for_the_engines_health() -> None:
+def test_it_is_restarted_where_it_hangs_not_where_the_engine_does() -> None:
     """It answers /health by itself, 200 with the engine dead: a restart would heal nothing."""
-    assert "livenessProbe" not in sidecar(kv_transfer=NIXL, engine_port=8001, release=ROUTER_NEWEST)
+    found = sidecar(kv_transfer=NIXL, engine_port=8001, release=ROUTER_NEWEST)
+    assert found["livenessProbe"]["httpGet"] == {"path": "/health", "port": 8000}
+    assert found["readinessProbe"]["httpGet"]["path"] != "/health"
+    assert "startupProbe" not in found

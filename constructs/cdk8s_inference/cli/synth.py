@@ -28,7 +28,9 @@ from cdk8s_inference.findings import Finding, InvalidInput, errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.names import LABEL, QUALIFIED_NAME, SUBDOMAIN
 from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.platform.document import read_image_digests
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
+from cdk8s_inference.source import single
 from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
@@ -102,6 +104,13 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     type=click.Path(),
     help="What the documents have no field for: requests, volumes, security, the picker and so on. "
     "The other options replace what it says.",
+)
+@click.option(
+    "--image-digests",
+    "digests_file",
+    metavar="FILE",
+    type=click.Path(),
+    help="Run images by their digests: a YAML or JSON object of sha256:... by image.",
 )
 @click.option(
     "-n",
@@ -189,6 +198,7 @@ def synth(
     output: Path | None,
     stdout: bool,
     platform_file: str | None,
+    digests_file: str | None,
     namespace: str | None,
     gateway: Gateway,
     provider: str,
@@ -218,9 +228,13 @@ def synth(
         raise click.UsageError("--prune needs --output DIR.")
     policy = policy_of(config, select, ignore)
     platform, findings = _platform(platform_file)
+    digests, found = _image_digests(digests_file)
+    findings += found
     if errors(findings):
         report(findings, format, "nothing written")
         sys.exit(EXIT_INVALID_INPUT)
+    if digests:
+        platform = replace(platform, image_digests={**platform.image_digests, **digests})
     if _given("gateway"):
         route_to = replace(platform.gateway, namespace=gateway.namespace, name=gateway.name)
         platform = replace(platform, gateway=route_to)
@@ -292,6 +306,18 @@ def _platform(file: str | None) -> tuple[Platform, list[Finding]]:
         return Platform(), list(error.findings)
     except OSError as error:
         return Platform(), [unreadable(Input(file), error)]
+
+
+def _image_digests(file: str | None) -> tuple[dict[str, str], list[Finding]]:
+    """The digests of a file by image, and what is wrong with it."""
+    if file is None:
+        return {}, []
+    try:
+        return read_image_digests(single(file))
+    except InvalidInput as error:
+        return {}, list(error.findings)
+    except OSError as error:
+        return {}, [unreadable(Input(file), error)]
 
 
 def _composed(stacks: int, deployments: int) -> str:

@@ -25,6 +25,7 @@ from cdk8s_inference.findings import Finding, Path, shown, type_name
 from cdk8s_inference.findings.example import REMOVED, document, rewritten
 from cdk8s_inference.findings.rule import AnyRule, RuleSet, Violation
 from cdk8s_inference.kubernetes_types import PATTERNS
+from cdk8s_inference.schemas import violations
 from cdk8s_inference.source import Cursor, Document
 from cdk8s_inference.source.reader import D003
 from cdk8s_inference.source.text_size import MAX_OBJECT, largest_field, text_size, too_large
@@ -262,8 +263,23 @@ def unknown_field(field: Cursor, model: type[Model]) -> Finding:
     known = fields_at(model, field.path[:-1])
     close = difflib.get_close_matches(str(field.path[-1]), known, n=1)
     fix = f"did you mean {close[0]}? If not, remove it" if close else "remove it"
+    if not close and (part := _part_of_pod(field.path)):
+        fix = f"remove it; what a document has no field for is in a platform file, as {part}"
     message = f"field is not defined, set to {shown(field.value)}"
     return D004.finding(Violation(field, message, fix=fix))
+
+
+def _part_of_pod(path: Path) -> str | None:
+    """Where a platform's settings say what a document says of its pods, if Kubernetes has it."""
+    *parents, name = path
+    if parents[-3:] == ["spec", "containers", 0]:
+        kind, part = "Container", 'pods.pod.spec.containers, of the container "engine"'
+    elif parents[-2:] == ["template", "spec"] and "members" in parents:
+        kind, part = "PodSpec", "pods.pod.spec"
+    else:
+        return None
+    found = violations("v1", kind, {name: None}, partial=True)
+    return None if any(each.problem == "unknown field" for each in found) else part
 
 
 def fields_after_142(spec: Cursor) -> Iterator[Finding]:

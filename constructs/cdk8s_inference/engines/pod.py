@@ -102,6 +102,10 @@ def pod_template(
         unsecured |= {each["name"] for each in settings.init_containers}
     _say(member, template)
     _secure(template["spec"], unsecured)
+    for key in ("initContainers", "containers"):
+        for container in template["spec"].get(key, ()):
+            if "image" in container:
+                container["image"] = platform.image(container["image"])
     template["spec"] = pod_in_order(template["spec"])
     return template
 

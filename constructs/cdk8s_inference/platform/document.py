@@ -66,6 +66,16 @@ def read_platform(document: Document) -> tuple[Platform | None, list[Finding]]:
     return (None if errors(findings) else value), findings
 
 
+def read_image_digests(document: Document) -> tuple[dict[str, str], list[Finding]]:
+    """The ``image_digests`` of a platform that a file of its own has, and all findings."""
+    findings = [*document.findings]
+    _, hint = _fields(Platform)["imageDigests"]
+    for each in problems(hint, document.data, ()):
+        at = document.root.at(*each.path)
+        findings.append(D141.finding(Violation(at, each.message, fix=each.fix)))
+    return ({} if errors(findings) else dict(document.data)), findings
+
+
 def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
     """The value of a dataclass that is written at a place."""
 

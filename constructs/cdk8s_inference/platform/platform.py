@@ -13,7 +13,15 @@ from cdk8s_inference.arguments import Constraint, Meant, Problem, checked
 from cdk8s_inference.arguments.objects import MetadataKey
 from cdk8s_inference.findings import InvalidInput, Path
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GatewayProvider
-from cdk8s_inference.kubernetes_types import DnsLabel, HttpPath, LabelValue, NonEmpty, ObjectName
+from cdk8s_inference.kubernetes_types import (
+    Digest,
+    DnsLabel,
+    HttpPath,
+    Image,
+    LabelValue,
+    NonEmpty,
+    ObjectName,
+)
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
 from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
@@ -136,6 +144,9 @@ class Platform:
         gang: Where the pods of gangs go, unless an engine wants otherwise.
         disruption_budgets: Adds a PodDisruptionBudget to each engine of several copies: one copy
             at a time is evicted, such as by a drain of its node.
+        image_digests: Digest of an image, by the image as it is written without one, such as
+            ``vllm/vllm-openai:v0.23.0``. Every container that has the image gets the digest too,
+            and runs exactly that; an image that is not listed stays as it is written.
         phases_within: Label of nodes, such as ``topology.kubernetes.io/zone``: the prefill and
             decode pods of a replica prefer to share a value of it, since KV caches go between them.
     """
@@ -155,6 +166,7 @@ class Platform:
     rollout: Rollout = Rollout()
     gang: GangPlacement = GangPlacement()
     disruption_budgets: bool = True
+    image_digests: Mapping[Image, Digest] = field(default_factory=dict)
     phases_within: MetadataKey | None = None
 
     @classmethod
@@ -179,6 +191,11 @@ class Platform:
     def device_class(self, request: str) -> str:
         """The DeviceClass that a device request is allocated from."""
         return self.device_classes.get(request, self.default_device_class)
+
+    def image(self, image: str) -> str:
+        """An image by its digest, where that is known."""
+        digest = self.image_digests.get(image)
+        return f"{image}@{digest}" if digest else image
 
     def cache_claim(self, cache: str) -> str:
         """The PersistentVolumeClaim that holds a model cache."""

@@ -18,9 +18,10 @@ from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import cluster_manifest, manifest
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.platform import Platform
+from cdk8s_inference.pods.order import pod_in_order
 from cdk8s_inference.releases.flag import FlagValue
 from cdk8s_inference.releases.permission import Permission
-from cdk8s_inference.routing.own_proxy import Endpoints, bootstrap, container
+from cdk8s_inference.routing.own_proxy import IMAGE, Endpoints, bootstrap, container
 
 GRPC_PORT = 9002
 """Where the gateway asks for an endpoint (ext_proc)."""
@@ -99,6 +100,7 @@ class EndpointPicker(Construct):
         self.name = name
         self.port = GRPC_PORT
         self._namespace = namespace
+        self._platform = platform
         self._release = platform.router.picker
         self._options = platform.picker
         self._endpoints = pool if isinstance(pool, Endpoints) else None
@@ -279,8 +281,9 @@ class EndpointPicker(Construct):
             # Without a pool the picker takes its name from its pod's, and does not start otherwise.
             pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
             picker["env"] = [{"name": "POD_NAME", "valueFrom": pod_name}]
-            spec["initContainers"] = [container(f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", mount)]
-        return spec
+            file, image = f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", self._platform.image(IMAGE)
+            spec["initContainers"] = [container(file, mount, image)]
+        return pod_in_order(spec)
 
     def _container(self, mount: Mapping[str, Any]) -> dict[str, Any]:
         ports = {"grpc": GRPC_PORT, "grpc-health": _HEALTH_PORT, "metrics": _METRICS_PORT}
@@ -290,7 +293,7 @@ class EndpointPicker(Construct):
         started = alive if options.high_availability else ready
         return {
             "name": "endpoint-picker",
-            "image": self._release.image,
+            "image": self._platform.image(self._release.image),
             "imagePullPolicy": "IfNotPresent",
             "args": list(self._arguments),
             "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],

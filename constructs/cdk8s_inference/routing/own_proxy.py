@@ -20,8 +20,9 @@ PROXY_PORT = 8080
 _STATS_PORT = 19001
 _ADMIN_PORT = 19000
 
-# What Envoy Gateway v1.8.3 runs, which the serving stack installs for another provider.
-_IMAGE = "docker.io/envoyproxy/envoy:distroless-v1.38.3"
+IMAGE = "docker.io/envoyproxy/envoy:distroless-v1.38.3"
+"""What Envoy Gateway v1.8.3 runs, which the serving stack installs for another provider."""
+
 _USER = 65532
 
 _UNLIMITED = 1_000_000
@@ -65,7 +66,7 @@ def bootstrap(picker_port: int) -> str:
     )
 
 
-def container(file: str, mount: Mapping[str, Any]) -> dict[str, Any]:
+def container(file: str, mount: Mapping[str, Any], image: str = IMAGE) -> dict[str, Any]:
     """The container, a native sidecar.
 
     It stops after the picker has: Envoy ends at once on SIGTERM, and would cut the streams that
@@ -74,10 +75,11 @@ def container(file: str, mount: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         file: Path of the bootstrap.
         mount: The volume mount that has it.
+        image: Its image.
     """
     return {
         "name": "envoy",
-        "image": _IMAGE,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",
         "command": ["envoy"],

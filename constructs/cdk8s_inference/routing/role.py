@@ -68,6 +68,7 @@ def role_addition(
             ranks=len(group.ports),
             guarded_pool=guarded_pool,
             guarded_engine=_wants_key(group),
+            image=platform.image(release.sidecar.image),
             wait_seconds=None if native else wait_seconds,
         )
     ]

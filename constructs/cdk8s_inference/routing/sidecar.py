@@ -50,6 +50,7 @@ def sidecar(
     guarded_pool: str | None = None,
     wait_seconds: int | None = None,
     guarded_engine: bool = False,
+    image: str | None = None,
 ) -> dict[str, Any]:
     """The sidecar's container.
 
@@ -66,6 +67,7 @@ def sidecar(
         wait_seconds: How long it serves on when it is asked to stop. A native sidecar is asked
             only when the engine has ended, and needs no wait.
         guarded_engine: Whether the engine wants a key from whoever asks for its models.
+        image: Its image; default the release's, by its tag.
     """
     connector = kv_transfer.connector
     flags: dict[str, FlagValue] = {
@@ -94,15 +96,19 @@ def sidecar(
         flags["inference-pool"] = guarded_pool
     container: dict[str, Any] = {
         "name": SIDECAR_CONTAINER,
-        "image": release.sidecar.image,
+        "image": image or release.sidecar.image,
         "args": release.arguments("sidecar", flags),
         "ports": container_ports("sidecar", rank_ports(SERVING_PORT, ranks)),
-        "readinessProbe": _readiness(_OPEN_PATH if guarded_engine else release.sidecar.engine_path),
+        "readinessProbe": _probe(_OPEN_PATH if guarded_engine else release.sidecar.engine_path),
+        # Its own path, so that only a sidecar that hangs is restarted: that of a dead engine would
+        # be restarted for nothing, and each restart cuts its streams.
+        "livenessProbe": {**_probe(release.sidecar.health_path), "failureThreshold": 6},
         # No limits: a sidecar that is killed for memory cuts every stream of its pod.
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
@@ -117,12 +123,12 @@ def sidecar(
     return container
 
 
-def _readiness(path: str) -> dict[str, Any]:
-    """Whether requests reach the engine, by a path that the engine answers through the sidecar.
+def _probe(path: str) -> dict[str, Any]:
+    """Asks the sidecar, or by a path that the engine answers through it whether requests get there.
 
-    Its own /health is 200 with the engine dead (seen run). There is no startup probe: the engine
-    of a pod with a native sidecar starts only when that has passed, so it would never pass. And
-    no liveness probe: a restart of the sidecar does not heal the engine, and cuts its streams.
+    Its own path is 200 with the engine dead (seen run), so readiness is asked by another. There is
+    no startup probe: the engine of a pod with a native sidecar starts only when that has passed, so
+    it would never pass.
     """
     return {
         "httpGet": {"path": path, "port": SERVING_PORT},
