@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import doctest
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk8s_inference.cel import device_selector, selector_problem
+from cdk8s_inference.cel import device_selector, usual_selector
+from cdk8s_inference.cel.device_selector import selector_problem
+from cdk8s_inference.cel.usual_selector import is_usual
 
 GPU = 'device.attributes["gpu.nvidia.com"]'
 
@@ -55,8 +58,14 @@ def test_invalid(text: str, reason: str) -> None:
     assert reason in (selector_problem(text) or "")
 
 
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(device_selector).failed == 0
+def test_what_is_usual_is_valid() -> None:
+    assert [is_usual(text) for text in VALID[:3]] == [True] * 3
+    assert not any(is_usual(text) for text, _ in INVALID)
+
+
+@pytest.mark.parametrize("module", [device_selector, usual_selector])
+def test_examples_in_docstrings(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 @given(st.text(alphabet='device.attrbu["gpu"] ==!&|()?:\'1', max_size=60))

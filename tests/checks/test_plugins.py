@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cdk8s_inference.checks import RULES, Topology, Violation, check, plugins, rule
+from cdk8s_inference.checks import RULES, Topology, Violation, check, rule
 from cdk8s_inference.checks.plugins import GROUP, load_rules
 from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.source import Document
@@ -30,14 +29,17 @@ def as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Installs an entry point."""
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Installs a package with an entry point."""
     monkeypatch.syspath_prepend(str(EXAMPLE))
     monkeypatch.delitem(__import__("sys").modules, "team_rules", raising=False)
 
     def install(value: str) -> None:
-        found = [EntryPoint("team", value, GROUP)]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: found)
+        folder = tmp_path / "team-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: team\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[{GROUP}]\nteam = {value}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
         load_rules.cache_clear()
         all_rules.cache_clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from cdk8s_inference.cel.usual_selector import is_usual
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import breaks
@@ -31,10 +32,10 @@ from cdk8s_inference.topology import Topology
 )
 def does_not_compile(topology: Topology) -> Iterator[Violation]:
     for selector in topology.device_selectors:
-        if has_placeholder(selector.value):
+        if has_placeholder(selector.value) or is_usual(selector.value):
             continue
         # The parser is imported where there is something to parse.
-        from cdk8s_inference.cel import selector_problem
+        from cdk8s_inference.cel.device_selector import selector_problem
 
         problem = selector_problem(selector.value)
         if problem is not None:
