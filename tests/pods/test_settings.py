@@ -224,6 +224,11 @@ def test_none_takes_away_what_is_below() -> None:
             "pod.spec.containers[0].stdin",
             "must be",
         ),
+        (
+            {"pod": {"spec": {"containers": [{"name": "engine", "env": [{"value": "a"}]}]}}},
+            "pod.spec.containers[0].env[0]",
+            "has no name",
+        ),
         ({"pod": {"spec": None}}, "pod.spec", "would take the engine away"),
         ({"pod": {"spec": {"$patch": "replace"}}}, "pod.spec", "would take the engine away"),
         ({"pod": {"spec": {"containers": None}}}, "pod.spec.containers", "take the engine away"),
@@ -256,6 +261,14 @@ def test_methods_know_what_settings_gave() -> None:
     ):
         with pytest.raises(ValueError, match="engine qwen"):
             group.add_to_serving_pods(taken)
+
+
+def test_methods_add_what_settings_took_away() -> None:
+    settings = PodSettings(pod={"spec": {"volumes": None, "tolerations": None}})
+    group = EngineGroup(Chart(App(), "c"), "g", engine=engine(pods=settings))
+    group.add_volume({"name": "data", "emptyDir": {}})
+    spec = group.workload.to_json()["spec"]["template"]["spec"]
+    assert spec["volumes"] == [{"name": "data", "emptyDir": {}}]
 
 
 def test_rules_know_what_settings_gave() -> None:

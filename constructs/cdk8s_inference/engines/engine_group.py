@@ -304,7 +304,7 @@ class EngineGroup(Construct):
                 ],
             ),
             (("spec", "containers"), spec["containers"], [dict(e) for e in addition.containers]),
-            (("spec", "volumes"), spec["volumes"], [dict(entry) for entry in addition.volumes]),
+            (("spec", "volumes"), spec.get("volumes"), [dict(entry) for entry in addition.volumes]),
         ]
         # A container must not share its name with an init container either.
         containers = {entry["name"] for entry in spec.get("initContainers", ())}

@@ -33,7 +33,7 @@ from cdk8s_inference.kubernetes_types import (
     Quantity,
     ResourceName,
 )
-from cdk8s_inference.pods.overlay import overlaid
+from cdk8s_inference.pods.overlay import MERGE_KEYS, overlaid
 from cdk8s_inference.source import Cursor
 
 ENGINE_CONTAINER = "engine"
@@ -57,6 +57,7 @@ def _overlay(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
             yield Problem((*path, key), "is no part of a pod template", "use metadata and spec")
     yield from kubernetes_problems("PodTemplateSpec", value, path, partial=True)
     root = Cursor(value, path)
+    yield from _unnamed(root)
     yield from _taken_away(root)
     for key, at in root["metadata"].fields():
         if key not in ("labels", "annotations"):
@@ -69,6 +70,15 @@ def _overlay(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         for key in _SAID_ELSEWHERE if container["name"].text == ENGINE_CONTAINER else ():
             if container[key].present:
                 yield Problem(container[key].path, "is the engine's own", f"give the engine {key}=")
+
+
+def _unnamed(root: Cursor) -> Iterator[Problem]:
+    """Entries of which nobody can say what they are laid over."""
+    for at in root.descendants():
+        name = MERGE_KEYS.get(str(at.path[-1])) if at.path else None
+        for entry in at.items() if name else ():
+            if not entry[str(name)].present and not entry["$patch"].present:
+                yield Problem(entry.path, f"has no {name}", f'add "{name}"')
 
 
 def _taken_away(root: Cursor) -> Iterator[Problem]:
