@@ -9,7 +9,9 @@ import pytest
 from cdk8s_inference.checks import check
 from cdk8s_inference.findings import Edit
 from cdk8s_inference.findings.example import REMOVED
+from cdk8s_inference.releases import ROUTER_NEWEST
 from cdk8s_inference.source import Document
+from tests.checks.rendered import codes, rendered, the
 from tests.kit import examples
 
 HOST = {"topologyKey": "kubernetes.io/hostname"}
@@ -33,3 +35,30 @@ def test_an_affinity_counts_if_it_is_to_the_gang_itself(term: Any, noted: bool) 
     )
     codes = [each.code for each in check([Document(each) for each in objects])]
     assert ("T617" in codes) is noted
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("--node-rank $(LWS_WORKER_INDEX)", "--node-rank 0", True),
+        ("--node-rank $(LWS_WORKER_INDEX)", "--node-rank 1", False),
+    ],
+)
+def test_the_place_of_a_follower(old: str, new: str, told: bool) -> None:
+    gang = the(examples.base("gang"), "LeaderWorkerSet", "kimi")
+    template = gang["spec"]["leaderWorkerTemplate"]["workerTemplate"]
+    [container] = template["spec"]["containers"]
+    container["args"] = [each.replace(old, new) for each in container["args"]]
+    assert ("T615" in codes([gang])) is told
+
+
+def test_ranks_that_overlap() -> None:
+    objects = rendered("multi-node-every-pod-serves", ROUTER_NEWEST)
+    gang = the(objects, "LeaderWorkerSet", "gpt-oss-0-decode")
+    template = gang["spec"]["leaderWorkerTemplate"]["workerTemplate"]
+    [container] = template["spec"]["containers"]
+    assert "T615" not in codes(objects)
+    container["args"] = [
+        each.replace("LWS_WORKER_INDEX * 8", "LWS_WORKER_INDEX * 4") for each in container["args"]
+    ]
+    assert "T615" in codes(objects)

@@ -11,7 +11,7 @@ from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
 from cdk8s_inference.names import LEADER_WORKER_SET_LIMIT
 from cdk8s_inference.servers import VLLM
 from cdk8s_inference.source import Cursor
-from cdk8s_inference.topology import Engine, Topology, Workload
+from cdk8s_inference.topology import Engine, SourceValue, Topology, Workload
 
 
 @rule(
@@ -212,12 +212,30 @@ def place_in_gang(topology: Topology) -> Iterator[Violation]:
                     yield Violation(container.here, f"{flag} is not given", pods.workload.size)
             elif not _NUMBER.fullmatch(given.value):
                 yield Violation(given, f"{flag} is {given.value!r}, which is no number")
+            elif given.value == "0" and pods.part == "follower":
+                yield Violation(given, f"{flag} is 0 in followers, and 0 is the leader's")
             elif given.value.isdigit() and pods.part != "leader" and pods.workload.size.value > 2:
                 yield Violation(
                     given,
                     f"{flag} is {given.value} in all of {pods.workload.size.value - 1} followers",
                     pods.workload.size,
                 )
+            elif flag == engine.names.start_rank:
+                yield from _steps(engine, given)
+
+
+def _steps(engine: Engine, given: SourceValue[str]) -> Iterator[Violation]:
+    """A first rank that is another multiple of the pod's place than its pods have ranks."""
+    match, local = _MULTIPLE.fullmatch(given.value), engine.local_ranks
+    if match is not None and local is not None and int(match[1]) != local.value:
+        yield Violation(
+            given,
+            f"the first rank is {match[1]} times the pod's place, and each pod has {local.value}",
+            local,
+        )
+
+
+_MULTIPLE = re.compile(r"\$\(\(\s*\$?LWS_WORKER_INDEX\s*\*\s*(\d{1,4})\s*\)\)")
 
 
 def _places(engine: Engine) -> Iterator[tuple[str, str]]:
