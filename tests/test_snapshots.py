@@ -8,7 +8,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from cdk8s_inference import App, ModelDeployment, Platform, PodSettings
+from cdk8s_inference import App, Engine, ModelDeployment, Platform, PodSettings
 from tests.document import builders
 from tests.document.builders import CEL, NIXL, document, gang, standalone
 from tests.kit.synth import synthesized
@@ -99,5 +99,15 @@ class YamlFile(SingleFileSnapshotExtension):
 def test_written(found: Json, platform: Platform, snapshot: SnapshotAssertion) -> None:
     app = App()
     ModelDeployment.from_document(app, "qwen", found, platform=platform)
+    synthesized(app)
+    assert app.synth_yaml() == snapshot(extension_class=YamlFile)
+
+
+def test_the_least(snapshot: SnapshotAssertion) -> None:
+    """An engine of which nothing is said but its image and model."""
+    app = App()
+    image = "ghcr.io/llm-d/llm-d-inference-sim:v0.10.2"
+    engine = Engine.standalone("sim", image=image, args=["--model=Qwen/Qwen3-8B"])
+    ModelDeployment(app, "bare", name="bare", namespace="ml-team", engines=[engine])
     synthesized(app)
     assert app.synth_yaml() == snapshot(extension_class=YamlFile)
