@@ -318,6 +318,13 @@ def test_every_key_and_value_counts(text: str, count: int, monkeypatch: pytest.M
     assert problem_of(text) == ("D002", text.count("\n") or 1)
 
 
+def test_aliases_add_less_than_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_ALIASED", 96)
+    text = "- &a [1, 1, 1]\n" + "- *a\n" * 24
+    assert read(text.encode())[1] == []
+    assert problem_of(text + "- *a\n") == ("D002", 26)
+
+
 def test_many_documents() -> None:
     text = "\n---\n".join(f"a: {number}" for number in range(5_000))
     documents, found = read(text.encode(), "many.yaml")
@@ -417,8 +424,9 @@ def test_schemas_that_are_read(text: str) -> None:
     assert schema == {"description": "Some words.\n\n# More: words.\n", "type": "object"}
 
 
-def test_large_data_have_no_bounds_of_objects() -> None:
-    text = json.dumps({"data": [0] * 300_000})
+def test_large_data_have_no_bounds_of_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_NODES", 30_000)
+    text = json.dumps({"data": [0] * 40_000})
     documents, problems = read(text.encode())
     assert (len(documents), problems) == (1, [])
     _, problems = read(text.replace("data", "kind").encode())

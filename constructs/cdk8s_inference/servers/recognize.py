@@ -173,18 +173,20 @@ def _programs(words: Sequence[str]) -> Iterator[tuple[int, Server | None]]:
     """The servers that one command starts, and where; None for a program that does not serve."""
     before = ""
     for position, word in enumerate(words):
-        name, following = word.rpartition("/")[2], words[position + 1 :]
+        name = word.rpartition("/")[2]
         # After a flag is its value: a model may well be named for an engine.
         is_value = before.startswith("-") and before != "--"
         for server in SERVERS:
             for program in server.programs:
-                if name == program.name and not (is_value and not _is_followed(program, following)):
-                    yield position, _serving(server, program, following)
+                if name == program.name:
+                    following = words[position + 1 :]
+                    if not is_value or _is_followed(program, following):
+                        yield position, _serving(server, program, following)
         if before == "-m":
             for server in SERVERS:
                 for module in server.modules:
                     if word == module.name:
-                        yield position, _serving(server, module, following)
+                        yield position, _serving(server, module, words[position + 1 :])
         before = word
 
 

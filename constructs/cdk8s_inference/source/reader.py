@@ -32,8 +32,11 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_TEXT = 2 * MAX_BYTES
 """Characters of the keys and values of one file, aliases expanded."""
 
-MAX_NODES = 200_000
-"""Keys and values of one file, aliases expanded. The largest ModelDeployments known have 400."""
+MAX_NODES = 1_000_000
+"""Keys and values of one file, aliases expanded. A list of pods of 8 MiB has 300,000."""
+
+MAX_ALIASED = 200_000
+"""Keys and values that aliases add to one file. A ModelDeployment has 400 in all."""
 
 MAX_DEPTH = 64
 """Nesting of one document, aliases expanded. A ModelDeployment has 14 levels."""
@@ -233,6 +236,7 @@ class _Composer:
         self._findings: list[Finding] = []
         self._path: list[PathPart] = []
         self._size = 0
+        self._aliased = 0
         self._length = 0
 
     def roots(self) -> Iterator[Node]:
@@ -261,6 +265,7 @@ class _Composer:
         kind = type(event)
         if kind is yaml.AliasEvent:
             node = self._target(str(event.anchor), line)
+            self._aliased += node.size
             self._grow(node.size, node.length, depth + node.height, line)
             return node
         before, length_before = self._size, self._length
@@ -305,6 +310,8 @@ class _Composer:
             limit = f"{MAX_DEPTH} levels"
         elif self._size > MAX_NODES:
             limit = f"{MAX_NODES} keys and values"
+        elif self._aliased > MAX_ALIASED:
+            limit = f"{MAX_ALIASED} keys and values by aliases"
         elif self._length > MAX_TEXT:
             limit = f"{MAX_TEXT} characters"
         else:
