@@ -33,7 +33,7 @@ def compose(app: App, document: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("document", "composing", "synthesizing"),
-    [(unified(), 16, 10), (prefill_decode(), 41, 18)],
+    [(unified(), 16, 10), (prefill_decode(), 42, 18)],
     ids=["Unified", "PrefillDecode"],
 )
 def test_each_deployment_asks_as_often(
