@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any
@@ -30,18 +31,24 @@ class Facts:
 
     def __init__(self, text: str) -> None:
         self.text = "\n" + text
-        self._parsed: dict[int, Schema] = {}
+        self._parsed: dict[str, list[tuple[tuple[str, ...], Schema]]] = {}
 
-    def variants(self, name: str) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    @cached_property
+    def _lines(self) -> Mapping[str, list[tuple[str, int, int]]]:
+        """The releases of each name's schemas, and where in the text these are."""
+        found: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        for match in re.finditer(r"^([^\t\n]+)\t([^\t\n]*)\t(.*)$", self.text, re.MULTILINE):
+            found[match[1]].append((match[2], match.start(3), match.end(3)))
+        return found
+
+    def variants(self, name: str) -> Sequence[tuple[tuple[str, ...], Schema]]:
         """The schemas of a name, each with its releases."""
-        start = 0
-        while (start := self.text.find(f"\n{name}\t", start)) >= 0:
-            start += 1
-            line = self.text[start : self.text.index("\n", start)]
-            _, releases, schema = line.split("\t", 2)
-            if start not in self._parsed:
-                self._parsed[start] = json.loads(schema)
-            yield tuple(releases.split()), self._parsed[start]
+        if name not in self._parsed:
+            self._parsed[name] = [
+                (tuple(releases.split()), json.loads(self.text[start:end]))
+                for releases, start, end in self._lines.get(name, ())
+            ]
+        return self._parsed[name]
 
     def definition(self, name: str, release: str | None = None) -> Schema | None:
         """A definition; of some release where there are several."""
