@@ -571,7 +571,7 @@ def mutilated(draw: st.DrawFn) -> Json:
     return found
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(mutilated())
 def test_a_broken_document_is_composed_or_refused_with_findings(found: Json) -> None:
     app = App()

@@ -200,7 +200,7 @@ def test_every_kind_of_value_is_met() -> None:
     } <= read(everything())
 
 
-@settings(PROFILE, max_examples=PROFILE.max_examples // 10)
+@settings(PROFILE, max_examples=PROFILE.max_examples // 20)
 @given(st.data())
 def test_no_value_is_too_odd_anywhere(data: st.DataObject) -> None:
     objects = everything()
