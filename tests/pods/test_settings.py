@@ -22,6 +22,7 @@ from cdk8s_inference import (
     PodAddition,
     PodSettings,
     SidecarOptions,
+    labels,
 )
 from cdk8s_inference.document.ports import Listening
 from cdk8s_inference.engines.pod import pod_template
@@ -70,7 +71,7 @@ def pod(
         member,
         listening=Listening((8000,), 8000),
         workload="w",
-        labels={"z": "ours"},
+        labels={"z": "ours", labels.ENGINE: "w"},
         cache_claim=None,
         grace_seconds=90,
         platform=platform or Platform(),
@@ -170,7 +171,7 @@ def test_what_the_template_says_goes_over_all_settings() -> None:
     )
     template = pod(said, Platform(pods=settings))
     assert template["metadata"] == {
-        "labels": {"team": "t", "z": "ours"},
+        "labels": {"team": "t", "z": "ours", labels.ENGINE: "w"},
         "annotations": {"note": "t"},
     }
     assert template["spec"]["imagePullSecrets"] == [{"name": "shared"}, {"name": "own"}]
@@ -328,7 +329,7 @@ def test_hardened_is_laid_over_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("settings", "copies", "keys"),
     [
-        (None, 1, []),
+        (None, 1, ["kubernetes.io/hostname"]),
         (None, 2, ["kubernetes.io/hostname"]),
         (PodSettings(spread=()), 2, []),
         (
@@ -345,6 +346,16 @@ def test_copies_are_spread(settings: PodSettings | None, copies: int, keys: list
     assert [each["topologyKey"] for each in constraints] == keys
     for each in constraints:
         assert each["labelSelector"]["matchLabels"] == group.serving_selector
+
+
+def test_scaling_changes_no_pod() -> None:
+    templates = [
+        EngineGroup(Chart(App(), "c"), "g", engine=engine(copies=copies)).workload.to_json()[
+            "spec"
+        ]["template"]
+        for copies in (1, 2)
+    ]
+    assert templates[0] == templates[1]
 
 
 @pytest.mark.parametrize("copies", [1, 2])
@@ -405,6 +416,7 @@ def test_the_long_fields_of_a_pod_are_its_last() -> None:
     spec = the(synthesized(app), "Deployment", "d-0-decode")["spec"]["template"]["spec"]
     assert [*spec] == [
         "tolerations",
+        "topologySpreadConstraints",
         "affinity",
         "securityContext",
         "terminationGracePeriodSeconds",

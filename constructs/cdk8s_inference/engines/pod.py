@@ -92,8 +92,9 @@ def pod_template(
         platform=platform,
         layers=layers,
     )
-    several = engine is not None and engine.copies > 1 and not engine.is_gang
-    if several and (constraints := _spread(layers, labels)):
+    # Also of a single copy: if scaling changed the template, it would restart the pods that run.
+    alone = engine is not None and not engine.is_gang
+    if alone and (constraints := _spread(layers, labels)):
         spec["topologySpreadConstraints"] = constraints
     template: dict[str, Any] = {"metadata": {"labels": dict(labels)}, "spec": spec}
     unsecured: set[str] = set()
@@ -112,7 +113,8 @@ def pod_template(
 
 def _spread(layers: Sequence[PodSettings], labels: Mapping[str, str]) -> list[dict[str, Any]]:
     """Spreads the copies of an engine, as far as there are devices: a node is lost as a whole."""
-    wanted: Sequence[str] = ("node",)
+    otherwise = any(settings.topology_spread_constraints for settings in layers)
+    wanted: Sequence[str] = () if otherwise else ("node",)
     for settings in layers:
         wanted = wanted if settings.spread is None else settings.spread
     return [

@@ -145,7 +145,7 @@ class PodSettings:
         tolerations: Taints that the pods tolerate, beside that of nodes with GPUs.
         spread: Over what the copies of an engine of one pod are spread, as far as devices allow:
             nodes by default; zones as well, which KV caches then go between.
-        topology_spread_constraints: How pods are spread otherwise.
+        topology_spread_constraints: How pods are spread instead of over nodes.
         priority_class_name: PriorityClass: who waits, and who is preempted.
         runtime_class_name: RuntimeClass, such as ``nvidia``.
         scheduler_name: Another scheduler than the cluster's own.
