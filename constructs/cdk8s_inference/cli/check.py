@@ -85,7 +85,7 @@ class _Read:
 @click.option(
     "--fix",
     is_flag=True,
-    help="Mend in the files what has one certain mend, and report what is left.",
+    help="Fix in place what has one certain fix, and report the rest.",
 )
 @click.option(
     "--diff", "show_diff", is_flag=True, help="Show what --fix would change, and change nothing."
@@ -115,13 +115,13 @@ class _Read:
     type=click.Choice(get_args(Severity)),
     default="note",
     show_default=True,
-    help="The least severity that is reported.",
+    help="The lowest severity that is reported.",
 )
 @click.option(
     "--baseline",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Let the findings be that this file has; only others are reported.",
+    help="Report only findings that are not in this file.",
 )
 @click.option(
     "--update-baseline", is_flag=True, help="Write what is found to the file of --baseline."

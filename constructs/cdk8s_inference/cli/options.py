@@ -34,7 +34,7 @@ def selection(command: F) -> F:
             metavar="CODE",
             multiple=True,
             callback=_codes,
-            help="Report only these codes, or all that begin so, such as T5; parted by commas.",
+            help="Report only these codes, or all that begin so, such as T5; separated by commas.",
         ),
         click.option(
             "--ignore",

@@ -1,4 +1,4 @@
-"""The one certain mend of a finding."""
+"""The one certain fix of a finding, as an edit of its file."""
 
 from __future__ import annotations
 
