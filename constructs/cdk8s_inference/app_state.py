@@ -83,15 +83,12 @@ class AppState:
     def add(cls, construct: IConstruct, scope: IConstruct) -> None:
         """Has what a construct composes checked, unless its scope is in a chart that is anyway."""
         state = cls.of(scope)
-        if not vars(scope).get(_CHECKED) and not any(
+        checked = bool(vars(scope).get(_CHECKED)) or any(
             each in state.checked for each in scope.node.scopes
-        ):
-            chart = Chart.of(construct)
-            if chart not in state.lone:
-                state.lone.append(chart)
-            vars(construct)[_STATE] = state
-            return
-        vars(construct).update({_STATE: state, _CHECKED: True})
+        )
+        vars(construct).update({_STATE: state, _CHECKED: checked})
+        if not checked and (chart := Chart.of(construct)) not in state.lone:
+            state.lone.append(chart)
 
     def check(self) -> list[Finding]:
         """What is to say about all that is checked, as it is now."""

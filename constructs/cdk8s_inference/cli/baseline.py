@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import click
 
 from cdk8s_inference.cli.failure import Failure
+from cdk8s_inference.cli.identity import identity
 from cdk8s_inference.findings import Finding
 
-_INDEX = re.compile(r"\[\d+\]")
 _KEYS = ("code", "file", "object", "path")
 
 Key = tuple[str, ...]
@@ -22,9 +21,6 @@ Key = tuple[str, ...]
 
 def without_known(findings: Iterable[Finding], path: str) -> Iterator[Finding]:
     """The findings that a baseline does not have.
-
-    A finding is known by its code, file, object and field: neither by its line nor by its words,
-    which change with what has nothing to do with it.
 
     Raises:
         click.UsageError: The file is no baseline.
@@ -72,4 +68,4 @@ def _key(finding: Finding, path: str) -> Key:
     file = finding.file or ""
     if file and not file.startswith("<"):
         file = os.path.relpath(file, os.path.dirname(path) or os.curdir).replace(os.sep, "/")
-    return finding.code, file, finding.object or "", _INDEX.sub("[]", finding.path)
+    return identity(finding, file)

@@ -19,17 +19,17 @@ from cdk8s_inference.cli.cluster_api import cluster_api, release
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
 from cdk8s_inference.cli.failure import writing
-from cdk8s_inference.cli.files import Input, inputs, unreadable
+from cdk8s_inference.cli.files import SUFFIXES, Input, inputs, unreadable
 from cdk8s_inference.cli.fix import diff, mended
 from cdk8s_inference.cli.fix import write as write_files
 from cdk8s_inference.cli.formats import FORMATS, Report, written
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.rendering import Rendered, is_rendered, rendered
-from cdk8s_inference.cli.report import SEVERITIES, counts, styled
+from cdk8s_inference.cli.report import SEVERITIES, counts, is_failure, styled
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.cli.watch import watchable
-from cdk8s_inference.findings import Finding, Severity, errors
+from cdk8s_inference.findings import Finding, Severity
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.schemas import ClusterApi
@@ -40,7 +40,6 @@ from cdk8s_inference.topology import read_topology
 _ROUNDS = 20
 """How often files are mended and checked again, at most."""
 
-_SUFFIXES = (".yaml", ".yml", ".json")
 _DOCUMENT_GROUPS = ("modelplane.ai/", "infrastructure.modelplane.ai/")
 
 
@@ -201,7 +200,6 @@ def check(
         click.echo(f"{plural(count, 'finding')} written to {baseline}", err=True)
     if baseline is not None:
         findings = list(without_known(findings, baseline))
-    failing = errors(findings) or (strict and any(f.severity == "warning" for f in findings))
     loud = SEVERITIES[: SEVERITIES.index(severity) + 1]
     shown = [each for each in findings if each.severity in loud]
     if statistics:
@@ -211,7 +209,7 @@ def check(
         text = _written(shown, format, found, covered, None if quiet else outcome)
     with writing("standard output"):
         say(text, nl=format != "text" and not statistics)
-    sys.exit(1 if failing and not exit_zero else 0)
+    sys.exit(1 if is_failure(findings, strict=strict) and not exit_zero else 0)
 
 
 @dataclass(frozen=True)
@@ -269,6 +267,7 @@ def _read(paths: Sequence[str], excluded: _Excluded, *, render: bool) -> _Read:
         found.contents[source.name] = content
         found.read += documents
     _leave_patches_out(found)
+    _mark_kustomized(found)
     found.findings += not_objects.findings(found.others, alone=not holding)
     told = {*(each.file for each in found.findings), *(each.file for each in found.others)}
     found.findings += _without_objects(
@@ -309,7 +308,7 @@ def _files(path: str, found: _Read, excluded: _Excluded, *, render: bool) -> Ite
         for name in sorted(files):
             file = os.path.join(folder, name)
             endless = os.path.exists(file) and not os.path.isfile(file)
-            is_read = name.endswith(_SUFFIXES) and not name.startswith(".")
+            is_read = name.endswith(SUFFIXES) and not name.startswith(".")
             if is_read and not endless and file not in excluded:
                 yield file
 
@@ -364,8 +363,8 @@ def _leave_patches_out(found: _Read) -> None:
     found.others += [NotObjects(not_objects.PATCH, file, None, False) for file in sorted(patches)]
 
 
-def _checked(found: _Read, complete: bool, api: ClusterApi) -> tuple[list[Finding], Coverage]:
-    findings = list(_of_documents(found.documents))
+def _mark_kustomized(found: _Read) -> None:
+    """Marks the objects beside a Kustomization, which may add what they lack."""
     folders = {
         os.path.dirname(each.file)
         for each in found.others
@@ -375,6 +374,10 @@ def _checked(found: _Read, complete: bool, api: ClusterApi) -> tuple[list[Findin
         replace(each, kustomized=True) if os.path.dirname(each.file or "") in folders else each
         for each in found.manifests
     ]
+
+
+def _checked(found: _Read, complete: bool, api: ClusterApi) -> tuple[list[Finding], Coverage]:
+    findings = list(_of_documents(found.documents))
     topology = read_topology(found.manifests, complete=complete, api=api)
     if found.manifests:
         from cdk8s_inference.checks import check_topology

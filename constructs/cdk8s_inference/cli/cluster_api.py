@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from cdk8s_inference.cli.failure import Failure
+from cdk8s_inference.cli.files import SUFFIXES
 from cdk8s_inference.schemas import RELEASES, ClusterApi
 from cdk8s_inference.source import read
-
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def release(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -67,4 +66,4 @@ def _files(folder: str) -> Iterator[str]:
     if not os.path.isdir(folder):
         yield folder
     for parent, _, names in os.walk(folder):
-        yield from (os.path.join(parent, name) for name in names if name.endswith(_SUFFIXES))
+        yield from (os.path.join(parent, name) for name in names if name.endswith(SUFFIXES))

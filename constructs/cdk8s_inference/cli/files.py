@@ -15,6 +15,9 @@ from cdk8s_inference.source.unreadable import D001
 
 STDIN = "-"
 
+SUFFIXES = (".yaml", ".yml", ".json")
+"""The names of files that are read in folders end so."""
+
 
 @dataclass(frozen=True)
 class Input:

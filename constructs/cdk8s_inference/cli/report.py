@@ -43,6 +43,12 @@ def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> 
         _echo(escaped(closing))
 
 
+def is_failure(findings: Sequence[Finding], *, strict: bool) -> bool:
+    """Whether findings fail a run: errors do, and where it is strict warnings too."""
+    failing = ("error", "warning") if strict else ("error",)
+    return any(finding.severity in failing for finding in findings)
+
+
 def counts(findings: Sequence[Finding]) -> str:
     """How many findings there are of each severity: ``2 errors, 1 note``; empty for none."""
     found = Counter(finding.severity for finding in findings)

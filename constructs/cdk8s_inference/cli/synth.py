@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
@@ -19,7 +19,7 @@ from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.output import file_names, stack_file_names, write
-from cdk8s_inference.cli.report import FORMATS, Format, report
+from cdk8s_inference.cli.report import FORMATS, Format, is_failure, report
 from cdk8s_inference.cli.stdout import to_stdout
 from cdk8s_inference.cli.watch import watchable
 from cdk8s_inference.document.structure import no_document
@@ -34,6 +34,9 @@ from cdk8s_inference.source import single
 from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
+
+T = TypeVar("T")
+
 _DEFAULT_GATEWAY = f"{Gateway().namespace}/{Gateway().name}"
 
 
@@ -227,41 +230,44 @@ def synth(
     if prune and stdout:
         raise click.UsageError("--prune needs --output DIR.")
     policy = policy_of(config, select, ignore)
-    platform, findings = _platform(platform_file)
-    digests, found = _image_digests(digests_file)
+    platform, findings = _of_file(
+        platform_file, lambda file: (Platform.from_file(file), []), Platform()
+    )
+    no_digests: dict[str, str] = {}
+    digests, found = _of_file(
+        digests_file, lambda file: read_image_digests(single(file)), no_digests
+    )
     findings += found
     if errors(findings):
-        report(findings, format, "nothing written")
-        sys.exit(EXIT_INVALID_INPUT)
-    if digests:
-        platform = replace(platform, image_digests={**platform.image_digests, **digests})
+        _refuse(findings, format)
+    route_to = platform.gateway
     if _given("gateway"):
-        route_to = replace(platform.gateway, namespace=gateway.namespace, name=gateway.name)
-        platform = replace(platform, gateway=route_to)
+        route_to = replace(route_to, namespace=gateway.namespace, name=gateway.name)
     if _given("provider"):
-        route_to = replace(platform.gateway, provider=GATEWAY_PROVIDERS[provider])
-        platform = replace(platform, gateway=route_to)
-    if _given("node_pool"):
-        platform = replace(platform, node_pool=node_pool)
-    if _given("device_classes"):
-        platform = replace(platform, device_classes={**platform.device_classes, **device_classes})
-    if _given("unified_mode"):
-        platform = replace(platform, unified_mode=unified_mode)
-    if _given("router"):
-        platform = replace(platform, router=router_release(router))
+        route_to = replace(route_to, provider=GATEWAY_PROVIDERS[provider])
+    chosen: dict[str, Any] = {
+        "node_pool": node_pool,
+        "unified_mode": unified_mode,
+        "router": router_release(router),
+    }
+    platform = replace(
+        platform,
+        gateway=route_to,
+        device_classes={**platform.device_classes, **device_classes},
+        image_digests={**platform.image_digests, **digests},
+        **{option: value for option, value in chosen.items() if _given(option)},
+    )
     loaded, stacks, findings = load(
         inputs(files), platform, namespace, allow_untested=allow_untested
     )
     if not (loaded or stacks or errors(findings)):
         findings.append(no_document())
     if errors(findings):
-        report(findings, format, "nothing written")
-        sys.exit(EXIT_INVALID_INPUT)
+        _refuse(findings, format)
     run = RunSubject([(item.deployment, item.document) for item in loaded], platform)
     findings += RUN_RULES.findings(run)
-    if errors(policy.applied(findings)):
-        report(policy.applied(findings), format, "nothing written")
-        sys.exit(EXIT_INVALID_INPUT)
+    if errors(reported := policy.applied(findings)):
+        _refuse(reported, format)
     try:
         parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
         texts, checked = compose(loaded, platform)
@@ -270,9 +276,8 @@ def synth(
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
     findings = policy.applied([*findings, *checked])
-    if errors(findings) or (strict and any(each.severity == "warning" for each in findings)):
-        report(findings, format, "nothing written")
-        sys.exit(EXIT_INVALID_INPUT)
+    if is_failure(findings, strict=strict):
+        _refuse(findings, format)
     if output is None:
         with writing("standard output"):
             to_stdout([*(text for part in parts for text in part if text), *texts])
@@ -296,28 +301,24 @@ def _given(option: str) -> bool:
     return source is not ParameterSource.DEFAULT
 
 
-def _platform(file: str | None) -> tuple[Platform, list[Finding]]:
-    """The platform of a file, the default one without a file, and what is wrong with it."""
+def _of_file(
+    file: str | None, read: Callable[[str], tuple[T, list[Finding]]], without: T
+) -> tuple[T, list[Finding]]:
+    """What an optional file says, and what is wrong with it."""
     if file is None:
-        return Platform(), []
+        return without, []
     try:
-        return Platform.from_file(file), []
+        return read(file)
     except InvalidInput as error:
-        return Platform(), list(error.findings)
+        return without, list(error.findings)
     except OSError as error:
-        return Platform(), [unreadable(Input(file), error)]
+        return without, [unreadable(Input(file), error)]
 
 
-def _image_digests(file: str | None) -> tuple[dict[str, str], list[Finding]]:
-    """The digests of a file by image, and what is wrong with it."""
-    if file is None:
-        return {}, []
-    try:
-        return read_image_digests(single(file))
-    except InvalidInput as error:
-        return {}, list(error.findings)
-    except OSError as error:
-        return {}, [unreadable(Input(file), error)]
+def _refuse(findings: Sequence[Finding], format: Format) -> NoReturn:
+    """Ends a run that writes nothing."""
+    report(findings, format, "nothing written")
+    sys.exit(EXIT_INVALID_INPUT)
 
 
 def _composed(stacks: int, deployments: int) -> str:

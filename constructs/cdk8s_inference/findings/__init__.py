@@ -16,7 +16,7 @@ from cdk8s_inference.findings.finding import (
     warn,
 )
 from cdk8s_inference.findings.mend import Mend
-from cdk8s_inference.findings.near_names import near_name
+from cdk8s_inference.findings.near_names import is_slip, near_name
 from cdk8s_inference.findings.rule import Rule, RuleSet, Violation
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Violation",
     "errors",
     "field_path",
+    "is_slip",
     "near_name",
     "shown",
     "type_name",

@@ -26,6 +26,15 @@ def near_name(name: str, known: Iterable[str], *, least: int = 3) -> str | None:
     return next((each for each in known if _is_near(name, each, least)), None)
 
 
+def is_slip(written: str, meant: str) -> bool:
+    """Whether a name is another one but for its case, or for one letter.
+
+    >>> is_slip("nodename", "nodeName"), is_slip("targetRefs", "parentRefs")
+    (True, False)
+    """
+    return written.lower() == meant.lower() or near_name(written, [meant]) is not None
+
+
 def _is_near(name: str, meant: str, least: int) -> bool:
     if abs(len(name) - len(meant)) > 1:
         return False  # More than one edit; most names are told apart by this.

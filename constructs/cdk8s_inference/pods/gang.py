@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import MetadataKey
+from cdk8s_inference.pods.stated import stated
 
 _PREFIX = "leaderworkerset.sigs.k8s.io/"
 
@@ -41,8 +42,7 @@ class GangPlacement:
 
     def over(self, below: GangPlacement) -> GangPlacement:
         """This one, with what it leaves out from ``below``."""
-        said = {each.name: getattr(self, each.name) for each in fields(self)}
-        return replace(below, **{name: value for name, value in said.items() if value is not None})
+        return replace(below, **stated(self))
 
     @property
     def annotations(self) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from cdk8s_inference.arguments import checked
+from cdk8s_inference.pods.stated import stated
 
 _NotNegative = Annotated[int, Field(ge=0)]
 
@@ -64,11 +65,7 @@ class Rollout:
 
     def over(self, below: Rollout) -> Rollout:
         """This one, with what it leaves out from ``below``."""
-        said = {
-            each.name: value
-            for each in fields(self)
-            if (value := getattr(self, each.name)) is not None
-        }
+        said = stated(self)
         if said.get("strategy") == "Recreate":
             said |= {"max_surge": None, "max_unavailable": None}
         elif said.keys() & {"max_surge", "max_unavailable"} and below.strategy == "Recreate":

@@ -30,7 +30,7 @@ class Facts:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = "\n" + text
+        self.text = text
         self._parsed: dict[str, list[tuple[tuple[str, ...], Schema]]] = {}
 
     @cached_property
@@ -65,8 +65,10 @@ class Facts:
     def kinds(self) -> Mapping[str, tuple[str, ...]]:
         """The kinds of each apiVersion."""
         found: dict[str, dict[str, None]] = {}
-        for match in re.finditer(r"^(\S+) (\S+)\t", self.text, re.MULTILINE):
-            found.setdefault(match[1], {})[match[2]] = None
+        for name in self._lines:
+            version, space, kind = name.partition(" ")
+            if space:
+                found.setdefault(version, {})[kind] = None
         return {version: tuple(kinds) for version, kinds in found.items()}
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from cdk8s_inference.findings import Mend, Path, PathPart, near_name, shown, type_name
+from cdk8s_inference.findings import Mend, Path, PathPart, is_slip, shown, type_name
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import Facts, Schema, reference_name
 from cdk8s_inference.schemas.quantity import quantity
@@ -106,8 +106,7 @@ class Walk:
             if "." in definition:
                 name = definition.rpartition(".")[2]
         if schema.get("x-kubernetes-int-or-string"):
-            if not isinstance(value, (int, str)) or isinstance(value, bool):
-                self._wrong_type(value, "a string or an integer", path)
+            if not self._is_int_or_string(value, path):
                 return
         elif not self._has_type(value, schema, path):
             return
@@ -142,18 +141,24 @@ class Walk:
             if not isinstance(value, (int, float, str)) or isinstance(value, bool):
                 self._wrong_type(value, "a quantity", path)
             elif quantity(value) is None:
-                self._tell(
-                    "quantity", path, f"{shown(value)} is no quantity", _near_quantity(str(value))
-                )
+                self._no_quantity(str(value), path)
             return True
         if definition == _INT_OR_STRING:
-            if not isinstance(value, (int, str)) or isinstance(value, bool):
-                self._wrong_type(value, "a string or an integer", path)
+            self._is_int_or_string(value, path)
             return True
         if definition in _FREE:
             if not isinstance(value, Mapping):
                 self._wrong_type(value, "an object", path)
             return True
+        return False
+
+    def _no_quantity(self, value: str, path: Path) -> None:
+        self._tell("quantity", path, f"{shown(value)} is no quantity", _near_quantity(value))
+
+    def _is_int_or_string(self, value: Any, path: Path) -> bool:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return True
+        self._wrong_type(value, "a string or an integer", path)
         return False
 
     def _has_type(self, value: Any, schema: Schema, path: Path) -> bool:
@@ -239,7 +244,9 @@ class Walk:
             fix = f"remove it; there are {', '.join(sorted(properties))}"
         else:
             fix = None
-        meant = [each for each in properties if _is_slip(key, each)]
+        meant = [
+            each for each in properties if is_slip(key, each) or _plain(key).lower() == each.lower()
+        ]
         mend = Mend(key, meant[0]) if len(meant) == 1 and meant[0] not in beside else None
         said = f"{name or 'the object'} has no field {key}"
         self._tell("unknown field", path, said, fix, near, mend)
@@ -277,9 +284,7 @@ class Walk:
         pattern = _pattern(schema.get("pattern"))
         if pattern and len(value) <= _LONGEST_MATCHED and not pattern.search(value):
             if schema.get("x-kubernetes-int-or-string"):
-                self._tell(
-                    "quantity", path, f"{shown(value)} is no quantity", _near_quantity(value)
-                )
+                self._no_quantity(value, path)
             else:
                 said = f"{shown(value)} does not match {schema['pattern']}"
                 self._tell("value", path, said, "write the value in the format of its field")
@@ -363,14 +368,17 @@ def _near(name: str, known: list[str]) -> str | None:
 
 
 def _is_slip(written: str, meant: str) -> bool:
-    """Whether a name is another one but for its case, its hyphens, or one letter."""
-    plain = written.replace("-", "").replace("_", "").lower()
-    return plain == meant.lower() or near_name(written, [meant]) is not None
+    """As :func:`is_slip`, also but for hyphens."""
+    return is_slip(written, meant) or _plain(written).lower() == meant.lower()
 
 
 def _near_field(name: str, properties: Mapping[str, Any]) -> str | None:
-    # Names of fields have no hyphens: what others write as node-name is nodeName.
-    return _near(name.replace("-", "").replace("_", ""), list(properties))
+    return _near(_plain(name), list(properties))
+
+
+def _plain(name: str) -> str:
+    """A name without hyphens, which no field has: what others write as node-name is nodeName."""
+    return name.replace("-", "").replace("_", "")
 
 
 def _near_quantity(text: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from cdk8s_inference.servers.command_line import uses
 from cdk8s_inference.source import Cursor, Document, has_placeholder
 
 Labels = Mapping[str, str]
@@ -38,8 +39,8 @@ _REFERENCES = {
 }
 """Fields that hold references, and the kind of what they name where they do not say."""
 
-_POOL_NAMESPACE = ("pool-namespace", "poolNamespace")
-"""The picker's flag, as its releases call it."""
+_POOL_NAMESPACE = ("--pool-namespace", "-pool-namespace", "--poolNamespace", "-poolNamespace")
+"""The picker's flag, in the spellings of its releases."""
 
 _SELECTING = ("Service", "InferencePool", "PodDisruptionBudget", "ServiceMonitor", "PodMonitor")
 
@@ -93,12 +94,8 @@ class _Member:
         """Where a picker looks for its pool: a gateway asks it in the pool's namespace alone."""
         containers = self.root.at("spec", "template", "spec", "containers")
         for container in containers.items():
-            args = container["args"].strings
-            for index, argument in enumerate(args):
-                name, equals, value = argument.lstrip("-").partition("=")
-                if argument.startswith("-") and name in _POOL_NAMESPACE:
-                    found = value if equals else "".join(args[index + 1 : index + 2])
-                    return None if not found or has_placeholder(found) else found
+            for use in uses(None, container["args"].strings, *_POOL_NAMESPACE):
+                return None if not use.value or has_placeholder(use.value) else use.value
         return None
 
     @cached_property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cdk8s_inference.checks.allowed_values import other_value
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, shown
 from cdk8s_inference.findings.example import breaks
-from cdk8s_inference.source import Cursor, has_placeholder
+from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import KubeObject, Topology
 
 _BINDING = {
@@ -44,13 +45,7 @@ def refused(topology: Topology) -> Iterator[Violation]:
             continue
         for path, values in _VALUES.get(found.kind, {}).items():
             for at in _places(found.root, path.split(".")):
-                text = at.text
-                if text is not None and text not in values and not has_placeholder(text):
-                    listed = ", ".join(filter(None, values))
-                    yield Violation(
-                        found.value_at(at, text),
-                        f"{at.path[-1]} is {shown(text)}, and may be {listed}",
-                    )
+                yield from other_value(found, at, values)
         if found.kind == "HTTPRoute":
             yield from _empty_rewrites(found)
         elif found.kind == "Service":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from cdk8s_inference.checks.allowed_values import other_value
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Severity, Violation, shown
 from cdk8s_inference.findings.example import breaks
@@ -216,11 +217,7 @@ def _unknown_values(pods: Pods) -> Iterator[Violation]:
         if known is not None:
             places.append((at, known))
     for at, known in places if pods.workload.kind == "Deployment" else places[1:]:
-        if at.text is not None and at.text not in known and not has_placeholder(at.text):
-            yield Violation(
-                pods.object.value_at(at, at.text),
-                f"{at.path[-1]} is {at.text!r}, and may be {', '.join(filter(None, known))}",
-            )
+        yield from other_value(pods.object, at, known)
 
 
 _LEAST_BYTES = Decimal(2) * 1024**3

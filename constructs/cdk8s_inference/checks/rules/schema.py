@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cdk8s_inference.checks.patches import may_be_patch
 from cdk8s_inference.checks.rule import RULES, rule
-from cdk8s_inference.findings import Severity, Violation, near_name
+from cdk8s_inference.findings import Severity, Violation, is_slip
 from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.schemas import Problem
 from cdk8s_inference.source import has_placeholder
@@ -53,16 +53,10 @@ def unknown_field(topology: Topology) -> Iterator[Violation]:
         found = misfit.violation
         if found.problem == "unknown field":
             # A cluster may have another release of a CRD than the one that is known.
-            certain = found.certain or _is_slip(str(found.path[-1]), found.near)
+            meant = found.near is not None and is_slip(str(found.path[-1]), found.near)
+            certain = found.certain or meant
             severity: Severity = "error" if certain else "warning"
             yield replace(_violation(misfit), severity=severity)
-
-
-def _is_slip(written: str, meant: str | None) -> bool:
-    """Whether a name is another one but for its case, or for one letter."""
-    return meant is not None and (
-        written.lower() == meant.lower() or near_name(written, [meant]) is not None
-    )
 
 
 @rule(

@@ -16,13 +16,13 @@ def written(report: Report) -> str:
     seen: Counter[str] = Counter()
     issues = []
     for each in report.findings:
-        print_ = fingerprint(each)
-        seen[print_] += 1
+        known_by = fingerprint(each)
+        seen[known_by] += 1
         issues.append(
             {
                 "description": sentence(each),
                 "check_name": each.code,
-                "fingerprint": print_ if seen[print_] == 1 else f"{print_}-{seen[print_]}",
+                "fingerprint": known_by if seen[known_by] == 1 else f"{known_by}-{seen[known_by]}",
                 "severity": _SEVERITIES[each.severity],
                 "location": {
                     "path": relative(each.file) if each.file else ".",

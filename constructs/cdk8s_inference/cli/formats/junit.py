@@ -23,35 +23,29 @@ def written(report: Report) -> str:
     root = ElementTree.Element("testsuites", name="cdk8s-inference")
     for file, findings in of_file.items():
         failures = sum(each.severity == "error" for each in findings)
+        place = escaped(relative(file))
         suite = ElementTree.SubElement(
             root,
             "testsuite",
-            name=_text(relative(file)),
+            name=place,
             tests=str(len(findings) or 1),
             failures=str(failures),
             errors="0",
             skipped=str(len(findings) - failures),
         )
         for each in findings:
-            _case(suite, each, file)
+            _case(suite, each, file, place)
         if not findings:
-            ElementTree.SubElement(suite, "testcase", name="check", classname=_text(relative(file)))
+            ElementTree.SubElement(suite, "testcase", name="check", classname=place)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 
 
-def _case(suite: ElementTree.Element, finding: Finding, file: str) -> None:
+def _case(suite: ElementTree.Element, finding: Finding, file: str, place: str) -> None:
     name = f"{finding.code} {where(finding).removesuffix(': ')}".strip()
-    case = ElementTree.SubElement(
-        suite, "testcase", name=_text(name), classname=_text(relative(file))
-    )
+    case = ElementTree.SubElement(suite, "testcase", name=escaped(name), classname=place)
     kind = "failure" if finding.severity == "error" else "skipped"
-    told = ElementTree.SubElement(case, kind, message=_text(f"{finding.summary}"))
+    told = ElementTree.SubElement(case, kind, message=escaped(finding.summary))
     if kind == "failure":
         told.set("type", finding.code)
-    told.text = _text(f"{file}:{finding.line or 1}: {sentence(finding)}")
-
-
-def _text(text: str) -> str:
-    """A text with escapes for characters that XML has no way to write, or that control a log."""
-    return escaped(text)
+    told.text = escaped(f"{file}:{finding.line or 1}: {sentence(finding)}")

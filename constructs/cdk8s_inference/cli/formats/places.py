@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from cdk8s_inference.cli.identity import identity
 from cdk8s_inference.findings import Finding
-
-_INDEX = re.compile(r"\[\d+\]")
 
 
 def relative(file: str) -> str:
@@ -31,9 +29,8 @@ def uri(file: str) -> str:
 
 
 def fingerprint(finding: Finding) -> str:
-    """What a finding is recognized by when lines move: its code, file, object and field."""
-    file = "" if finding.file is None else relative(finding.file)
-    parts = (finding.code, file, finding.object or "", _INDEX.sub("[]", finding.path))
+    """What a finding is recognized by when lines move, as one short text."""
+    parts = identity(finding, "" if finding.file is None else relative(finding.file))
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
 
 

@@ -18,10 +18,11 @@ def written(report: Report) -> str:
     """The findings as one log, with what was read as a property of the run."""
     covered = report.covered
     codes = sorted({finding.code for finding in report.findings})
+    pages = _documentation()
     driver = {
         "name": "cdk8s-inference",
         "version": version("cdk8s-inference"),
-        "rules": [_rule(code) for code in codes],
+        "rules": [_rule(code, pages) for code in codes],
     }
     results = [_result(finding, codes.index(finding.code)) for finding in report.findings]
     log = {
@@ -38,7 +39,7 @@ def written(report: Report) -> str:
     return json.dumps(log, indent=2)
 
 
-def _rule(code: str) -> dict[str, Any]:
+def _rule(code: str, pages: str | None) -> dict[str, Any]:
     rule = all_rules()[code]
     described: dict[str, Any] = {
         "id": code,
@@ -48,7 +49,7 @@ def _rule(code: str) -> dict[str, Any]:
     }
     if rule.severity is not None:
         described["defaultConfiguration"] = {"level": rule.severity}
-    if (pages := _documentation()) is not None:
+    if pages is not None:
         described["helpUri"] = f"{pages}/rules/{code}.md"
     return described
 
