@@ -32,21 +32,31 @@ def compose(app: App, document: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "composing", "synthesizing"),
-    [(unified(), 16, 10), (prefill_decode(), 42, 18)],
+    ("mode", "document", "composing", "synthesizing"),
+    [("unified", unified(), 16, 10), ("disagg", prefill_decode(), 43, 18)],
     ids=["Unified", "PrefillDecode"],
 )
 def test_each_deployment_asks_as_often(
-    document: Any, composing: int, synthesizing: int, calls: Counter[str], tmp_path: Path
+    mode: str,
+    document: Any,
+    composing: int,
+    synthesizing: int,
+    calls: Counter[str],
+    tmp_path: Path,
 ) -> None:
-    """Whatever else is in the app."""
+    """Whatever else is in the app, and whichever test ran before.
+
+    No two deployments have a name in common: a patch with the same path and value is made once.
+    """
     asked = []
     for count in (2, 12):
         app = App(outdir=str(tmp_path / str(count)))
-        compose(app, document, f"first-of-{count}")  # Loads classes, and asks for the tree's root.
+        compose(
+            app, document, f"{mode}-first-of-{count}"
+        )  # Loads classes, and asks for the tree's root.
         before = calls["all"]
         for index in range(count):
-            compose(app, document, f"it-{count}-{index}")
+            compose(app, document, f"{mode}-{count}-{index}")
         assert calls["all"] - before == composing * count
         before = calls["all"]
         app.synth()
