@@ -84,10 +84,27 @@ ENVOY_GATEWAY = GoModule(
     {"envoy-gateway": "github.com/envoyproxy/gateway/cmd/envoy-gateway"},
 )
 
+HELM = GoModule(
+    "helm.sh/helm/v4",
+    "v4.3.1",
+    "h1:UndCoLe9UPmNoL7IvWzaUXveL7T5t/ijoorEmgJdI9g=",
+    {"helm": "helm.sh/helm/v4/cmd/helm"},
+)
+KUBECONFORM = GoModule(
+    "github.com/yannh/kubeconform",
+    "v0.8.0",
+    "h1:loDYd3a3spjIFrauqW67CDKF55Oo9R6uvC8AvpVd4ug=",
+    {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
+)
+
 _ASSETS = "assets"
 _SCRATCH = "build-"
 
 MODULES = (ETCD, KUBERNETES, KWOK, LWS, ENVOY_GATEWAY)
+"""What the acceptance runs."""
+
+_OTHERS = (HELM, KUBECONFORM)
+"""What others ask for by name, such as the benchmark."""
 
 
 def cache() -> Path:
@@ -126,7 +143,7 @@ def _missing(programs: Sequence[str]) -> list[str]:
 
 
 def _owner(program: str) -> GoModule:
-    return next(module for module in MODULES if program in module.programs)
+    return next(each for each in (*MODULES, *_OTHERS) if program in each.programs)
 
 
 def _build(name: str, scratch: Path) -> None:
