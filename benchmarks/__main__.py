@@ -56,7 +56,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of deployments")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=SIZES, help="numbers of deployments"
+    )
     parser.add_argument("--rounds", type=int, help="runs of each side; fewer of what takes long")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write the tables into")
     return parser.parse_args()

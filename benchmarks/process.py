@@ -60,10 +60,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     if process.returncode:
         raise CommandFailed(f"{' '.join(command)}: {said.decode(errors='replace')[-2000:]}")
     cpu = (
-        after.children_user
-        - before.children_user
-        + after.children_system
-        - before.children_system
+        after.children_user - before.children_user + after.children_system - before.children_system
     )
     return Run(wall, cpu, peaks)
 

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Protocol
 
-import jsii
-from cdk8s import ApiObject, App, Chart, DependencyGraph
-from constructs import IConstruct, IValidation
-
+from cdk8s_inference.construct_tree import (
+    ApiObject,
+    App,
+    Chart,
+    DependencyGraph,
+    IConstruct,
+    IValidation,
+    implements,
+)
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.source import Document
 
@@ -153,7 +158,7 @@ _STATE = "_cdk8s_inference_app"
 _CHECKED = "_cdk8s_inference_checked"
 
 
-@jsii.implements(IValidation)
+@implements(IValidation)
 class _Validation:
     """Has an app's own charts checked where another chart is rendered without ``synth``.
 

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cdk8s import App, Chart
-from constructs import Construct
 from pydantic import Field
 
 from cdk8s_inference import names
 from cdk8s_inference.app_state import AppState, ObjectOwners
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import JsonObject, Labels
+from cdk8s_inference.construct_tree import App, Chart, Construct
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.model_deployment import (
     Engine,

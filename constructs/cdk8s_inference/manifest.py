@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from cdk8s import ApiObject, ApiObjectMetadata, JsonPatch
-from constructs import Construct
+from cdk8s_inference.construct_tree import ApiObject, ApiObjectMetadata, Construct, JsonPatch
 
 
 def manifest(

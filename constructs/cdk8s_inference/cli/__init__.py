@@ -11,6 +11,9 @@ def main() -> None:
     # Until something could be left behind, an interrupt ends the program without a word.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from cdk8s_inference import plain_tree
     from cdk8s_inference.cli.program import run
+
+    plain_tree.use()
 
     sys.exit(run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cdk8s_inference.checks.document import check_document
 from cdk8s_inference.cli.files import Input, unreadable
@@ -12,8 +13,9 @@ from cdk8s_inference.document.serving_stack import is_serving_stack
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.platform import Platform
 from cdk8s_inference.source import Document, read
-from cdk8s_inference.stack.document import read_stack
-from cdk8s_inference.stack.props import StackProps
+
+if TYPE_CHECKING:
+    from cdk8s_inference.stack.props import StackProps
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ def load(
         findings += problems
         for document in documents:
             if is_serving_stack(document):
+                # Without a stack, which few files have, nobody waits for its parts.
+                from cdk8s_inference.stack.document import read_stack
+
                 props, found = read_stack(
                     document, gateway=platform.gateway, allow_untested=allow_untested
                 )

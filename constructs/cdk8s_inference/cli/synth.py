@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from cdk8s_inference.checks.coverage import plural
-from cdk8s_inference.cli.compose import DELIVERIES, compose, compose_stack
+from cdk8s_inference.cli.compose import DELIVERIES, CannotCompose, compose, compose_stack
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.failure import Failure, writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
@@ -31,7 +31,6 @@ from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, Un
 from cdk8s_inference.platform.document import read_image_digests
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.source import single
-from cdk8s_inference.stack.delivery.plain import CannotRender
 
 EXIT_INVALID_INPUT = 1
 
@@ -269,12 +268,12 @@ def synth(
     if errors(reported := policy.applied(findings)):
         _refuse(reported, format)
     try:
-        parts = [compose_stack(stack, DELIVERIES[delivery]) for stack in stacks]
-        texts, checked = compose(loaded, platform)
-    except CannotRender as error:
+        parts = [compose_stack(stack, delivery) for stack in stacks]
+    except CannotCompose as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise Failure("Cannot start Node.js", error) from None
+    texts, checked = compose(loaded, platform)
     findings = policy.applied([*findings, *checked])
     if is_failure(findings, strict=strict):
         _refuse(findings, format)

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cdk8s import ApiObject, ApiObjectMetadata
-from constructs import Construct
-
 from cdk8s_inference import labels, names
 from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
@@ -20,6 +17,7 @@ from cdk8s_inference.arguments.objects import (
     VolumeObject,
     WeightedPodAffinityTermObject,
 )
+from cdk8s_inference.construct_tree import ApiObject, ApiObjectMetadata, Construct
 from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
 from cdk8s_inference.document.ports import listening

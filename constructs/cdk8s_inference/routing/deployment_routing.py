@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from cdk8s import ApiObject
-from constructs import Construct
 from pydantic import Field
 
 from cdk8s_inference import labels
 from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import Labels
+from cdk8s_inference.construct_tree import ApiObject, Construct
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition, add_together
 from cdk8s_inference.gateways.policies import Backend

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from constructs import Construct
-
 from cdk8s_inference import names
 from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import Labels
+from cdk8s_inference.construct_tree import Construct
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.model_deployment import Stage
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports

@@ -7,13 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdk8s import ApiObject, ApiObjectMetadata
-from constructs import Construct
-
 from cdk8s_inference import labels, names
 from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import Labels
+from cdk8s_inference.construct_tree import ApiObject, ApiObjectMetadata, Construct
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty
 from cdk8s_inference.manifest import cluster_manifest, manifest
 from cdk8s_inference.picker_config import PickerConfig

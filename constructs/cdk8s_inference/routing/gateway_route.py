@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from constructs import Construct
-
+from cdk8s_inference.construct_tree import ApiObject, Construct
 from cdk8s_inference.gateways.policies import Backend, policies
-from cdk8s_inference.imports import httproute as api
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import http_route
@@ -20,7 +18,7 @@ def gateway_route(
     *,
     backend: Backend,
     backends: Sequence[str] = (),
-) -> api.HttpRoute | None:
+) -> ApiObject | None:
     """The route to a Service or InferencePool; None without a gateway.
 
     The provider's policies become children of ``scope``.

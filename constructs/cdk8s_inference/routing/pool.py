@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from cdk8s import ApiObject
-from constructs import Construct
+from collections.abc import Sequence
 
 from cdk8s_inference import labels, names
-from cdk8s_inference.gateways.provider import FailureMode
-from cdk8s_inference.imports import inferencepool as api
+from cdk8s_inference.construct_tree import ApiObject, Construct
+from cdk8s_inference.gateways.policies import INFERENCE_GROUP
+from cdk8s_inference.manifest import manifest
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.routing.endpoint_picker import EndpointPicker
 from cdk8s_inference.routing.own_proxy import PROXY_PORT, Endpoints
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.service import http_service
-
-_FAILURE_MODES: Mapping[FailureMode, api.InferencePoolSpecEndpointPickerRefFailureMode] = {
-    "FailClose": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_CLOSE,
-    "FailOpen": api.InferencePoolSpecEndpointPickerRefFailureMode.FAIL_OPEN,
-}
 
 
 def picked_pool(
@@ -57,22 +50,26 @@ def picked_pool(
     )
     if not has_gateway:
         return http_service(scope, context, {labels.PICKER: picker.name}, PROXY_PORT), picker
-    endpoint_picker = api.InferencePoolSpecEndpointPickerRef(
-        kind="Service",
-        name=picker.name,
-        port=api.InferencePoolSpecEndpointPickerRefPort(number=picker.port),
-        failure_mode=_FAILURE_MODES[platform.picker.failure_mode],
-    )
-    pool = api.InferencePool(
+    provider = platform.gateway.provider
+    pool = manifest(
         scope,
         "pool",
-        metadata=context.metadata(),
-        spec=api.InferencePoolSpec(
-            selector=api.InferencePoolSpecSelector(match_labels=selected),
-            target_ports=[api.InferencePoolSpecTargetPorts(number=port) for port in ports],
-            endpoint_picker_ref=endpoint_picker,
+        api_version=f"{INFERENCE_GROUP}/v1",
+        kind="InferencePool",
+        metadata=context.metadata(
+            annotations={labels.GATEWAY: provider.name} if provider.policies else None
         ),
+        body={
+            "spec": {
+                "endpointPickerRef": {
+                    "failureMode": platform.picker.failure_mode,
+                    "kind": "Service",
+                    "name": picker.name,
+                    "port": {"number": picker.port},
+                },
+                "selector": {"matchLabels": selected},
+                "targetPorts": [{"number": port} for port in ports],
+            }
+        },
     )
-    if platform.gateway.provider.policies:
-        pool.metadata.add_annotation(labels.GATEWAY, platform.gateway.provider.name)
     return pool, picker

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from cdk8s import ApiObjectMetadata
-
 from cdk8s_inference import labels, names
+from cdk8s_inference.construct_tree import ApiObjectMetadata
 from cdk8s_inference.platform import Platform
 
 if TYPE_CHECKING:
@@ -76,8 +75,13 @@ class ReplicaContext:
             "warnings": self.warnings,
         }
 
-    def metadata(self, name: str | None = None) -> ApiObjectMetadata:
+    def metadata(
+        self, name: str | None = None, *, annotations: Mapping[str, str] | None = None
+    ) -> ApiObjectMetadata:
         """The metadata of an object; by default of the replica's name."""
         return ApiObjectMetadata(
-            name=name or self.name, namespace=self.namespace, labels=self.labels
+            name=name or self.name,
+            namespace=self.namespace,
+            labels=self.labels,
+            annotations=annotations,
         )

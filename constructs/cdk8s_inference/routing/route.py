@@ -1,13 +1,13 @@
-"""The HTTPRoute of a replica or a deployment, from the generated imports."""
+"""The HTTPRoute of a replica or a deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from constructs import Construct
-
+from cdk8s_inference.construct_tree import ApiObject, Construct
 from cdk8s_inference.gateways.policies import GATEWAY_GROUP, INFERENCE_GROUP, Backend
-from cdk8s_inference.imports import httproute as api
+from cdk8s_inference.manifest import manifest
 from cdk8s_inference.platform import Gateway
 from cdk8s_inference.routing.replica_context import ReplicaContext
 
@@ -26,53 +26,38 @@ def http_route(
     *,
     backend: Backend,
     backends: Sequence[str],
-) -> api.HttpRoute:
+) -> ApiObject:
     """A route from the path prefix of its own name to Services or InferencePools, equally."""
     gateway = context.platform.gateway
-    path = api.HttpRouteSpecRulesMatchesPath(
-        type=api.HttpRouteSpecRulesMatchesPathType.PATH_PREFIX,
-        value=route_path(context.namespace, context.name, gateway),
-    )
-    rewrite = api.HttpRouteSpecRulesFiltersUrlRewrite(
-        path=api.HttpRouteSpecRulesFiltersUrlRewritePath(
-            type=api.HttpRouteSpecRulesFiltersUrlRewritePathType.REPLACE_PREFIX_MATCH,
-            replace_prefix_match="/",
-        )
-    )
-    rule = api.HttpRouteSpecRules(
-        matches=[api.HttpRouteSpecRulesMatches(path=path)],
-        filters=[
-            api.HttpRouteSpecRulesFilters(
-                type=api.HttpRouteSpecRulesFiltersType.URL_REWRITE, url_rewrite=rewrite
-            )
-        ],
-        backend_refs=[_backend_ref(name, backend) for name in backends],
-        timeouts=_timeouts(gateway),
-    )
-    parent = api.HttpRouteSpecParentRefs(
-        group=GATEWAY_GROUP,
-        kind="Gateway",
-        namespace=gateway.namespace,
-        name=gateway.name,
-        section_name=gateway.section_name,
-    )
-    return api.HttpRoute(
+    prefix = route_path(context.namespace, context.name, gateway)
+    rewrite = {"path": {"replacePrefixMatch": "/", "type": "ReplacePrefixMatch"}}
+    rule: dict[str, Any] = {
+        "backendRefs": [_backend_ref(name, backend) for name in backends],
+        "filters": [{"type": "URLRewrite", "urlRewrite": rewrite}],
+        "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+    }
+    if gateway.provider.route_timeouts:
+        # Envoy's default of 15 seconds cuts a longer answer off in the middle of its stream.
+        rule["timeouts"] = {"request": "0s"}
+    parent = {
+        "group": GATEWAY_GROUP,
+        "kind": "Gateway",
+        "name": gateway.name,
+        "namespace": gateway.namespace,
+        **({"sectionName": gateway.section_name} if gateway.section_name else {}),
+    }
+    return manifest(
         scope,
         id,
+        api_version=f"{GATEWAY_GROUP}/v1",
+        kind="HTTPRoute",
         metadata=context.metadata(),
-        spec=api.HttpRouteSpec(parent_refs=[parent], rules=[rule]),
+        body={"spec": {"parentRefs": [parent], "rules": [rule]}},
     )
 
 
-def _timeouts(gateway: Gateway) -> api.HttpRouteSpecRulesTimeouts | None:
-    if not gateway.provider.route_timeouts:
-        return None
-    # Envoy's default of 15 seconds cuts a longer answer off in the middle of its stream.
-    return api.HttpRouteSpecRulesTimeouts(request="0s")
-
-
-def _backend_ref(name: str, backend: Backend) -> api.HttpRouteSpecRulesBackendRefs:
+def _backend_ref(name: str, backend: Backend) -> dict[str, Any]:
     if backend == "InferencePool":
         # Without group and kind the name would silently mean a Service.
-        return api.HttpRouteSpecRulesBackendRefs(group=INFERENCE_GROUP, kind=backend, name=name)
-    return api.HttpRouteSpecRulesBackendRefs(kind=backend, name=name, port=SERVICE_PORT)
+        return {"group": INFERENCE_GROUP, "kind": backend, "name": name}
+    return {"kind": backend, "name": name, "port": SERVICE_PORT}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cdk8s import ApiObject
-from constructs import Construct
-
+from cdk8s_inference.construct_tree import ApiObject, Construct
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.route import SERVICE_PORT

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdk8s import ApiObjectMetadata
-from constructs import Construct
-
+from cdk8s_inference.construct_tree import ApiObjectMetadata, Construct
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.releases import RouterRelease
 

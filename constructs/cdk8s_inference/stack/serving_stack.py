@@ -8,11 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from cdk8s import ApiObjectMetadata, Chart
-from constructs import Construct, IConstruct
-
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.arguments.objects import JsonObject
+from cdk8s_inference.construct_tree import ApiObjectMetadata, Chart, Construct, IConstruct
 from cdk8s_inference.findings import Finding, InvalidInput, errors, warn
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.manifest import manifest

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference import names
+from cdk8s_inference import INSTALL, names
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.releases.crds.prose import without_prose
@@ -68,8 +68,11 @@ class Plain(Delivery):
                 "installed here; install Helm (https://helm.sh/docs/intro/install/), or choose a "
                 "delivery that renders in the cluster: Flux, ArgoCD, Crossplane or K3s"
             )
-        from cdk8s import App, Helm, Testing
-        from cdk8s import Chart as Cdk8sChart
+        try:
+            from cdk8s import App, Helm, Testing
+            from cdk8s import Chart as Cdk8sChart
+        except ModuleNotFoundError as error:
+            raise CannotRender(f"Plain delivery needs {error.name}: {INSTALL}") from None
 
         scratch = Cdk8sChart(App(), "scratch")
         try:
