@@ -5,7 +5,7 @@ READY := $(VENV)/ready
 SERVERS := $(VENV)/servers
 STAGED := .dist-staged
 
-.PHONY: synth app test acceptance fuzz docs imports lock clean
+.PHONY: synth app test acceptance fuzz docs lock clean
 
 # Compose main.py into dist/, which is replaced only when all of it is composed.
 synth: $(READY)
@@ -24,8 +24,8 @@ test: $(READY)
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-# Slow proofs: a fresh clone, npm's cdk8s-cli, the generated imports, and real servers, which
-# are built on the first run and kept in the user's cache.
+# Slow proofs: a fresh clone, npm's cdk8s-cli, and real servers, which are
+# built on the first run and kept in the user's cache.
 acceptance: $(SERVERS)
 	$(BIN)/python -m tests.acceptance.binaries
 	$(BIN)/pytest -n 0 tests/acceptance
@@ -39,10 +39,6 @@ fuzz: $(READY)
 docs: $(READY)
 	$(BIN)/python scripts/rule-pages
 	$(BIN)/python scripts/platform-schema
-
-# Generate imports/ from the CRDs in CRDS, or from the URLs of cdk8s.yaml without it.
-imports: $(READY)
-	$(BIN)/python scripts/import-crds $(CRDS)
 
 COMPILE := --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --upgrade
 

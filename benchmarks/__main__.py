@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,8 +20,13 @@ from benchmarks.deployments import NAMESPACE, Mode, name
 from benchmarks.process import Run, run
 from benchmarks.report import Row, plot, replace_section, table
 from benchmarks.sides import CHECKING, COMPOSING, Side, Tools
-from benchmarks.workload import Workload, prepare, unpack_typescript
-from benchmarks.workload import write_custom_schemas, write_schemas
+from benchmarks.workload import (
+    Workload,
+    prepare,
+    unpack_typescript,
+    write_custom_schemas,
+    write_schemas,
+)
 from tests.acceptance.binaries import HELM, KUBECONFORM, program
 
 ROOT = Path(__file__).parents[1]
@@ -87,10 +93,11 @@ def _environment(tools: Tools) -> Mapping[str, str]:
 def _require_same_objects(workload: Workload, tools: Tools) -> None:
     """What Helm renders is compared once: the charts are made from what is composed."""
     ours = workload.read(workload.manifests)
-    for side, expected in (
+    renderings: Sequence[tuple[Sequence[str | Path], Sequence[Any]]] = (
         (["template", name(0), workload.chart], ours[name(0)]),
         (["template", "all", workload.fleet], [each for made in ours.values() for each in made]),
-    ):
+    )
+    for side, expected in renderings:
         command = [tools.helm, *side, "-n", NAMESPACE]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         rendered = [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]

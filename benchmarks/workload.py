@@ -24,15 +24,7 @@ Objects = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Workload:
-    """A number of deployments of one mode, and a folder with what the sides read.
-
-    Attributes:
-        documents: ModelDeployment documents in one file.
-        objects: Their objects, as JSON by deployment.
-        manifests: A folder with the objects of each deployment as YAML.
-        chart: A Helm chart of one deployment, whose name is that of the release.
-        fleet: A Helm chart of all of them, from a list of names in its values.
-    """
+    """A number of deployments of one mode, and a folder with what the sides read."""
 
     mode: Mode
     count: int
@@ -40,22 +32,27 @@ class Workload:
 
     @property
     def documents(self) -> Path:
+        """ModelDeployment documents in one file."""
         return self.folder / "documents.yaml"
 
     @property
     def objects(self) -> Path:
+        """Their objects, as JSON by deployment."""
         return self.folder / "objects.json"
 
     @property
     def manifests(self) -> Path:
+        """A folder with the objects of each deployment as YAML."""
         return self.folder / "manifests"
 
     @property
     def chart(self) -> Path:
+        """A Helm chart of one deployment, whose name is that of the release."""
         return self.folder / "chart"
 
     @property
     def fleet(self) -> Path:
+        """A Helm chart of all of them, from a list of names in its values."""
         return self.folder / "fleet"
 
     def read(self, folder: Path) -> Objects:
@@ -75,7 +72,7 @@ def prepare(mode: Mode, count: int, folder: Path) -> Workload:
     made = Workload(mode, count, folder)
     documents = [document(mode, index) for index in range(count)]
     made.documents.write_text(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False))
-    command = [sys.executable, "-m", "cdk8s_inference", "synth", made.documents]
+    command: list[str | Path] = [sys.executable, "-m", "cdk8s_inference", "synth", made.documents]
     subprocess.run([*command, "--output", made.manifests], check=True, capture_output=True)
     objects = made.read(made.manifests)
     made.objects.write_text(json.dumps(objects))

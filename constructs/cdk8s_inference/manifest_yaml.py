@@ -9,9 +9,9 @@ the command line or a program in Python composed it: files are committed, and co
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -67,12 +67,12 @@ def _write(value: Any, first: str, indent: str, lines: list[str]) -> None:
         first: What stands before its first line.
         indent: What stands before its further lines.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if not value:
             lines.append(f"{first}{{}}")
         for key, each in _in_order(value):
             name = f"{first}{_scalar(key, indent + _STEP, key=True)}:"
-            if each and isinstance(each, (Mapping, list)):
+            if each and isinstance(each, (dict, list)):
                 lines.append(name)
                 _write(each, indent + _STEP, indent + _STEP, lines)
             else:
@@ -88,7 +88,7 @@ def _write(value: Any, first: str, indent: str, lines: list[str]) -> None:
         lines.append(f"{first}{_scalar(value, indent, key=False)}")
 
 
-def _in_order(value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _in_order(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     """JavaScript puts the keys that are indices of an array before all others."""
     indices = [key for key in value if key[:1].isdigit() and _is_index(key)]
     if not indices:
@@ -116,15 +116,11 @@ def _scalar(value: Any, indent: str, *, key: bool) -> str:
 
 def _float(value: float) -> str:
     """A number as JavaScript writes it."""
-    if value.is_integer() and abs(value) < 1e21:
-        return "-0" if value == 0 and math.copysign(1, value) < 0 else str(int(value))
     text = repr(value)
+    if 1e-6 <= abs(value) < 1e21:
+        return format(Decimal(text), "f").removesuffix(".0")
     mantissa, e, exponent = text.partition("e")
-    if e and 1e-6 <= abs(value) < 1e21:
-        return f"{value:.{len(mantissa.replace('-', '').replace('.', '')) - 1 - int(exponent)}f}"
-    if not e and abs(value) < 1e-6:
-        raise AssertionError(text)  # Python writes an exponent below 1e-4.
-    return f"{mantissa}e{int(exponent):+d}" if e else text
+    return f"{mantissa}e{int(exponent):+d}" if e else text.removesuffix(".0")
 
 
 @lru_cache(maxsize=4096)

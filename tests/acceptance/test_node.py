@@ -59,7 +59,7 @@ def test_no_banner(imports: str, version: str | None, path: Path) -> None:
 
 @pytest.mark.parametrize(
     "first",
-    ["constructs", "jsii", "cdk8s_inference.deployment", "cdk8s_inference.imports.httproute"],
+    ["constructs", "jsii", "cdk8s_inference.deployment"],
 )
 def test_whatever_imports_jsii_first(first: str, path: Path) -> None:
     result = python(

@@ -268,14 +268,6 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert str(file / "out") in result.stderr
 
 
-def test_a_node_that_is_not_there(tmp_path: Path) -> None:
-    file = save(tmp_path / "a.yaml", named("a"))
-    result = program("synth", file, "--stdout", env={"JSII_NODE": "/absent/node"})
-    assert (result.returncode, result.stdout) == (2, b"")
-    message = result.stderr.decode()
-    assert message == ("Error: Cannot start Node.js: JSII_NODE names no program: /absent/node\n")
-
-
 # --- All documents that are known, and those that nobody should send.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Literal, TypeVar
 
 from cdk8s_inference.releases.flag import Flag, FlagValue
@@ -99,6 +100,10 @@ class PickerRelease:
 
     def plugins(self) -> Mapping[str, PluginType]:
         """Every plugin type of the picker, by name."""
+        return self._plugins
+
+    @cached_property
+    def _plugins(self) -> Mapping[str, PluginType]:
         return {plugin.type: plugin for plugin in self.picker.plugins}
 
     def has_plugin(self, type: str) -> bool:

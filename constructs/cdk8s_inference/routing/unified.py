@@ -124,7 +124,7 @@ class UnifiedRouting(Construct):
         if platform.unified_mode == "service":
             self.backend = http_service(self, context, {labels.SERVES: name}, ports[0])
         else:
-            # Loads classes into Node.js that a Service does not need.
+            # A Service needs none of this.
             from cdk8s_inference.routing.pool import picked_pool
 
             blocks = [engine_block_size(engine.engine).tokens for engine in engines]

@@ -117,6 +117,16 @@ class Flags:
         """
         if plain := self._names.get(name):
             return plain
+        # Rules ask for the same few names again and again, and many servers lack some of them.
+        if name not in self._matched:
+            self._matched[name] = self._match(name)
+        return self._matched[name]
+
+    @cached_property
+    def _matched(self) -> dict[str, FlagMatch | None]:
+        return {}
+
+    def _match(self, name: str) -> FlagMatch | None:
         name, *keys = name.split(".") if self.grammar.fields else (name,)
         if self.grammar.underscores and name.startswith("--"):
             name = name.replace("_", "-")

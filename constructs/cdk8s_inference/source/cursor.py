@@ -32,12 +32,14 @@ class Cursor:
 
     def __getitem__(self, key: PathPart) -> Cursor:
         """The child at a key or index; a cursor on ``None`` where there is none."""
-        child = None
-        if isinstance(key, int):
-            if isinstance(self.value, list) and key < len(self.value):
-                child = self.value[key]
-        elif isinstance(self.value, _MAPPINGS):
-            child = self.value.get(key)
+        value, child = self.value, None
+        if value is None:
+            pass
+        elif isinstance(key, int):
+            if isinstance(value, list) and key < len(value):
+                child = value[key]
+        elif isinstance(value, _MAPPINGS):
+            child = value.get(key)
         return Cursor(child, (*self.path, key), self.document)
 
     def at(self, *keys: PathPart) -> Cursor:
@@ -59,9 +61,15 @@ class Cursor:
 
     def descendants(self) -> Iterator[Cursor]:
         """The place itself, and every place below it."""
-        yield self
-        for child in (*self.items(), *(child for _, child in self.fields())):
-            yield from child.descendants()
+        ahead = [self]
+        while ahead:
+            place = ahead.pop()
+            yield place
+            value = place.value
+            if isinstance(value, list):
+                ahead += [place[index] for index in reversed(range(len(value)))]
+            elif not isinstance(value, str) and isinstance(value, _MAPPINGS):
+                ahead += [place[key] for key in reversed(value)]
 
     @property
     def present(self) -> bool:

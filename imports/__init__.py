@@ -1,1 +1,0 @@
-"""Generated from CRDs by scripts/import-crds: do not edit."""
