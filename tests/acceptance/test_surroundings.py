@@ -7,20 +7,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.console import PROGRAM, named, program, recorder, run, save
+from tests.cli.console import PROGRAM, named, program, run, save
 from tests.document.builders import edited, unified
-from tests.document.test_serving_stack import SMALLEST
-from tests.stack.tools import fake_helm
 
 FULL = Path("/dev/full")
-
-PlainStack = Callable[[Mapping[str, str]], subprocess.CompletedProcess[bytes]]
 
 
 def one_line(result: subprocess.CompletedProcess[bytes]) -> str:
@@ -142,46 +137,6 @@ def test_arguments_with_control_characters() -> None:
         result = program(*arguments)
         assert result.returncode == 2
         assert b"\x1b" not in result.stderr
-
-
-@pytest.fixture
-def plain_stack(tmp_path: Path) -> PlainStack:
-    """A run that renders charts at synth: all for which the command line starts Node.js."""
-    helm = fake_helm(tmp_path, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    path = os.pathsep.join((str(helm.parent), os.environ["PATH"]))
-    file = save(tmp_path / "stack.yaml", SMALLEST)
-
-    def run(env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-        arguments = ("synth", file, "--delivery", "plain", "--stdout")
-        return program(*arguments, env={"PATH": path, **env})
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("env", "status"),
-    [
-        ({"HOME": "/dev/null", "TMPDIR": "/nonexistent"}, 0),
-        ({"NODE_OPTIONS": "--none-such"}, 2),
-        ({"JSII_NODE": "/absent/node"}, 2),
-        ({"JSII_NODE": "/bin/cat"}, 2),
-        ({"JSII_NODE": "/"}, 2),
-    ],
-    ids=str,
-)
-def test_what_node_needs(env: dict[str, str], status: int, plain_stack: PlainStack) -> None:
-    result = plain_stack(env)
-    assert result.returncode == status
-    if status:
-        assert one_line(result).startswith("Error: Cannot start Node.js: ")
-
-
-def test_a_node_that_fails_later(plain_stack: PlainStack, tmp_path: Path) -> None:
-    """One that tells its version, and then does not speak as jsii's does."""
-    node = recorder(tmp_path / "node", "v24.0.0")
-    result = plain_stack({"JSII_NODE": str(node)})
-    assert result.returncode == 2
-    assert result.stderr.startswith(b"Error: Cannot start Node.js: ")
 
 
 def test_a_folder_that_cannot_be_listed(

@@ -59,7 +59,6 @@ def compose_stack(stack: LoadedStack, delivery: str) -> list[str]:
 
     Raises:
         CannotCompose: The charts cannot be rendered here.
-        OSError: Node.js, with which plain delivery renders them, does not start.
     """
     from cdk8s_inference.construct_tree import App
     from cdk8s_inference.stack import delivery as deliveries

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.compose import DELIVERIES, CannotCompose, compose, compose_stack
 from cdk8s_inference.cli.configuration import Configuration
-from cdk8s_inference.cli.failure import Failure, writing
+from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.options import policy_of, selection
@@ -271,8 +271,6 @@ def synth(
         parts = [compose_stack(stack, delivery) for stack in stacks]
     except CannotCompose as error:
         raise click.UsageError(str(error)) from None
-    except OSError as error:
-        raise Failure("Cannot start Node.js", error) from None
     texts, checked = compose(loaded, platform)
     findings = policy.applied([*findings, *checked])
     if is_failure(findings, strict=strict):

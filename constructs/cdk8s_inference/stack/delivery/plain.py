@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cdk8s_inference import INSTALL, names
+from cdk8s_inference import names
 from cdk8s_inference.arguments import checked
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.releases.crds.prose import without_prose
+from cdk8s_inference.source import read
 from cdk8s_inference.stack.component import Component, HelmChart, Manifest
 from cdk8s_inference.stack.delivery.base import Delivered, Delivery, Plan
 
@@ -68,41 +72,48 @@ class Plain(Delivery):
                 "installed here; install Helm (https://helm.sh/docs/intro/install/), or choose a "
                 "delivery that renders in the cluster: Flux, ArgoCD, Crossplane or K3s"
             )
-        try:
-            from cdk8s import App, Helm, Testing
-            from cdk8s import Chart as Cdk8sChart
-        except ModuleNotFoundError as error:
-            raise CannotRender(f"Plain delivery needs {error.name}: {INSTALL}") from None
+        return list(_in_order(self._template(helm, component, chart), component))
 
-        scratch = Cdk8sChart(App(), "scratch")
-        try:
-            Helm(
-                scratch,
-                component.name,
-                chart=chart.url if chart.is_oci else chart.name,
-                repo=None if chart.is_oci else chart.repository,
-                version=chart.version,
-                namespace=component.namespace,
-                release_name=component.name,
-                values=dict(component.values),
-                helm_executable=helm,
-                helm_flags=self._flags(component),
-            )
-        except RuntimeError as error:
-            raise CannotRender(
-                f"Plain delivery cannot render {chart.name} {chart.version} from "
-                f"{chart.repository}; it needs the network, or a chart repository that can be "
-                f"reached from here: {_reason(error)}"
-            ) from error
-        return list(_in_order(Testing.synth(scratch), component))
+    def _template(self, helm: str, component: Component, chart: HelmChart) -> list[dict[str, Any]]:
+        with tempfile.TemporaryDirectory() as folder:
+            values = os.path.join(folder, "values.yaml")
+            with open(values, "w", encoding="utf-8") as file:
+                json.dump(dict(component.values), file)
+            command = [helm, "template", *(["-f", values] if component.values else [])]
+            if chart.repository is not None and not chart.is_oci:
+                command += ["--repo", chart.repository]
+            command += ["--version", chart.version, "--namespace", component.namespace]
+            command += [*self._flags(component), component.name]
+            command += [chart.url if chart.is_oci else chart.name]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode:
+            raise _not_rendered(chart, done.stderr.decode(errors="replace"))
+        name = f"<helm template {chart.name}>"
+        documents, findings = read(done.stdout, name, may_be_empty=True, with_schemas=True)
+        if findings:
+            raise _not_rendered(chart, "\n".join(map(str, findings)))
+        return [_without_nulls(document.data) for document in documents]
 
     def _flags(self, component: Component) -> list[str]:
         flags = ["--include-crds"] if component.brings_own_crds else []
         return [*flags, "--kube-version", self.kubernetes] if self.kubernetes else flags
 
 
-def _reason(error: RuntimeError) -> str:
-    return str(error).removeprefix("@jsii/kernel.RuntimeError: ").removeprefix("Error: ").strip()
+def _not_rendered(chart: HelmChart, reason: str) -> CannotRender:
+    return CannotRender(
+        f"Plain delivery cannot render {chart.name} {chart.version} from {chart.repository}; it "
+        "needs the network, or a chart repository that can be reached from here: "
+        f"{reason.strip().removeprefix('Error: ')}"
+    )
+
+
+def _without_nulls(value: Any) -> Any:
+    """A value without the fields that charts leave empty: an API server reads them as absent."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
 
 
 def _in_order(manifests: list[dict[str, Any]], component: Component) -> Iterator[Manifest]:
