@@ -33,7 +33,7 @@ def compose(app: App, document: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "document", "composing", "synthesizing"),
-    [("unified", unified(), 16, 10), ("disagg", prefill_decode(), 43, 18)],
+    [("unified", unified(), 18, 10), ("disagg", prefill_decode(), 47, 18)],
     ids=["Unified", "PrefillDecode"],
 )
 def test_each_deployment_asks_as_often(
@@ -51,9 +51,8 @@ def test_each_deployment_asks_as_often(
     asked = []
     for count in (2, 12):
         app = App(outdir=str(tmp_path / str(count)))
-        compose(
-            app, document, f"{mode}-first-of-{count}"
-        )  # Loads classes, and asks for the tree's root.
+        # Loads classes, and asks for the tree's root.
+        compose(app, document, f"{mode}-first-of-{count}")
         before = calls["all"]
         for index in range(count):
             compose(app, document, f"{mode}-{count}-{index}")

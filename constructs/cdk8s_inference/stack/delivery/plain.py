@@ -82,7 +82,9 @@ class Plain(Delivery):
             command = [helm, "template", *(["-f", values] if component.values else [])]
             if chart.repository is not None and not chart.is_oci:
                 command += ["--repo", chart.repository]
-            command += ["--version", chart.version, "--namespace", component.namespace]
+            command += ["--version", chart.version]
+            if component.namespace is not None:
+                command += ["--namespace", component.namespace]
             command += [*self._flags(component), component.name]
             command += [chart.url if chart.is_oci else chart.name]
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
