@@ -196,7 +196,7 @@ def test_every_kind_of_value_is_met() -> None:
         *("DeviceRequest", "Devices", "Engine", "Gateway", "KubeObject", "Listener", "SourceValue"),
         *("Picker", "PodClaim", "Pods", "Pool", "Probe", "Reference", "ReferenceGrant"),
         *("Requirement", "Route", "RouteRule", "Selector", "Service", "Sidecar", "Workload"),
-        "ControlledKind",
+        *("ControlledKind", "ServedEngine", "ServedModel"),
     } <= read(everything())
 
 

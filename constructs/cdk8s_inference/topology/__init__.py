@@ -17,6 +17,7 @@ from cdk8s_inference.topology.pool import Pool, Service
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import Route, RouteRule
 from cdk8s_inference.topology.selector import Requirement, Selector
+from cdk8s_inference.topology.served_model import ServedEngine, ServedModel, ServedRole
 from cdk8s_inference.topology.sidecar import Sidecar
 from cdk8s_inference.topology.topology import Topology, read_topology
 from cdk8s_inference.topology.workload import Pods, Workload
@@ -54,6 +55,9 @@ __all__ = [
     "Route",
     "RouteRule",
     "Selector",
+    "ServedEngine",
+    "ServedModel",
+    "ServedRole",
     "Service",
     "Sidecar",
     "SourceValue",

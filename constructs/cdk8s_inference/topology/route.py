@@ -36,6 +36,12 @@ class RouteRule:
         return [Reference(self.object, item, "", "Service") for item in items]
 
     @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that it matches, as written; empty where it takes any."""
+        found = (item.at("path", "value").text for item in self.at["matches"].items())
+        return tuple(dict.fromkeys(path for path in found if path))
+
+    @cached_property
     def timeout(self) -> SourceValue[str | None]:
         """How long a request may take, as written, or where that would be."""
         at = self.at.at("timeouts", "request")
@@ -59,6 +65,11 @@ class Route:
             Reference(self.object, item, GATEWAY_GROUP, "Gateway")
             for item in self.object.at("spec", "parentRefs").items()
         ]
+
+    @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts whose requests it takes; empty where it takes those of any."""
+        return tuple(host for host in self.object.at("spec", "hostnames").strings if host)
 
     @cached_property
     def rules(self) -> list[RouteRule]:

@@ -46,6 +46,7 @@ from cdk8s_inference.topology.pool import (
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
 from cdk8s_inference.topology.selector import Selector, label_selector
+from cdk8s_inference.topology.served_model import ServedModel, served_models
 from cdk8s_inference.topology.workload import Pods, Workload, workloads
 
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
@@ -281,6 +282,22 @@ class Topology:
     def serving(self) -> tuple[Pods, ...]:
         """The pods that run an engine."""
         return tuple(pods for pods in self.pods if pods.engine is not None)
+
+    @cached_property
+    def _pods_of(self) -> dict[Workload, list[Pods]]:
+        found: dict[Workload, list[Pods]] = defaultdict(list)
+        for pods in self.pods:
+            found[pods.workload].append(pods)
+        return found
+
+    def pods_of(self, workload: Workload) -> Sequence[Pods]:
+        """The pods that a workload makes, one entry for each template."""
+        return self._pods_of.get(workload, ())
+
+    @cached_property
+    def served_models(self) -> tuple[ServedModel, ...]:
+        """What serves one model as one: by pools, and of the other engines by Services."""
+        return tuple(served_models(self))
 
     @cached_property
     def inference_pools(self) -> tuple[Pool, ...]:
