@@ -3,9 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SERVERS := $(VENV)/servers
+BENCH := $(VENV)/bench
 STAGED := .dist-staged
 
-.PHONY: synth app test acceptance fuzz docs lock clean
+.PHONY: synth app test acceptance bench fuzz docs lock clean
 
 # Compose main.py into dist/, which is replaced only when all of it is composed.
 synth: $(READY)
@@ -35,6 +36,12 @@ SECONDS ?= 600
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+# Compare with what else does the same, and write the tables and plots of docs/performance.md. Takes
+# most of an hour, on a machine that is otherwise idle; SIZES="1 10 100" takes minutes.
+SIZES ?= 1 10 100 1000 3000
+bench: $(BENCH)
+	$(BIN)/python -m benchmarks --sizes $(SIZES)
+
 # Write docs/rules from the rules themselves, and the schema of platform files from their types.
 docs: $(READY)
 	$(BIN)/python scripts/rule-pages
@@ -48,6 +55,7 @@ lock:
 	$(VENV)-lock/bin/pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --extra cdk8s --group dev --output-file requirements.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group acceptance --output-file requirements-acceptance.txt
+	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group bench --output-file requirements-bench.txt
 	rm -rf $(VENV)-lock
 
 clean:
@@ -60,6 +68,10 @@ $(READY): requirements.txt pyproject.toml constructs/cdk8s_inference.pth
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# setuptools leaves it out of an editable install.
 	$(BIN)/python -c 'import shutil, sysconfig; shutil.copy("constructs/cdk8s_inference.pth", sysconfig.get_path("purelib"))'
+	touch $@
+
+$(BENCH): $(READY) requirements-bench.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-bench.txt
 	touch $@
 
 $(SERVERS): $(READY) requirements-acceptance.txt

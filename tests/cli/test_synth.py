@@ -33,14 +33,14 @@ def test_the_same_as_the_construct_writes(tmp_path: Path, mode: UnifiedMode) -> 
         app = App()
         ModelDeployment.from_document(app, "any-id", document, platform=platform)
         expected.append(app.synth_yaml())
-    assert compose(loaded, platform)[0] == expected
+    assert [each.text for each in compose(loaded, platform, 1)] == expected
 
 
 def test_deployments_of_one_name_do_not_meet(tmp_path: Path) -> None:
     """Each has an app of its own: in one app their names would be refused."""
     file = save(tmp_path / "twice.yaml", builders.unified(), builders.unified())
     loaded, _, _ = load(inputs([str(file)]), Platform(), None)
-    (first, second), _ = compose(loaded, Platform())
+    first, second = compose(loaded, Platform(), 1)
     assert first == second
     app = App()
     ModelDeployment.from_document(app, "first", builders.unified())

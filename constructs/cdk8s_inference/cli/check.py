@@ -89,7 +89,7 @@ _ROUNDS = 20
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0, whatever is found.")
 @click.option("--statistics", is_flag=True, help="Report how many findings each code has.")
-@click.option("-q", "--quiet", is_flag=True, help="Report findings alone, without a summary.")
+@click.option("-q", "--quiet", is_flag=True, help="Report findings alone: no summary, no progress.")
 @click.option(
     "--format",
     "format",
@@ -134,8 +134,8 @@ def check(
     policy = policy_of(config, select, ignore)
 
     def judged() -> tuple[Contents, Coverage, list[Finding], list[Finding]]:
-        found = read_paths(paths, Excluded(exclude, policy.folder), render=render)
-        outcome = checked(found, complete=complete, api=api)
+        found = read_paths(paths, Excluded(exclude, policy.folder), render=render, quiet=quiet)
+        outcome = checked(found, complete=complete, api=api, quiet=quiet)
         everything = [*found.findings, *outcome.findings]
         return found, outcome.coverage, everything, policy.applied(everything)
 

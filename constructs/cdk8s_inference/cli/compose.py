@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from cdk8s_inference import plain_tree
 from cdk8s_inference.checks.composed import at_document
 from cdk8s_inference.checks.document import without_repeats
 from cdk8s_inference.checks.waiver import waivers_of_document
 from cdk8s_inference.cli.inputs import Loaded, LoadedStack
+from cdk8s_inference.cli.parallel import parallel_map
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.manifest_yaml import stringify
 from cdk8s_inference.platform import Platform
@@ -30,28 +34,51 @@ class CannotCompose(Exception):
     """This machine lacks what composing needs; the message says what."""
 
 
-def compose(loaded: Sequence[Loaded], platform: Platform) -> tuple[list[str], list[Finding]]:
-    """The manifests of each deployment, as one YAML text, and what a check finds in them."""
+@dataclass(frozen=True)
+class Composed:
+    """What became of a document.
+
+    Attributes:
+        text: The manifests, as one YAML text.
+        findings: What a check finds in them.
+    """
+
+    text: str
+    findings: Sequence[Finding]
+
+
+def compose(loaded: Sequence[Loaded], platform: Platform, jobs: int) -> Iterator[Composed]:
+    """The manifests of each deployment, in order.
+
+    Args:
+        jobs: Processes that compose, at most.
+    """
+    # Imported before processes are forked, which share it then.
+    import cdk8s_inference.deployment  # noqa: F401
+
+    # Constructs live in one Node.js, which forked processes cannot share.
+    jobs = jobs if plain_tree.is_used() else 1
+    return parallel_map(partial(_composed, platform=platform), loaded, jobs)
+
+
+def _composed(item: Loaded, platform: Platform) -> Composed:
     from cdk8s_inference.construct_tree import App
     from cdk8s_inference.deployment import ModelDeployment
 
-    texts, findings = [], []
-    for item in loaded:
-        # An App each: two documents may describe one deployment on two clusters.
-        chart = ModelDeployment.from_checked(
-            App(),
-            item.deployment.name,
-            item.deployment,
-            item.findings,
-            platform,
-            waivers=waivers_of_document(item.document),
-        )
-        said = {each.code for each in item.findings}
-        new = [each for each in chart.check() if each.code not in said]
-        told = without_repeats(item.findings, at_document(new, item.deployment, item.document))
-        findings += [each for each in told if each not in item.findings]
-        texts.append(stringify(chart.to_json()))
-    return texts, findings
+    # An App each: two documents may describe one deployment on two clusters.
+    chart = ModelDeployment.from_checked(
+        App(),
+        item.deployment.name,
+        item.deployment,
+        item.findings,
+        platform,
+        waivers=waivers_of_document(item.document),
+    )
+    said = {each.code for each in item.findings}
+    new = [each for each in chart.check() if each.code not in said]
+    told = without_repeats(item.findings, at_document(new, item.deployment, item.document))
+    text = stringify(chart.to_json())
+    return Composed(text, [each for each in told if each not in item.findings])
 
 
 def compose_stack(stack: LoadedStack, delivery: str) -> list[str]:

@@ -11,6 +11,7 @@ from cdk8s_inference.checks.policy import matches
 from cdk8s_inference.cli import not_objects
 from cdk8s_inference.cli.files import SUFFIXES, Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
+from cdk8s_inference.cli.progress import with_progress
 from cdk8s_inference.cli.rendering import Rendered, is_rendered, rendered
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.findings.secret import masked
@@ -63,13 +64,16 @@ class Excluded:
         return any(matches(path, pattern, self.folder) for pattern in self.patterns)
 
 
-def read_paths(paths: Sequence[str], excluded: Excluded, *, render: bool = False) -> Contents:
+def read_paths(
+    paths: Sequence[str], excluded: Excluded, *, render: bool = False, quiet: bool = False
+) -> Contents:
     """What files and folders hold."""
     found = Contents()
     files = {path: list(_files(path, found, excluded, render=render)) for path in paths}
     named = {path for path in paths if not os.path.isdir(path)}
     holding: set[str] = set()
-    for source in inputs([file for each in files.values() for file in each]):
+    sources = inputs([file for each in files.values() for file in each])
+    for source in with_progress(sources, len(sources), "file", quiet=quiet):
         try:
             content = source.content() if source.argument not in found.rendered else b""
         except OSError as error:
@@ -218,14 +222,20 @@ class Checked:
     coverage: Coverage
 
 
-def checked(found: Contents, *, complete: bool = False, api: ClusterApi | None = None) -> Checked:
+def checked(
+    found: Contents, *, complete: bool = False, api: ClusterApi | None = None, quiet: bool = False
+) -> Checked:
     """Checks what was read, as ``check`` does."""
     findings = list(_of_documents(found.documents))
     topology = read_topology(found.manifests, complete=complete, api=api)
     if found.manifests:
         from cdk8s_inference.checks import check_topology
+        from cdk8s_inference.checks.plugins import load_rules
+        from cdk8s_inference.checks.rule import RULES
 
-        findings += check_topology(topology)
+        load_rules()
+        rules = with_progress(RULES.values(), len(RULES), "rule", quiet=quiet)
+        findings += check_topology(topology, rules=rules)
     kinds = [_kind(document) for document in found.documents]
     covered = coverage(topology, kinds, not_objects.names(found.others))
     if covered.unread:

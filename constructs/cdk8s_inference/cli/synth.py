@@ -19,6 +19,8 @@ from cdk8s_inference.cli.files import Input, inputs, unreadable
 from cdk8s_inference.cli.inputs import load
 from cdk8s_inference.cli.options import policy_of, selection
 from cdk8s_inference.cli.output import file_names, stack_file_names, write
+from cdk8s_inference.cli.parallel import usable_cpus
+from cdk8s_inference.cli.progress import with_progress
 from cdk8s_inference.cli.report import FORMATS, Format, is_failure, report
 from cdk8s_inference.cli.stdout import to_stdout
 from cdk8s_inference.cli.watch import watchable
@@ -187,6 +189,14 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
 @click.option("--strict", is_flag=True, help="Write nothing on warnings too.")
 @selection
 @click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Processes that compose many documents, on Linux.  [default: the CPUs]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress on a terminal.")
+@click.option(
     "--format",
     "format",
     type=click.Choice(FORMATS),
@@ -215,6 +225,8 @@ def synth(
     config: Configuration,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    jobs: int | None,
+    quiet: bool,
     format: Format,
 ) -> None:
     """Turn ModelDeployment and ServingStack documents into manifests to apply.
@@ -271,7 +283,10 @@ def synth(
         parts = [compose_stack(stack, delivery) for stack in stacks]
     except CannotCompose as error:
         raise click.UsageError(str(error)) from None
-    texts, checked = compose(loaded, platform)
+    composing = compose(loaded, platform, jobs or usable_cpus())
+    composed = list(with_progress(composing, len(loaded), "deployment", quiet=quiet))
+    texts = [each.text for each in composed]
+    checked = [finding for each in composed for finding in each.findings]
     findings = policy.applied([*findings, *checked])
     if is_failure(findings, strict=strict):
         _refuse(findings, format)
