@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.platform.picker_options import PickerOptions
     from cdk8s_inference.platform.sidecar_options import SidecarOptions
+    from cdk8s_inference.platform.simulation import Simulation
     from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
@@ -108,6 +109,7 @@ _MODULES = {
     "ServingStack": "cdk8s_inference.stack.serving_stack",
     "Shutdown": "cdk8s_inference.platform",
     "SidecarOptions": "cdk8s_inference.platform.sidecar_options",
+    "Simulation": "cdk8s_inference.platform.simulation",
     "StackVersions": "cdk8s_inference.releases.stack",
     "UnifiedConfig": "cdk8s_inference.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
@@ -168,6 +170,7 @@ __all__ = [
     "ServingStack",
     "Shutdown",
     "SidecarOptions",
+    "Simulation",
     "StackVersions",
     "UnifiedConfig",
     "UnifiedRouting",

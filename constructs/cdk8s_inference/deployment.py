@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from pydantic import Field
 
@@ -33,7 +34,7 @@ from cdk8s_inference.findings import Finding, InvalidInput, errors, shown, warn
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.picker_config import PickerConfig
 from cdk8s_inference.picker_config.engine_fit import incompatibilities
-from cdk8s_inference.platform import Platform
+from cdk8s_inference.platform import Platform, Simulation
 from cdk8s_inference.routing.disagg import DisaggRouting
 from cdk8s_inference.routing.replica_context import ReplicaContext
 from cdk8s_inference.routing.unified import UnifiedRouting
@@ -123,7 +124,7 @@ class ModelReplica(Construct):
             ReplicaContext(
                 name,
                 namespace,
-                platform or Platform(),
+                (platform or Platform()).effective,
                 part_of,
                 object_labels,
                 picker_config,
@@ -157,6 +158,20 @@ class _Engines(dict[str, EngineGroup]):
     def __missing__(self, name: object) -> EngineGroup:
         known = ", ".join(repr(each) for each in self)
         raise KeyError(f"there is no engine {shown(name)}; there are {known}")
+
+
+class _Composed(TypedDict):
+    """The arguments that a deployment was composed from, but for its platform."""
+
+    name: str
+    namespace: str
+    engines: Sequence[Engine]
+    serving_mode: ServingMode
+    replicas: int
+    model_cache: str | None
+    labels: Mapping[str, str] | None
+    picker_config: PickerConfig | None
+    validated: Sequence[Finding]
 
 
 class ModelDeployment(Chart):
@@ -209,7 +224,8 @@ class ModelDeployment(Chart):
                 that is wrong.
             ValueError: Another deployment of the app composes an object of the same name.
         """
-        platform = platform or Platform()
+        whole = platform or Platform()
+        platform = whole.effective
         if validated is None:
             spec = _spec(engines, serving_mode, replicas, model_cache, labels)
             validated = check_spec(name, namespace, spec, platform)
@@ -227,6 +243,18 @@ class ModelDeployment(Chart):
         state.owners.update(claims)
         state.add_chart(self)
         self.findings = tuple(validated)
+        self._composed: _Composed = {
+            "name": name,
+            "namespace": namespace,
+            "engines": engines,
+            "serving_mode": serving_mode,
+            "replicas": replicas,
+            "model_cache": model_cache,
+            "labels": labels,
+            "picker_config": picker_config,
+            "validated": validated,
+        }
+        self._chosen = whole
         self._waivers: list[Waiver] = []
         stack = platform.gateway.stack
         if stack is not None and AppState.of(stack) is state:
@@ -284,6 +312,30 @@ class ModelDeployment(Chart):
 
         # Not by to_json, which validates, and so would ask for itself.
         return check_objects(AppState.of(self).documents(self), waivers=self._waivers)
+
+    @checked
+    def simulated(
+        self, scope: Construct, id: NonEmpty, *, simulation: Simulation | None = None
+    ) -> ModelDeployment:
+        """Composes a twin of the deployment: simulators in place of engines, all else the same.
+
+        It is composed from what the deployment was: what was added to engines afterwards, and JSON
+        patches, are not in it.
+
+        Args:
+            scope: Another app than the deployment's, since both have the same names.
+            simulation: How it is simulated; default as its platform says, else ``Simulation()``.
+
+        Raises:
+            InvalidInput: As for the deployment.
+            ValueError: The app has a deployment of the name already.
+        """
+        chosen = simulation or self._chosen.simulate or Simulation()
+        twin = ModelDeployment(
+            scope, id, **self._composed, platform=replace(self._chosen, simulate=chosen)
+        )
+        twin._waivers += self._waivers
+        return twin
 
     @checked
     def waive(self, code: NonEmpty, reason: NonEmpty, *, until: date | None = None) -> None:

@@ -10,6 +10,7 @@ from tests.acceptance.cluster import Object
 from tests.acceptance.workloads import workloads
 
 _PLAIN_NODES = 2
+_ROOM = {"cpu": "192", "memory": "2Ti", "pods": "250"}
 _SPARE = 12
 _GPUS = 8
 _NETWORK_CARDS = 16
@@ -66,19 +67,21 @@ def nodes(count: int, labels: Mapping[str, str], *, prefix: str, gpus: bool) -> 
     """Nodes, and with GPUs what their drivers say they have."""
     for index in range(count):
         name = f"{prefix}-{index}"
-        yield _node(name, labels, gpus=gpus)
+        yield node(name, labels, gpus=gpus)
         if gpus:
             yield from (_slice(name, driver) for driver in _DEVICES)
 
 
-def _node(name: str, labels: Mapping[str, str], *, gpus: bool) -> Object:
-    room = {"cpu": "192", "memory": "2Ti", "pods": "250"}
+def node(
+    name: str, labels: Mapping[str, str], *, gpus: bool = False, room: Mapping[str, str] = _ROOM
+) -> Object:
+    """A node with some room, and the taint of nodes with GPUs."""
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **labels}},
         "spec": {"taints": [_TAINT]} if gpus else {},
-        "status": {"capacity": room, "allocatable": room},
+        "status": {"capacity": dict(room), "allocatable": dict(room)},
     }
 
 

@@ -29,7 +29,13 @@ from cdk8s_inference.document.subject import RUN_RULES, RunSubject
 from cdk8s_inference.findings import Finding, InvalidInput, errors
 from cdk8s_inference.gateways import ENVOY_AI_GATEWAY, GATEWAY_PROVIDERS
 from cdk8s_inference.names import LABEL, QUALIFIED_NAME, SUBDOMAIN
-from cdk8s_inference.platform import DEFAULT_DEVICE_CLASS, Gateway, Platform, UnifiedMode
+from cdk8s_inference.platform import (
+    DEFAULT_DEVICE_CLASS,
+    Gateway,
+    Platform,
+    Simulation,
+    UnifiedMode,
+)
 from cdk8s_inference.platform.document import read_image_digests
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.source import single
@@ -170,6 +176,12 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     help="Release of the llm-d router whose endpoint picker and pd-sidecar run.",
 )
 @click.option(
+    "--simulate",
+    is_flag=True,
+    help="Compose a twin of each deployment that needs no accelerator: llm-d-inference-sim in "
+    "place of engines, all else the same.",
+)
+@click.option(
     "--delivery",
     type=click.Choice(tuple(DELIVERIES)),
     default="flux",
@@ -218,6 +230,7 @@ def synth(
     device_classes: dict[str, str],
     unified_mode: UnifiedMode,
     router: str,
+    simulate: bool,
     delivery: str,
     allow_untested: bool,
     prune: bool,
@@ -260,6 +273,7 @@ def synth(
         "node_pool": node_pool,
         "unified_mode": unified_mode,
         "router": router_release(router),
+        "simulate": platform.simulate or Simulation(),
     }
     platform = replace(
         platform,

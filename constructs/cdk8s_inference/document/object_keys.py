@@ -57,7 +57,7 @@ def replica_objects(
         if engine.copies > 1 and platform.disruption_budgets:
             yield "PodDisruptionBudget", workload
         for member in engine.members:
-            if member.node_selector is not None:
+            if member.node_selector is not None and platform.simulate is None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
     yield from _backend_objects(replica, mode, platform)
     yield from _route_objects(replica, _backend(mode, platform), platform)

@@ -22,7 +22,8 @@ from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
 from cdk8s_inference.document.ports import listening
 from cdk8s_inference.document.validation import check_engine
-from cdk8s_inference.engines.pod import claim_template, pod_template
+from cdk8s_inference.engines.pod import CACHE_MOUNT_PATH, claim_template, pod_template
+from cdk8s_inference.engines.simulation import simulated
 from cdk8s_inference.findings import InvalidInput, errors
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.manifest import add, manifest, move_last, pointer
@@ -132,7 +133,7 @@ class EngineGroup(Construct):
             InvalidInput: The engine breaks a rule of its type.
             ValueError: The workload cannot carry ``name``, or no cluster has ``namespace``.
         """
-        platform = platform or Platform()
+        platform = (platform or Platform()).effective
         if findings := errors(check_engine(engine, platform)):
             raise InvalidInput(findings)
         names.require(name or engine.name, gang=engine.is_gang)
@@ -142,13 +143,14 @@ class EngineGroup(Construct):
         AppState.add(self, scope)
         self.engine = engine
         self.name = name or engine.name
-        self._listening = listening(engine)
+        self._runs = simulated(engine, platform, CACHE_MOUNT_PATH if model_cache else None)
+        self._listening = listening(self._runs)
         self.ports = self._listening.ports
         self.port = self.ports[0]
         self.drain_seconds = drain_seconds(engine, platform.shutdown.drain_seconds)
         self._namespace = namespace
         self._platform = platform
-        self._gang = (engine.gang_placement or GangPlacement()).over(platform.gang)
+        self._gang = (self._runs.gang_placement or GangPlacement()).over(platform.gang)
         self._rollout = (engine.rollout_settings or Rollout()).over(platform.rollout)
         self._pod_labels = labels.merged(
             labels.recommended(
@@ -160,9 +162,10 @@ class EngineGroup(Construct):
             {labels.ENGINE: self.name},
         )
         self._object_labels = labels.merged(self._pod_labels, object_labels or {})
-        self._cache_claim = self._platform.cache_claim(model_cache) if model_cache else None
+        cached = model_cache if platform.simulate is None else None
+        self._cache_claim = platform.cache_claim(cached) if cached else None
 
-        for member in engine.members:
+        for member in self._runs.members:
             self._compose_claims(member)
         self._serving: list[_Template]
         self.workload = self._compose_gang() if engine.is_gang else self._compose_deployment()
@@ -324,7 +327,7 @@ class EngineGroup(Construct):
                     yield (*path, "-"), entry
 
     def _pod(self, member: Member) -> dict[str, Any]:
-        serves = member is self.engine.serving_member or self.engine.every_pod_serves
+        serves = member is self._runs.serving_member or self.engine.every_pod_serves
         return pod_template(
             member,
             listening=self._listening if serves else None,
@@ -333,7 +336,7 @@ class EngineGroup(Construct):
             cache_claim=self._cache_claim,
             grace_seconds=self.drain_seconds + self._platform.shutdown.margin_seconds,
             platform=self._platform,
-            engine=self.engine,
+            engine=self._runs,
         )
 
     def _metadata(
@@ -380,7 +383,7 @@ class EngineGroup(Construct):
 
     def _compose_deployment(self) -> ApiObject:
         startup = self._platform.probes.startup_seconds
-        template = self._pod(self.engine.serving_member)
+        template = self._pod(self._runs.serving_member)
         self._serving = [_Template(("spec", "template"), template)]
         spec = {
             "replicas": self.engine.copies,
@@ -400,11 +403,11 @@ class EngineGroup(Construct):
         )
 
     def _compose_gang(self) -> ApiObject:
-        worker = self.engine.worker_member
+        worker = self._runs.worker_member
         assert worker is not None
         followers = worker.worker.nodes if worker.worker else 1
         within = ("spec", "leaderWorkerTemplate")
-        leading, following = self._pod(self.engine.serving_member), self._pod(worker)
+        leading, following = self._pod(self._runs.serving_member), self._pod(worker)
         self._serving = [_Template((*within, "leaderTemplate"), leading)]
         if self.engine.every_pod_serves:
             self._serving.append(_Template((*within, "workerTemplate"), following))

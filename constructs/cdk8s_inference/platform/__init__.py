@@ -10,6 +10,7 @@ from cdk8s_inference.platform.platform import (
     UnifiedMode,
 )
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
+from cdk8s_inference.platform.simulation import Simulation
 
 __all__ = [
     "DEFAULT_DEVICE_CLASS",
@@ -19,5 +20,6 @@ __all__ = [
     "Probes",
     "Shutdown",
     "SidecarOptions",
+    "Simulation",
     "UnifiedMode",
 ]

@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic.alias_generators import to_camel
 
@@ -129,7 +129,9 @@ def _fields(kind: type[Any]) -> Mapping[str, tuple[str, Any]]:
 
 
 def _dataclass(hint: Any) -> type[Any] | None:
-    return hint if inspect.isclass(hint) and is_dataclass(hint) else None
+    """The dataclass that a field holds, or may hold."""
+    found = [each for each in (hint, *get_args(hint)) if inspect.isclass(each)]
+    return next((each for each in found if is_dataclass(each)), None)
 
 
 def schema() -> dict[str, Any]:

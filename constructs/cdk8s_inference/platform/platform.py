@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -24,6 +24,7 @@ from cdk8s_inference.kubernetes_types import (
 )
 from cdk8s_inference.platform.picker_options import PickerOptions
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
+from cdk8s_inference.platform.simulation import Simulation
 from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
 from cdk8s_inference.releases import ROUTER_NEWEST, RouterRelease
 from cdk8s_inference.source import single
@@ -149,6 +150,9 @@ class Platform:
             and runs exactly that; an image that is not listed stays as it is written.
         phases_within: Label of nodes, such as ``topology.kubernetes.io/zone``: the prefill and
             decode pods of a replica prefer to share a value of it, since KV caches go between them.
+        simulate: Composes a twin, in which llm-d-inference-sim runs in place of engines. Settings
+            that name what production nodes have are then left out: ``node_pool``, ``pods``,
+            topologies of ``gang``, ``cache_claims``, and what engines and members say of their own.
     """
 
     gateway: Gateway = Gateway()
@@ -168,6 +172,7 @@ class Platform:
     disruption_budgets: bool = True
     image_digests: Mapping[Image, Digest] = field(default_factory=dict)
     phases_within: MetadataKey | None = None
+    simulate: Simulation | None = None
 
     @classmethod
     @checked
@@ -187,6 +192,24 @@ class Platform:
         if platform is None:
             raise InvalidInput(findings)
         return platform
+
+    @property
+    def effective(self) -> Platform:
+        """The platform that is composed for: in a simulation, one that names no production node."""
+        if self.simulate is None:
+            return self
+        return replace(
+            self,
+            node_pool=None,
+            pods=PodSettings(requests=self.simulate.requests),
+            gang=GangPlacement(startup_policy=self.gang.startup_policy),
+            # What an engine answers on besides, the simulator does not.
+            probes=replace(self.probes, path="/health"),
+        )
+
+    def requests(self, usual: Mapping[str, str]) -> dict[str, str]:
+        """What a container of the router requests."""
+        return dict(self.simulate.requests if self.simulate else usual)
 
     def device_class(self, request: str) -> str:
         """The DeviceClass that a device request is allocated from."""

@@ -18,10 +18,12 @@ class RouterRelease(PickerRelease):
 
     Attributes:
         sidecar: The pd-sidecar.
+        simulator: Image of the llm-d-inference-sim that the release's own tests run.
     """
 
     product: ClassVar[str] = "router"
     sidecar: Sidecar = field(kw_only=True)
+    simulator: str = field(kw_only=True)
 
     def image(self, program: Program = "picker") -> str:
         """A program's image."""

@@ -340,6 +340,7 @@ ROUTER_V0_10_0 = replace(
             "llm_d_epp_std_dev_running_requests": "gauge",
         },
     ),
+    simulator="ghcr.io/llm-d/llm-d-inference-sim:v0.10.2",
     sidecar=replace(
         _BEFORE.sidecar,
         image="ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.10.0",

@@ -616,6 +616,7 @@ ROUTER_V0_8_0 = RouterRelease(
             "llm_d_inference_scheduler_disagg_decision_total": "counter",
         },
     ),
+    simulator="ghcr.io/llm-d/llm-d-inference-sim:v0.8.2",
     sidecar=Sidecar(
         image="ghcr.io/llm-d/llm-d-routing-sidecar:v0.8.0",
         flags=_SIDECAR_FLAGS,

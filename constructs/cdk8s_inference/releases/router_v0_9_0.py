@@ -360,6 +360,7 @@ ROUTER_V0_9_0 = replace(
             "llm_d_epp_scheduler_e2e_duration_seconds": "histogram",
         },
     ),
+    simulator="ghcr.io/llm-d/llm-d-inference-sim:v0.9.2",
     sidecar=replace(
         _BEFORE.sidecar,
         image="ghcr.io/llm-d/llm-d-router-disagg-sidecar:v0.9.0",

@@ -67,7 +67,7 @@ class DeploymentRouting(Construct):
         Raises:
             ValueError: A Service cannot carry ``name``, or no cluster has ``namespace``.
         """
-        platform = platform or Platform()
+        platform = (platform or Platform()).effective
         context = ReplicaContext(name, namespace, platform, name, object_labels)
         context.require_names()
         super().__init__(scope, id)

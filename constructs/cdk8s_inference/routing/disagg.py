@@ -105,7 +105,7 @@ class DisaggRouting(Construct):
                 cannot take what routing adds; a Service cannot carry ``name``, or no
                 cluster has ``namespace``.
         """
-        platform = platform or Platform()
+        platform = (platform or Platform()).effective
         context = ReplicaContext(
             name, namespace, platform, part_of, object_labels, config, warnings
         )

@@ -20,6 +20,7 @@ from cdk8s_inference.pods.order import pod_in_order
 from cdk8s_inference.releases.flag import FlagValue
 from cdk8s_inference.releases.permission import Permission
 from cdk8s_inference.routing.own_proxy import IMAGE, Endpoints, bootstrap, container
+from cdk8s_inference.routing.own_proxy import REQUESTS as PROXY_REQUESTS
 
 GRPC_PORT = 9002
 """Where the gateway asks for an endpoint (ext_proc)."""
@@ -280,7 +281,8 @@ class EndpointPicker(Construct):
             pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
             picker["env"] = [{"name": "POD_NAME", "valueFrom": pod_name}]
             file, image = f"{_CONFIG_MOUNT_PATH}/{_PROXY_FILE}", self._platform.image(IMAGE)
-            spec["initContainers"] = [container(file, mount, image)]
+            requests = self._platform.requests(PROXY_REQUESTS)
+            spec["initContainers"] = [container(file, mount, image, requests)]
         return pod_in_order(spec)
 
     def _container(self, mount: Mapping[str, Any]) -> dict[str, Any]:
@@ -300,10 +302,9 @@ class EndpointPicker(Construct):
             "livenessProbe": _probe(alive, 10),
             # No CPU limit: throttling would delay every request of the deployment.
             "resources": {
-                "requests": {
-                    "cpu": _cpu(options.cpu),
-                    "memory": f"{options.memory_gibibytes}Gi",
-                },
+                "requests": self._platform.requests(
+                    {"cpu": _cpu(options.cpu), "memory": f"{options.memory_gibibytes}Gi"}
+                ),
                 "limits": {"memory": f"{options.memory_limit_gibibytes}Gi"},
             },
             "securityContext": {

@@ -23,6 +23,9 @@ _ADMIN_PORT = 19000
 IMAGE = "docker.io/envoyproxy/envoy:distroless-v1.38.3"
 """What Envoy Gateway v1.8.3 runs, which the serving stack installs for another provider."""
 
+REQUESTS: Mapping[str, str] = {"cpu": "1", "memory": "512Mi"}
+"""What it requests, unless told otherwise."""
+
 _USER = 65532
 
 _UNLIMITED = 1_000_000
@@ -66,7 +69,12 @@ def bootstrap(picker_port: int) -> str:
     )
 
 
-def container(file: str, mount: Mapping[str, Any], image: str = IMAGE) -> dict[str, Any]:
+def container(
+    file: str,
+    mount: Mapping[str, Any],
+    image: str = IMAGE,
+    requests: Mapping[str, str] = REQUESTS,
+) -> dict[str, Any]:
     """The container, a native sidecar.
 
     It stops after the picker has: Envoy ends at once on SIGTERM, and would cut the streams that
@@ -76,6 +84,7 @@ def container(file: str, mount: Mapping[str, Any], image: str = IMAGE) -> dict[s
         file: Path of the bootstrap.
         mount: The volume mount that has it.
         image: Its image.
+        requests: What it requests.
     """
     return {
         "name": "envoy",
@@ -103,7 +112,7 @@ def container(file: str, mount: Mapping[str, Any], image: str = IMAGE) -> dict[s
         },
         # No CPU limit: throttling would delay every request of the deployment.
         "resources": {
-            "requests": {"cpu": "1", "memory": "512Mi"},
+            "requests": dict(requests),
             "limits": {"memory": "2Gi"},
         },
         "securityContext": {

@@ -12,7 +12,7 @@ from cdk8s_inference.document.model_deployment import Container, EnvVar, Stage
 from cdk8s_inference.engines import EngineGroup
 from cdk8s_inference.engines.engine_group import PodAddition
 from cdk8s_inference.routing.replica_context import ReplicaContext
-from cdk8s_inference.routing.sidecar import TOKEN_VOLUME, sidecar
+from cdk8s_inference.routing.sidecar import REQUESTS, TOKEN_VOLUME, sidecar
 from cdk8s_inference.servers import VLLM, Invocation, flags_given
 from cdk8s_inference.servers.vllm import API_KEY, SIDE_CHANNEL_HOST, SIDE_CHANNEL_PORT
 
@@ -47,7 +47,7 @@ def role_addition(
     release, connector = platform.router, kv_transfer.connector
     container = group.engine.serving_member.container
     role = {release.role_label: stage.lower(), labels.SERVES: pool}
-    if connector.engine != "vllm":
+    if connector.engine != "vllm" and platform.simulate is None:
         # Without it the picker looks for vLLM's metrics, finds none, and ranks by chance.
         role[release.picker.engine_label] = connector.engine
     addition = PodAddition(
@@ -69,6 +69,7 @@ def role_addition(
             guarded_pool=guarded_pool,
             guarded_engine=_wants_key(group),
             image=platform.image(release.sidecar.image),
+            requests=platform.requests(REQUESTS),
             wait_seconds=None if native else wait_seconds,
         )
     ]

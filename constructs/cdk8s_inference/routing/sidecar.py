@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cdk8s_inference.document.kv_transfer import KvTransfer
@@ -11,6 +12,9 @@ from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.releases.flag import FlagValue
 
 SIDECAR_CONTAINER = "pd-sidecar"
+
+REQUESTS: Mapping[str, str] = {"cpu": "100m", "memory": "128Mi"}
+"""What it requests, unless told otherwise."""
 
 TOKEN_VOLUME: dict[str, Any] = {
     "name": "sidecar-token",
@@ -51,6 +55,7 @@ def sidecar(
     wait_seconds: int | None = None,
     guarded_engine: bool = False,
     image: str | None = None,
+    requests: Mapping[str, str] = REQUESTS,
 ) -> dict[str, Any]:
     """The sidecar's container.
 
@@ -68,6 +73,7 @@ def sidecar(
             only when the engine has ended, and needs no wait.
         guarded_engine: Whether the engine wants a key from whoever asks for its models.
         image: Its image; default the release's, by its tag.
+        requests: What it requests.
     """
     connector = kv_transfer.connector
     flags: dict[str, FlagValue] = {
@@ -104,7 +110,7 @@ def sidecar(
         # be restarted for nothing, and each restart cuts its streams.
         "livenessProbe": {**_probe(release.sidecar.health_path), "failureThreshold": 6},
         # No limits: a sidecar that is killed for memory cuts every stream of its pod.
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+        "resources": {"requests": dict(requests)},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

@@ -81,7 +81,7 @@ class UnifiedRouting(Construct):
             ValueError: There is no engine, their ports differ, they are routed to under another
                 name already, a Service cannot carry ``name``, or no cluster has ``namespace``.
         """
-        platform = platform or Platform()
+        platform = (platform or Platform()).effective
         context = ReplicaContext(
             name, namespace, platform, part_of, object_labels, config, warnings
         )
@@ -142,6 +142,7 @@ def _engine_label(engine: EngineGroup, platform: Platform) -> dict[str, str]:
     """Tells a picker whose metrics an engine has: it takes a pod without the label for vLLM's."""
     server = engine_server(engine_cursor(engine.engine))
     name = server.engine_label if server else None
-    if platform.unified_mode == "service" or name in (None, VLLM.engine_label):
+    simulated = platform.simulate is not None  # With the metrics of vLLM, whatever it is in for.
+    if platform.unified_mode == "service" or simulated or name in (None, VLLM.engine_label):
         return {}
     return {platform.router.picker.engine_label: str(name)}

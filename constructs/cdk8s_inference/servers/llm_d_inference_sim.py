@@ -1,10 +1,15 @@
-"""llm-d-inference-sim: behaves as vLLM without a model. Read and seen run, v0.10.2."""
+"""llm-d-inference-sim: behaves as vLLM without a model.
+
+Seen run, v0.10.2; read, v0.8.2, v0.9.2 and v0.10.2. It ends on a flag that it does not know, which
+``--kv-transfer-config`` is: it always does what a request asks of prefill and decode.
+"""
 
 from __future__ import annotations
 
 from cdk8s_inference.servers import vllm
 from cdk8s_inference.servers.flags import Grammar
 from cdk8s_inference.servers.invocation import Invocation
+from cdk8s_inference.servers.release import ByRelease
 from cdk8s_inference.servers.server import (
     FlagNames,
     Metrics,
@@ -14,6 +19,26 @@ from cdk8s_inference.servers.server import (
     http_socket,
 )
 from cdk8s_inference.servers.socket import Socket
+
+PATH = "/app/llm-d-inference-sim"
+"""Where its images have it."""
+
+DUMMY_TOKENIZER = ByRelease[str | None](None, (("0.9.2", "--force-dummy-tokenizer"),))
+"""What has it count tokens by itself. Otherwise it asks Hugging Face whether the model is a real
+one, and then wants a tokenizer beside it."""
+
+NO_MODEL = "simulated"
+"""The name of no real model, for releases that have no such flag."""
+
+BLOCK_SIZES = (8, 16, 32, 64, 128)
+"""Values of ``--block-size``; with another it ends."""
+
+MOST_TOKENS = 131072
+"""What is given as ``--max-model-len`` where the engine has none: its own default is 1024, and it
+refuses longer requests."""
+
+MOST_REQUESTS = 256
+"""What is given as ``--max-num-seqs`` where the engine has none: its own default is 5."""
 
 
 def sockets(invocation: Invocation) -> list[Socket]:
@@ -54,6 +79,7 @@ SERVER = Server(
         certificate="--ssl-certfile",
         certificate_key="--ssl-keyfile",
         max_length="--max-model-len",
+        max_requests="--max-num-seqs",
     ),
     host="0.0.0.0",
     port=8000,

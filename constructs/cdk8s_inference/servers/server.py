@@ -63,6 +63,7 @@ class FlagNames:
         certificate_key: Its key.
         metrics: What turns metrics on; None for a server that always has them.
         max_length: The longest prompt and answer.
+        max_requests: How many requests run at once.
         remote_code: Whether the model's own code is run.
     """
 
@@ -95,6 +96,7 @@ class FlagNames:
     certificate_key: str | None = None
     metrics: str | None = None
     max_length: str | None = None
+    max_requests: str | None = None
     remote_code: str | None = None
 
 

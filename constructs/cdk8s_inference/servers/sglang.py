@@ -46,6 +46,7 @@ _FLAGS = FlagNames(
     certificate_key="--ssl-keyfile",
     metrics="--enable-metrics",
     max_length="--context-length",
+    max_requests="--max-running-requests",
     remote_code="--trust-remote-code",
 )
 

@@ -68,6 +68,7 @@ _FLAGS = FlagNames(
     certificate="--ssl-certfile",
     certificate_key="--ssl-keyfile",
     max_length="--max-model-len",
+    max_requests="--max-num-seqs",
     remote_code="--trust-remote-code",
 )
 

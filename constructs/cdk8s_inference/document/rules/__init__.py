@@ -19,6 +19,7 @@ from cdk8s_inference.document.rules import (
     phases,
     ports,
     serving_stack,
+    simulation,
 )
 from cdk8s_inference.document.structure import STRUCTURE_RULES
 from cdk8s_inference.document.subject import (
@@ -48,6 +49,7 @@ __all__ = [
     "phases",
     "ports",
     "serving_stack",
+    "simulation",
 ]
 
 DOCUMENT_RULES: tuple[RuleSet[Any], ...] = (
