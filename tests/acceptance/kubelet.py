@@ -182,7 +182,7 @@ def _volumes(cluster: Cluster, pod: Object, container: Object, folder: Path) -> 
         namespace = f"--namespace={pod['metadata']['namespace']}"
         (item,) = cluster.listed("configmap", config_map["name"], namespace)
         target = folder / mount["name"]
-        target.mkdir()
+        target.mkdir(exist_ok=True)
         for name, text in item["data"].items():
             (target / name).write_text(text)
         found[mount["mountPath"]] = target

@@ -6,10 +6,12 @@ import json
 import os
 import runpy
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cdk8s_inference import (
     App,
@@ -24,16 +26,20 @@ from cdk8s_inference.checks import check
 from cdk8s_inference.document.model_deployment import Phase
 from cdk8s_inference.findings import errors
 from cdk8s_inference.releases import RouterRelease
+from cdk8s_inference.routing import own_proxy
 from cdk8s_inference.source import Document
-from tests.acceptance.cluster import Cluster, Object, eventually
+from tests.acceptance import envoy
+from tests.acceptance.cluster import Cluster, Object, eventually, namespace
 from tests.acceptance.conftest import Namespaces
 from tests.acceptance.control_plane import api_server, controllers
 from tests.acceptance.counts import COUNTS
-from tests.acceptance.kubelet import Executable
+from tests.acceptance.host import Host
+from tests.acceptance.kubelet import Executable, running
 from tests.acceptance.nodes import node
-from tests.acceptance.serving import SIMULATOR, Site, executables, serving
+from tests.acceptance.serving import SIMULATOR, Site, executables, pods, serving
 from tests.acceptance.sources import ROOT
 from tests.acceptance.workloads import unsettled, workloads
+from tests.cli.console import synth
 
 LAPTOP = {"cpu": "2", "memory": "4Gi", "pods": "110"}
 TAKEN = {"cpu": "950m", "memory": "290Mi"}
@@ -103,6 +109,49 @@ def test_a_twin_disaggregates(gang: bool, release: RouterRelease, site: Site) ->
     assert_disaggregates(site, twin(engines, name, release), name, release, MODEL)
 
 
+def test_the_page_about_twins_holds(newest: RouterRelease, site: Site) -> None:
+    """Its document and requests, and what the programs then tell of themselves."""
+    document = ROOT / "examples" / "qwen3-8b.yaml"
+    options = ("--simulate", "--gateway-provider=standalone", "--namespace=page", "--stdout")
+    objects: list[Object] = list(yaml.safe_load_all(synth(document, *options).stdout))
+    programs = {**programs_of(newest), own_proxy.IMAGE: Executable(envoy.executable())}
+    site.cluster.apply([namespace("page"), *objects])
+    with ExitStack() as stack:
+        addresses = {}
+        for pod in sorted(pods(site.cluster, objects, "page"), key=_is_picker):
+            host = site.network.host(pod["metadata"]["name"])
+            site.cluster.run(pod, "node-0", host.address)
+            folder = site.folder / "page" / pod["metadata"]["name"]
+            stack.enter_context(running(site.cluster, pod, host, programs, folder))
+            addresses[pod["metadata"]["labels"]["app.kubernetes.io/component"]] = host.address
+        client = site.network.host("client")
+        picker, prefill = addresses["endpoint-picker"], addresses["prefill"]
+        for prompt in ("hello", " ".join(map(str, range(1, 501)))):
+            # Without a pool a picker is Ready before it knows its pods.
+            eventually(lambda: _refused(client, picker, prompt), timeout=30)  # noqa: B023
+        counted = client.ask(f"http://{picker}:9090/metrics")["body"]
+        asked = client.ask(f"http://{prefill}:8000/metrics")["body"]
+    told = [*_lines(counted, "epp_disagg_decision"), *_lines(asked, "request_success")]
+    shown = (ROOT / "docs" / "simulate.md").read_text()
+    assert [line for line in told if line not in shown] == []
+    COUNTS["twins that disaggregate"] += 1
+
+
+def _refused(client: Host, picker: str, prompt: str) -> list[str]:
+    body = json.dumps({"model": MODEL, "max_tokens": 5, "prompt": prompt})
+    answer = client.ask(f"http://{picker}:8080/v1/completions", body)
+    return [] if answer["status"] == 200 else [str(answer)]
+
+
+def _is_picker(pod: Object) -> bool:
+    return "epp" in pod["metadata"]["name"]
+
+
+def _lines(metrics: str, word: str) -> list[str]:
+    found = (line for line in metrics.splitlines() if word in line and line[:1] != "#")
+    return [line for line in found if not line.endswith(" 0")]
+
+
 def test_the_twin_of_sglang_serves_on_both(newest: RouterRelease, site: Site) -> None:
     """The sidecar asks both at once, and the simulator hands nothing over."""
     flags = ["--host=0.0.0.0", "--disaggregation-mode"]
@@ -157,13 +206,16 @@ def assert_disaggregates(
     model: str,
     expected: tuple[str, str] = ("P/D", "D-only"),
 ) -> None:
-    programs = executables(release)
-    # With every flag that it is given: it ends on one that it does not know.
-    path = Path(os.environ[SIMULATOR])
-    programs[release.simulator] = Executable(path, serves=True)
-    with serving(site, objects, name, programs, model) as served:
+    with serving(site, objects, name, programs_of(release), model) as served:
         for words, outcome in zip((500, 1), expected, strict=True):
             asked = served.ask(words)
             assert (asked.served_by, asked.answer["status"]) == (outcome, 200), asked
             assert json.loads(asked.answer["body"])["model"] == model
     COUNTS["twins that disaggregate"] += 1
+
+
+def programs_of(release: RouterRelease) -> dict[str, Executable]:
+    """What runs in place of the images of a twin."""
+    # With every flag that it is given: it ends on one that it does not know.
+    simulator = Executable(Path(os.environ[SIMULATOR]), serves=True)
+    return {**executables(release), release.simulator: simulator}

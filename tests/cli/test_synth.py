@@ -62,3 +62,15 @@ def test_warnings_that_are_not_wanted(tmp_path: Path) -> None:
     assert calm.stdout
     assert code not in calm.stderr
     assert synth(file, "--stdout", "--prune").exit_code == 2
+
+
+def test_a_twin_by_an_option_and_by_a_platform_file(tmp_path: Path) -> None:
+    file = save(tmp_path / "all.yaml", builders.prefill_decode())
+    (tmp_path / "platform.yaml").write_text("simulate: {}\n")
+    option = synth(file, "--stdout", "--simulate").stdout
+    assert "image: ghcr.io/llm-d/llm-d-inference-sim:v" in option
+    assert option == synth(file, "--stdout", "--platform", tmp_path / "platform.yaml").stdout
+    # The file says how, and the option whether.
+    (tmp_path / "platform.yaml").write_text("simulate: {image: a/b:1}\n")
+    said = synth(file, "--stdout", "--simulate", "--platform", tmp_path / "platform.yaml").stdout
+    assert "image: a/b:1" in said

@@ -72,7 +72,7 @@ def test_flags_that_the_simulator_understands_are_passed_on() -> None:
         (["--model=Qwen/Qwen3-8B"], True, "Qwen/Qwen3-8B"),
         ([], True, "/mnt/models"),
         (["serve", "Qwen/Qwen3-8B"], False, "Qwen/Qwen3-8B"),
-        (["--model=$(MODEL)"], False, "a"),
+        (["--model=$(MODEL)"], False, "simulated"),
     ],
 )
 def test_the_model_is_called_as_the_engine_calls_it(

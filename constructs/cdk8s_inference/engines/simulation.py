@@ -97,7 +97,7 @@ def _arguments(
     ports = listening(engine).ports
     written = (container.command, container.args)
     served = served_names(given, *written)
-    model = model_name(given, *written) or cached_at or engine.name
+    model = model_name(given, *written) or cached_at or sim.NO_MODEL
     dummy = sim.DUMMY_TOKENIZER.at(release)
     if dummy is None:
         model, served = sim.NO_MODEL, served or [model]

@@ -28,7 +28,7 @@ DUMMY_TOKENIZER = ByRelease[str | None](None, (("0.9.2", "--force-dummy-tokenize
 one, and then wants a tokenizer beside it."""
 
 NO_MODEL = "simulated"
-"""The name of no real model, for releases that have no such flag."""
+"""The name of no real model: for releases that have no such flag, and where no name is known."""
 
 BLOCK_SIZES = (8, 16, 32, 64, 128)
 """Values of ``--block-size``; with another it ends."""

@@ -10,6 +10,7 @@ from cdk8s_inference.document.subject import ENGINE_RULES, EngineSubject, servin
 from cdk8s_inference.findings.example import edited, python
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.servers import VLLM, KvTransfer, invocation_of
+from cdk8s_inference.servers.llm_d_inference_sim import NO_MODEL
 
 _PROVEN = frozenset({"NixlConnector", "NixlPullConnector"})
 
@@ -44,7 +45,7 @@ def not_simulated(subject: EngineSubject) -> Iterator[Violation]:
         yield Violation(
             container,
             "no model can be read from its command, and the simulator serves "
-            f"{engine['name'].text!r}, or /mnt/models with a model cache",
+            f"{NO_MODEL!r}, or /mnt/models with a model cache",
             fix="give --model or --served-model-name as a word of command or args",
         )
     for flag, what in (
