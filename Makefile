@@ -53,7 +53,7 @@ COMPILE := --quiet --universal --python-version 3.10 --generate-hashes --no-head
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile $(COMPILE) --extra cdk8s --group dev --output-file requirements.txt pyproject.toml
+	$(VENV)-lock/bin/uv pip compile $(COMPILE) --extra cdk8s --extra cluster --group dev --output-file requirements.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group acceptance --output-file requirements-acceptance.txt
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group bench --output-file requirements-bench.txt
 	rm -rf $(VENV)-lock

@@ -57,7 +57,17 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-LIGHT = ("arguments", "cel", "checks", "cli", "document", "findings", "gateways", "picker_config")
+LIGHT = (
+    "arguments",
+    "cel",
+    "checks",
+    "cli",
+    "cluster",
+    "document",
+    "findings",
+    "gateways",
+    "picker_config",
+)
 ALSO_LIGHT = ("platform", "releases", "schemas", "servers", "source", "topology")
 
 

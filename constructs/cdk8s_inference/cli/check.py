@@ -19,10 +19,12 @@ from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.fix import diff, mended
 from cdk8s_inference.cli.fix import write as write_files
 from cdk8s_inference.cli.formats import FORMATS, Report, written
-from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.live_input import LiveInput, said_once
+from cdk8s_inference.cli.options import cluster_access, policy_of, selection
 from cdk8s_inference.cli.report import SEVERITIES, counts, is_failure, styled
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.cli.watch import watchable
+from cdk8s_inference.cluster.admitted import ADMITTED
 from cdk8s_inference.findings import Finding, Severity
 from cdk8s_inference.findings.terminal import escaped
 
@@ -31,7 +33,9 @@ _ROUNDS = 20
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path())
+@click.option("--cluster", is_flag=True, help="Check the objects of a running cluster.")
+@cluster_access
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @click.option(
     "--complete",
@@ -101,6 +105,11 @@ _ROUNDS = 20
 @watchable("paths")
 def check(
     paths: tuple[str, ...],
+    cluster: bool,
+    context: str | None,
+    kubeconfig: str | None,
+    namespace: str | None,
+    all_namespaces: bool,
     strict: bool,
     complete: bool,
     render: bool,
@@ -124,17 +133,28 @@ def check(
 
     Each PATH is a file, a folder or - for standard input. It holds Kubernetes manifests of any
     origin, which are checked together, or ModelDeployment and ServingStack documents, which are
-    checked as synth does. Nothing is asked of a cluster.
+    checked as synth does. Nothing is asked of a cluster, unless --cluster is given instead of a
+    PATH: then the objects in it are checked, and nothing in it is changed.
 
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
     if update_baseline and baseline is None:
         raise click.UsageError("--update-baseline needs --baseline FILE.")
-    api = cluster_api(kubernetes, schemas)
+    live = LiveInput(context, kubeconfig, namespace, all_namespaces)
+    _refuse_contradictions(
+        paths,
+        live if cluster else None,
+        others=live != LiveInput(),
+        files=fix or show_diff or render,
+    )
+    api = ADMITTED if cluster else cluster_api(kubernetes, schemas)
     policy = policy_of(config, select, ignore)
 
     def judged() -> tuple[Contents, Coverage, list[Finding], list[Finding]]:
-        found = read_paths(paths, Excluded(exclude, policy.folder), render=render, quiet=quiet)
+        if cluster:
+            found = live.contents()
+        else:
+            found = read_paths(paths, Excluded(exclude, policy.folder), render=render, quiet=quiet)
         outcome = checked(found, complete=complete, api=api, quiet=quiet)
         everything = [*found.findings, *outcome.findings]
         return found, outcome.coverage, everything, policy.applied(everything)
@@ -167,11 +187,43 @@ def check(
     if statistics:
         text = _statistics(shown)
     else:
+        if cluster and format == "text":
+            shown = list(map(said_once, shown))
         outcome = counts(findings) or ("nothing to report" if everything else "")
         text = _written(shown, format, found, covered, None if quiet else outcome)
     with writing("standard output"):
         say(text, nl=format != "text" and not statistics)
     sys.exit(1 if is_failure(findings, strict=strict) and not exit_zero else 0)
+
+
+def _refuse_contradictions(
+    paths: Sequence[str], live: LiveInput | None, *, others: bool, files: bool
+) -> None:
+    """Refuses options that have no meaning together.
+
+    Args:
+        paths: The paths.
+        live: The cluster, where one is to be checked.
+        others: Whether options are given that say which cluster.
+        files: Whether options are given that are about files alone.
+
+    Raises:
+        click.UsageError: There are such options.
+    """
+    if live is None:
+        if others:
+            raise click.UsageError(
+                "--context, --kubeconfig, --namespace and --all-namespaces need --cluster."
+            )
+        if not paths:
+            raise click.UsageError("Missing argument 'PATH...'; or give --cluster.")
+        return
+    if paths:
+        raise click.UsageError("--cluster takes no PATH: what runs is checked, and not files.")
+    if files:
+        raise click.UsageError("--fix, --diff and --render change or read files, not --cluster.")
+    if live.namespace and live.all_namespaces:
+        raise click.UsageError("--namespace and --all-namespaces contradict each other.")
 
 
 def _statistics(findings: Sequence[Finding]) -> str:

@@ -36,6 +36,7 @@ class Contents:
         contents: The content of each file.
         read: What was read of all files.
         rendered: What was made of folders that are rendered.
+        unread: What else could not be read, such as kinds of a cluster, in words.
     """
 
     manifests: list[Document] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Contents:
     contents: dict[str, bytes] = field(default_factory=dict)
     read: list[Document] = field(default_factory=list)
     rendered: dict[str, Rendered] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,8 @@ def checked(
         rules = with_progress(RULES.values(), len(RULES), "rule", quiet=quiet)
         findings += check_topology(topology, rules=rules)
     kinds = [_kind(document) for document in found.documents]
-    covered = coverage(topology, kinds, not_objects.names(found.others))
+    names = [*not_objects.names(found.others), *found.unread]
+    covered = coverage(topology, kinds, names)
     if covered.unread:
         known = KnownSecrets(each for document in found.read for each in document.secrets)
         hidden = [masked(known.hidden_in(each)) for each in covered.unread]

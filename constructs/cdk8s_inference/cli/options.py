@@ -49,6 +49,35 @@ def selection(command: F) -> F:
     return command
 
 
+def cluster_access(command: F) -> F:
+    """``--context``, ``--kubeconfig``, ``--namespace`` and ``--all-namespaces``."""
+    options = [
+        click.option(
+            "--context",
+            metavar="NAME",
+            help="The context of the kubeconfig.  [default: the current one]",
+        ),
+        click.option(
+            "--kubeconfig",
+            metavar="FILE",
+            type=click.Path(dir_okay=False),
+            help="How the cluster is reached.  [default: $KUBECONFIG, or ~/.kube/config]",
+        ),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="The namespace that is read.  [default: the context's]",
+        ),
+        click.option(
+            "-A", "--all-namespaces", is_flag=True, help="Read all namespaces of the cluster."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def policy_of(config: Configuration, select: tuple[str, ...], ignore: tuple[str, ...]) -> Policy:
     """What is to be reported, by a configuration and the options above."""
     return replace(config.policy, select=select, ignore=ignore)

@@ -52,9 +52,9 @@ def watched(
         pause: What waits between two looks at the files.
 
     Raises:
-        click.UsageError: Standard input is among the paths.
+        click.UsageError: There is no path, or standard input is among them.
     """
-    if STDIN in paths:
+    if not paths or STDIN in paths:
         raise click.UsageError("--watch needs files or folders, and not standard input.")
     while True:
         before = _state(paths)
