@@ -102,7 +102,7 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
         account, namespace = picker.pods.account, picker.object.namespace
         access = topology.access(namespace, account.value)
         if not access.roles and (access.beside or topology.complete):
-            beside = access.beside[:1]
+            beside = [access.beside] if access.beside else []
             yield Violation(
                 account,
                 f"no role that is bound to ServiceAccount {namespace}/{account.value} was read"
