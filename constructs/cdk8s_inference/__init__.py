@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.gateways import GatewayProvider
+    from cdk8s_inference.graph import Graph
     from cdk8s_inference.picker_config import (
         AlwaysDisaggregate,
         ApproximatePrefix,
@@ -80,6 +81,7 @@ _MODULES = {
     "GangPlacement": "cdk8s_inference.pods",
     "Gateway": "cdk8s_inference.platform",
     "GatewayProvider": "cdk8s_inference.gateways",
+    "Graph": "cdk8s_inference.graph",
     "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
@@ -142,6 +144,7 @@ __all__ = [
     "GangPlacement",
     "Gateway",
     "GatewayProvider",
+    "Graph",
     "HelmChart",
     "InferenceWarning",
     "InvalidInput",

@@ -277,13 +277,12 @@ spec:
 def in_no_pool(topology: Topology) -> Iterator[Violation]:
     taken = {pods for pool in topology.pools for pods in pool.members}
     for pods in topology.serving:
-        if pods in taken or pods.part == "follower" or pods.role.value is None:
-            continue
         beside = [p for p in topology.pools if p.namespace == pods.object.namespace]
+        alone = pods not in taken and pods.part != "follower"
         if any(pods.may_be_selected(pool.object, pool.selector.value) for pool in beside):
             continue
-        pool = next((pool for pool in beside if pool.members), None)
-        if pool is not None:
+        if alone and pods.role.value is not None and any(pool.members for pool in beside):
+            pool = next(pool for pool in beside if pool.members)
             yield Violation(
                 pods.role,
                 f"{pods.object} has role {pods.role.value!r} and labels {dict(pods.labels)}, which "
