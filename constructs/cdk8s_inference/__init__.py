@@ -15,7 +15,7 @@ prepare_jsii()
 
 if TYPE_CHECKING:
     __version__: str
-    from cdk8s import App
+    from cdk8s import ApiObject, App, Chart, JsonPatch, Testing
 
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.document.engine import Engine, Member
@@ -60,9 +60,11 @@ INSTALL = "pip install 'cdk8s-inference[cdk8s]'"
 
 _MODULES = {
     "AlwaysDisaggregate": "cdk8s_inference.picker_config",
+    "ApiObject": "cdk8s",
     "App": "cdk8s",
     "ApproximatePrefix": "cdk8s_inference.picker_config",
     "ArgoCD": "cdk8s_inference.stack.delivery",
+    "Chart": "cdk8s",
     "Component": "cdk8s_inference.stack.component",
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
@@ -87,6 +89,7 @@ _MODULES = {
     "InvalidInput": "cdk8s_inference.findings",
     "EnvoyProxy": "cdk8s_inference.stack.envoy_proxy",
     "Issuer": "cdk8s_inference.stack.options",
+    "JsonPatch": "cdk8s",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
     "Member": "cdk8s_inference.document.engine",
@@ -113,6 +116,7 @@ _MODULES = {
     "SidecarOptions": "cdk8s_inference.platform.sidecar_options",
     "Simulation": "cdk8s_inference.platform.simulation",
     "StackVersions": "cdk8s_inference.releases.stack",
+    "Testing": "cdk8s",
     "UnifiedConfig": "cdk8s_inference.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
     "router_crds": "cdk8s_inference.stack.router_crds",
@@ -122,9 +126,11 @@ _MODULES = {
 
 __all__ = [
     "AlwaysDisaggregate",
+    "ApiObject",
     "App",
     "ApproximatePrefix",
     "ArgoCD",
+    "Chart",
     "Component",
     "Crossplane",
     "DeploymentRouting",
@@ -149,6 +155,7 @@ __all__ = [
     "InferenceWarning",
     "InvalidInput",
     "Issuer",
+    "JsonPatch",
     "K3s",
     "Listener",
     "Member",
@@ -175,6 +182,7 @@ __all__ = [
     "SidecarOptions",
     "Simulation",
     "StackVersions",
+    "Testing",
     "UnifiedConfig",
     "UnifiedRouting",
     "router_crds",
@@ -195,6 +203,9 @@ def __getattr__(name: str) -> Any:
         if error.name not in ("cdk8s", "constructs", "jsii"):
             raise
         raise ImportError(f"{name} needs {error.name}: {INSTALL}") from error
+    if name == "Testing":
+        # By its name pytest would take it for a class of tests, in each file that imports it.
+        value.__test__ = False
     globals()[name] = value
     return value
 
