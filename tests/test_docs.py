@@ -249,3 +249,21 @@ def test_the_simulators_are_those_of_the_releases() -> None:
     assert [(each.simulator.rpartition(":")[2], each.version) for each in ROUTER_RELEASES] == [
         *reversed(pairs)
     ]
+
+
+def test_a_test_of_an_app_holds() -> None:
+    """The snapshot stands for what the first run records."""
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "guides.md").read_text(), re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    recorded: list[Any] = []
+
+    class Recorder:
+        def __eq__(self, other: object) -> bool:
+            recorded.append(other)
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    scope["test_deployment"](Recorder())
+    assert the(recorded[0], "Deployment")["metadata"]["name"] == "qwen-0-cpu"
