@@ -1,8 +1,8 @@
-# The linter alone: docker build -t cdk8s-inference . && docker run -v "$PWD:/work" cdk8s-inference check .
+# check and verify, without what composes: docker build -t cdk8s-inference . && docker run -v "$PWD:/work" cdk8s-inference check .
 FROM python:3.13-slim AS build
 COPY . /source
 RUN python -m venv --without-pip /opt/cdk8s-inference \
-    && pip --python /opt/cdk8s-inference/bin/python install --no-cache-dir /source
+    && pip --python /opt/cdk8s-inference/bin/python install --no-cache-dir '/source[cluster]'
 
 FROM python:3.13-slim
 COPY --from=build /opt/cdk8s-inference /opt/cdk8s-inference

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import pygal
-from pygal.style import Style
-
 from benchmarks.deployments import Mode
 from benchmarks.process import Run
 from benchmarks.sides import Side
@@ -77,6 +74,9 @@ def table(rows: Sequence[Row], base: Side) -> str:
 
 def plot(rows: Sequence[Row], base: Side, title: str) -> bytes:
     """The ratios by the number of deployments, as SVG."""
+    import pygal
+    from pygal.style import Style
+
     style = Style(background="#ffffff", plot_background="#ffffff", font_family="sans-serif")
     chart = pygal.XY(
         title=title,

@@ -68,7 +68,7 @@ LIGHT = (
     "gateways",
     "picker_config",
 )
-ALSO_LIGHT = ("platform", "releases", "schemas", "servers", "source", "topology")
+ALSO_LIGHT = ("platform", "releases", "schemas", "servers", "source", "topology", "verify")
 
 
 @pytest.mark.parametrize("room", [*LIGHT, *ALSO_LIGHT])

@@ -134,6 +134,8 @@ def lws(cluster: Cluster) -> Iterator[None]:
         f"--config={_written(cluster, 'lws', yaml.safe_dump(config))}",
     ]
     with _beside(cluster, "lws", arguments, port, address):
+        # The server composes it for the first who asks, and kubectl's validation waits 32 seconds.
+        cluster.kubectl("get", "--raw=/openapi/v2")
         cluster.create(_lws_webhooks(certificates / "tls.crt", f"https://{address}:{port}"))
         yield
 

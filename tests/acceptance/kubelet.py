@@ -102,7 +102,7 @@ def running(
             command = host.command(executable.path, *arguments)
             environment = _environment(pod, container, host)
             if spec.get("automountServiceAccountToken", True):
-                environment["KUBECONFIG"] = str(_kubeconfig(cluster, pod, folder))
+                environment["KUBECONFIG"] = str(pod_kubeconfig(cluster, pod, folder))
             process = stack.enter_context(
                 started(
                     f"{pod['metadata']['name']}-{name}",
@@ -195,7 +195,7 @@ def _here(argument: str, volumes: Mapping[str, Path]) -> str:
     return argument
 
 
-def _kubeconfig(cluster: Cluster, pod: Object, folder: Path) -> Path:
+def pod_kubeconfig(cluster: Cluster, pod: Object, folder: Path) -> Path:
     """The pod's own way to the API server: as its ServiceAccount, and with no other right."""
     account = pod["spec"].get("serviceAccountName", "default")
     namespace = f"--namespace={pod['metadata']['namespace']}"

@@ -90,7 +90,9 @@ def test_a_cluster_role_is_bound_from_any_namespace(kind: str) -> None:
 
 
 def test_what_is_beside_an_account() -> None:
-    assert access(role(PODS, namespace="other"), role(PODS, kind="ClusterRole")).beside == ()
-    found = access(role(PODS), binding(namespace="other"), binding(kind="ClusterRoleBinding"))
-    assert [each.kind for each in found.beside] == ["Role", "ClusterRoleBinding"]
-    assert found.roles == ()
+    assert access(role(PODS, namespace="other"), role(PODS, kind="ClusterRole")).beside is None
+    for each in (role(PODS), binding(), binding(kind="ClusterRoleBinding")):
+        found = access(each)
+        assert found.beside is not None
+        assert found.beside.kind == each["kind"]
+    assert access(binding(namespace="other"), role(PODS)).roles == ()

@@ -26,12 +26,7 @@ def asking_envoys(topology: Topology, namespace: str) -> list[HttpManager]:
 def gateways_of(topology: Topology, pool: Pool) -> list[tuple[Gateway, GatewayProvider | None]]:
     """The Gateways whose routes lead to a pool, each with its provider where that is known."""
     found: dict[Gateway, GatewayProvider | None] = {}
-    for route in topology.routes:
-        if not any(
-            backend.is_pool and topology.resolve(backend) is pool.object
-            for backend in route.all_backends()
-        ):
-            continue
+    for route in topology.routes_to.get(pool.object, ()):
         for parent in route.parents:
             gateway = topology.gateway(parent.namespace, parent.name.value)
             if gateway is not None:

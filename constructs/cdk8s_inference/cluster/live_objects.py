@@ -58,9 +58,10 @@ def read_live_objects(connection: Connection, namespace: str | None) -> LiveObje
         try:
             found += _listed(connection, resource, namespace)
         except ClusterFailure as failure:
-            if failure.status not in (403, 404, 405):
+            # Of one kind alone, as where its webhook is down.
+            if failure.status in (None, 401):
                 raise
-            reason = "forbidden" if failure.status == 403 else "not served"
+            reason = "forbidden" if failure.status == 403 else f"status {failure.status}"
             unread.append(f"{resource} ({reason})")
     for resource in served:
         if resource.group in _CRD_GROUPS:

@@ -60,7 +60,11 @@ class PickerRelease:
 
     def flags(self, program: Program = "picker") -> Mapping[str, Flag]:
         """Every flag of a program, by name; none of a program that the release does not have."""
-        return {flag.name: flag for flag in self.picker.flags} if program == "picker" else {}
+        return self._picker_flags if program == "picker" else {}
+
+    @cached_property
+    def _picker_flags(self) -> Mapping[str, Flag]:
+        return {flag.name: flag for flag in self.picker.flags}
 
     def has_flag(self, program: Program, name: str) -> bool:
         """Whether a flag may be given: the program knows it and does not refuse it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from cdk8s_inference.releases.connector import Connector
@@ -33,6 +34,10 @@ class RouterRelease(PickerRelease):
         """Every flag of a program, by name."""
         if program == "picker":
             return super().flags(program)
+        return self._sidecar_flags
+
+    @cached_property
+    def _sidecar_flags(self) -> Mapping[str, Flag]:
         return {flag.name: flag for flag in self.sidecar.flags}
 
     def has_connector(self, name: str) -> bool:

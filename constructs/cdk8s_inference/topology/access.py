@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +13,9 @@ from cdk8s_inference.topology.reference import Reference
 
 ROLE_KINDS = ("Role", "ClusterRole")
 BINDING_KINDS = ("RoleBinding", "ClusterRoleBinding")
+
+Subject = tuple[str | None, str | None, str | None]
+"""Whom a role is granted: kind, namespace and name."""
 
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 
@@ -68,33 +73,24 @@ class AccessBinding:
         """Whether it grants anything in a namespace."""
         return self.is_cluster_wide or self.object.namespace == namespace
 
-    def grants(self, role: AccessRole) -> bool:
-        """Whether it is this role that it grants."""
-        near = role.is_cluster_wide or role.object.namespace == self.object.namespace
-        return near and (self.role.kind, self.role.name.value) == (
-            role.object.kind,
-            role.object.name,
-        )
-
     @cached_property
-    def subjects(self) -> frozenset[tuple[str | None, str | None, str | None]]:
-        """Whom it grants its role: kind, namespace and name of each."""
+    def subjects(self) -> frozenset[Subject]:
+        """Whom it grants its role."""
         return frozenset(
             (item["kind"].text, item["namespace"].text, item["name"].text)
             for item in self.object.at("subjects").items()
         )
 
-    def names(self, namespace: str, account: str) -> bool:
-        """Whether a ServiceAccount is among its subjects, by itself or by one of its groups."""
-        return not self.subjects.isdisjoint(
-            {
-                ("ServiceAccount", namespace, account),
-                ("User", None, f"system:serviceaccount:{namespace}:{account}"),
-                ("Group", None, f"system:serviceaccounts:{namespace}"),
-                ("Group", None, "system:serviceaccounts"),
-                ("Group", None, "system:authenticated"),
-            }
-        )
+
+def _subjects(namespace: str, account: str) -> tuple[Subject, ...]:
+    """What a ServiceAccount is named by: itself, or one of its groups."""
+    return (
+        ("ServiceAccount", namespace, account),
+        ("User", None, f"system:serviceaccount:{namespace}:{account}"),
+        ("Group", None, f"system:serviceaccounts:{namespace}"),
+        ("Group", None, "system:serviceaccounts"),
+        ("Group", None, "system:authenticated"),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +99,55 @@ class Access:
 
     Attributes:
         roles: The roles that are bound to it.
-        beside: The roles and bindings of any account there. Without any, what it may do is said
+        beside: A role or binding of any account there. Without one, what it may do is said
             elsewhere.
     """
 
     roles: tuple[AccessRole, ...]
-    beside: tuple[KubeObject, ...]
+    beside: KubeObject | None
 
     def allows(self, verb: str, group: str, resource: str) -> bool:
         """Whether one of its roles grants a verb on a resource of an API group."""
         return any(role.allows(verb, group, resource) for role in self.roles)
+
+
+class Accesses:
+    """What every ServiceAccount may do, by all roles and bindings that were read."""
+
+    def __init__(self, roles: Iterable[AccessRole], bindings: Iterable[AccessBinding]) -> None:
+        self._roles: dict[tuple[str, str, str], list[AccessRole]] = defaultdict(list)
+        self._bindings: dict[Subject, list[AccessBinding]] = defaultdict(list)
+        self._beside: dict[str, KubeObject] = {}
+        self._anywhere: KubeObject | None = None
+        self._found: dict[tuple[str, str], Access] = {}
+        for role in roles:
+            namespace = "" if role.is_cluster_wide else role.object.namespace
+            self._roles[role.object.kind, namespace, role.object.name].append(role)
+            if not role.is_cluster_wide:
+                self._beside.setdefault(namespace, role.object)
+        for binding in bindings:
+            for subject in binding.subjects:
+                self._bindings[subject].append(binding)
+            if not binding.is_cluster_wide:
+                self._beside.setdefault(binding.object.namespace, binding.object)
+            elif self._anywhere is None:
+                self._anywhere = binding.object
+
+    def of(self, namespace: str, account: str) -> Access:
+        """What a ServiceAccount may do in its namespace."""
+        # Every rule about a picker asks for that of its account.
+        found = self._found.get((namespace, account))
+        if found is None:
+            naming = (self._bindings[each] for each in _subjects(namespace, account))
+            own = dict.fromkeys(
+                each for bindings in naming for each in bindings if each.holds_in(namespace)
+            )
+            roles = tuple(role for each in own for role in self._granted(each))
+            beside = self._beside.get(namespace, self._anywhere)
+            found = self._found[namespace, account] = Access(roles, beside)
+        return found
+
+    def _granted(self, binding: AccessBinding) -> list[AccessRole]:
+        kind, name = binding.role.kind, binding.role.name.value
+        namespace = "" if kind == "ClusterRole" else binding.object.namespace
+        return self._roles.get((kind, namespace, name), [])

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cdk8s_inference.schemas import ANY_RELEASE, ClusterApi
-from cdk8s_inference.source import Document, is_placeholder
+from cdk8s_inference.source import Document
 from cdk8s_inference.topology.access import (
     BINDING_KINDS,
     ROLE_KINDS,
     Access,
     AccessBinding,
+    Accesses,
     AccessRole,
 )
 from cdk8s_inference.topology.autoscaler import AUTOSCALER_KINDS, Autoscaler
@@ -36,6 +37,7 @@ from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread
 from cdk8s_inference.topology.llm_inference_service import composed_services
 from cdk8s_inference.topology.misfit import Misfit, misfits
 from cdk8s_inference.topology.picker import Picker
+from cdk8s_inference.topology.pods_by_label import PodsByLabel
 from cdk8s_inference.topology.pool import (
     Endpoints,
     Pool,
@@ -101,7 +103,16 @@ class Topology:
 
     def of_kind(self, *kinds: str) -> list[KubeObject]:
         """The objects of some kinds."""
+        if len(kinds) == 1:
+            return list(self._of_kind.get(kinds[0], ()))
         return [found for found in self.objects if found.kind in kinds]
+
+    @cached_property
+    def _of_kind(self) -> Mapping[str, Sequence[KubeObject]]:
+        found: dict[str, list[KubeObject]] = defaultdict(list)
+        for each in self.objects:
+            found[each.kind].append(each)
+        return found
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], KubeObject]:
@@ -132,6 +143,16 @@ class Topology:
     def gateway(self, namespace: str, name: str) -> Gateway | None:
         """The Gateway of a name, if it was read."""
         return self._gateways.get((namespace, name))
+
+    @cached_property
+    def routes_to(self) -> Mapping[KubeObject, Sequence[Route]]:
+        """The routes that lead to each InferencePool that was read."""
+        found: dict[KubeObject, list[Route]] = defaultdict(list)
+        for route in self.routes:
+            pools = (self.resolve(each) for each in route.all_backends() if each.is_pool)
+            for pool in dict.fromkeys(each for each in pools if each is not None):
+                found[pool].append(route)
+        return found
 
     @cached_property
     def _claims(self) -> dict[tuple[str, str, str], Claim]:
@@ -209,25 +230,11 @@ class Topology:
 
     def access(self, namespace: str, account: str) -> Access:
         """What a ServiceAccount may do in its namespace."""
-        # Every rule about a picker asks for that of its account.
-        found = self._accesses.get((namespace, account))
-        if found is None:
-            bindings = [each for each in self.bindings if each.holds_in(namespace)]
-            own = [each for each in bindings if each.names(namespace, account)]
-            beside = (
-                role.object
-                for role in self.roles
-                if not role.is_cluster_wide and role.object.namespace == namespace
-            )
-            found = self._accesses[namespace, account] = Access(
-                tuple(role for each in own for role in self.roles if each.grants(role)),
-                (*beside, *(each.object for each in bindings)),
-            )
-        return found
+        return self._accesses.of(namespace, account)
 
     @cached_property
-    def _accesses(self) -> dict[tuple[str, str], Access]:
-        return {}
+    def _accesses(self) -> Accesses:
+        return Accesses(self.roles, self.bindings)
 
     @cached_property
     def duplicates(self) -> list[tuple[KubeObject, KubeObject]]:
@@ -401,11 +408,9 @@ def read_topology(
     templates = {found: each.templates for found, each in composed.items()}
     made = list(workloads(objects, templates))
     pods = tuple(each for _, templates in made for each in templates)
-    near: dict[str, list[Pods]] = defaultdict(list)
-    for each in pods:
-        near[each.object.namespace].append(each)
+    by_label = PodsByLabel(pods)
     services = tuple(
-        Service(found, _selected(near, found, service_selector(found).value))
+        Service(found, by_label.selected(found.namespace, service_selector(found).value))
         for found in of["Service"]
     )
     # Of several of one name, as in a folder of alternatives, the one in a picker's file is its own.
@@ -426,13 +431,7 @@ def read_topology(
     claims = tuple(Claim(found) for kind in CLAIM_KINDS for found in of[kind])
     autoscalers = tuple(Autoscaler(found) for kind in AUTOSCALER_KINDS for found in of[kind])
     found_pools = [found for found in of["InferencePool"] if found.group in _POOL_GROUPS]
-    taken = {(found.namespace, found.name) for found in found_pools}
-    free = frozenset(
-        each
-        for each in pickers
-        if (each.object.namespace, each.pool_name.value) not in taken
-        and each.endpoint_selector is None
-    )
+    available = _Pickers(pickers, found_pools)
     by_name = {(each.object.namespace, each.object.name): each for each in reversed(services)}
     return Topology(
         objects=objects,
@@ -441,8 +440,8 @@ def read_topology(
         pickers=pickers,
         envoys=tuple(found for each in pods for found in envoys_of(each, configs(each))),
         pools=(
-            *(_resource_pool(found, near, pickers, free, by_name) for found in found_pools),
-            *(each for picker in pickers for each in _selected_pool(picker, near)),
+            *(_resource_pool(found, by_label, available, by_name) for found in found_pools),
+            *(each for picker in pickers for each in _selected_pool(picker, by_label)),
         ),
         services=services,
         routes=tuple(Route(found) for found in of["HTTPRoute"]),
@@ -450,7 +449,7 @@ def read_topology(
         grants=tuple(ReferenceGrant(found) for found in of["ReferenceGrant"]),
         claims=claims,
         autoscalers=autoscalers,
-        budgets=tuple(_budget(found, near, autoscalers) for found in of["PodDisruptionBudget"]),
+        budgets=tuple(_budget(found, by_label, autoscalers) for found in of["PodDisruptionBudget"]),
         roles=tuple(AccessRole(found) for kind in ROLE_KINDS for found in of[kind]),
         bindings=tuple(AccessBinding(found) for kind in BINDING_KINDS for found in of[kind]),
         device_selectors=(
@@ -471,17 +470,9 @@ def _added(found: KubeObject, pods: list[Pods]) -> frozenset[Addition]:
     return frozenset(add for each in pods for add in each.workload.adds)
 
 
-def _selected(
-    near: Mapping[str, Sequence[Pods]], owner: KubeObject, selector: Selector
-) -> tuple[Pods, ...]:
-    """The pods of the owner's namespace that its selector matches."""
-    return tuple(each for each in near.get(owner.namespace, ()) if selector.matches(each.labels))
-
-
-def _budget(
-    found: KubeObject, near: Mapping[str, Sequence[Pods]], autoscalers: tuple[Autoscaler, ...]
-) -> Budget:
-    selected = _selected(near, found, label_selector(found, found.at("spec", "selector")).value)
+def _budget(found: KubeObject, pods: PodsByLabel, autoscalers: tuple[Autoscaler, ...]) -> Budget:
+    selector = label_selector(found, found.at("spec", "selector")).value
+    selected = pods.selected(found.namespace, selector)
     count = 0
     for each in selected:
         scaler = next((one for one in autoscalers if one.scales(each.workload)), None)
@@ -490,44 +481,57 @@ def _budget(
     return Budget(found, selected, count)
 
 
+class _Pickers:
+    """The pickers, by what tells whose they are."""
+
+    def __init__(self, pickers: Sequence[Picker], pools: Iterable[KubeObject]) -> None:
+        taken = {(found.namespace, found.name) for found in pools}
+        self.by_pods = {each.pods: each for each in reversed(pickers)}
+        self.own: dict[tuple[str, str], Picker] = {}
+        self.free_of_name: dict[str, Picker] = {}
+        self.free_in: dict[str, list[Picker]] = defaultdict(list)
+        for each in pickers:
+            namespace, pool = each.object.namespace, each.pool_name.value
+            self.own.setdefault((namespace, pool), each)
+            if (namespace, pool) not in taken and each.endpoint_selector is None:
+                self.free_of_name.setdefault(pool, each)
+                self.free_in[namespace].append(each)
+
+
 def _resource_pool(
     found: KubeObject,
-    near_pods: Mapping[str, Sequence[Pods]],
-    pickers: tuple[Picker, ...],
-    free: frozenset[Picker],
+    pods: PodsByLabel,
+    pickers: _Pickers,
     services: Mapping[tuple[str, str], Service],
 ) -> Pool:
     """A pool, with its picker: behind its Service, or that picks from it, or the only free one."""
-    pool = _pool(found, pool_endpoints(found), near_pods)
+    pool = _pool(found, pool_endpoints(found), pods)
     name = pool.picker_name
     service = None if name is None else services.get((found.namespace, name.value))
-    behind = [each for each in pickers if service is not None and each.pods in service.backends]
-    near = [each for each in pickers if each.object.namespace == found.namespace]
-    own = [each for each in near if each.pool_name.value == found.name]
-    named = [each for each in pickers if each in free and each.pool_name.value == found.name]
-    beside = [each for each in near if each in free]
-    candidates = behind or own or named or (beside if len(beside) == 1 else [])
-    return replace(pool, picker=candidates[0] if candidates else None, service=service)
+    behind = () if service is None else service.backends
+    beside = pickers.free_in.get(found.namespace, [])
+    candidates = (
+        *(pickers.by_pods[each] for each in behind if each in pickers.by_pods),
+        pickers.own.get((found.namespace, found.name)),
+        pickers.free_of_name.get(found.name),
+        *(beside if len(beside) == 1 else ()),
+    )
+    picker = next((each for each in candidates if each is not None), None)
+    return replace(pool, picker=picker, service=service)
 
 
-def _selected_pool(picker: Picker, near_pods: Mapping[str, Sequence[Pods]]) -> Iterator[Pool]:
+def _selected_pool(picker: Picker, pods: PodsByLabel) -> Iterator[Pool]:
     """What a picker's own flags select, if they select."""
     selector, namespace = picker.endpoint_selector, picker.pool_namespace
     if selector is not None:
         home = picker.object.namespace if namespace is None else namespace.value
         endpoints = Endpoints(home, selector, picker.endpoint_ports)
-        yield replace(_pool(picker.object, endpoints, near_pods), picker=picker)
+        yield replace(_pool(picker.object, endpoints, pods), picker=picker)
 
 
-def _pool(found: KubeObject, endpoints: Endpoints, near_pods: Mapping[str, Sequence[Pods]]) -> Pool:
+def _pool(found: KubeObject, endpoints: Endpoints, pods: PodsByLabel) -> Pool:
     """A pool with its members, whoever picks from them."""
     home, selector = endpoints.namespace, endpoints.selector.value
-    members = tuple(each for each in near_pods.get(home, ()) if selector.matches(each.labels))
-    unknown = is_placeholder(home)
-    unsure = any(
-        each not in members and selector.may_match(each.labels)
-        for namespace, there in near_pods.items()
-        if unknown or namespace == home or is_placeholder(namespace)
-        for each in there
-    )
+    members = pods.selected(home, selector)
+    unsure = pods.may_select_others(home, selector, members)
     return Pool(found, endpoints, members, None, None, unsure)

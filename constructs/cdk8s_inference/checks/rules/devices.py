@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
@@ -132,12 +133,12 @@ def _unread_templates(
     topology: Topology,
 ) -> Iterator[tuple[SourceValue[str], dict[str, KubeObject]]]:
     """Templates that pods name and that were not read, with those beside them that were."""
+    read: dict[str, dict[str, KubeObject]] = defaultdict(dict)
+    for template in topology.claims:
+        if template.is_template:
+            read[template.object.namespace][template.object.name] = template.object
     for pods in topology.pods:
-        beside = {
-            claim.object.name: claim.object
-            for claim in topology.claims
-            if claim.is_template and claim.object.namespace == pods.object.namespace
-        }
+        beside = read[pods.object.namespace]
         for claim in pods.claims:
             name = claim.template
             if topology.is_channel(claim):

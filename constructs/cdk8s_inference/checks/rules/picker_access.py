@@ -102,7 +102,7 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
         account, namespace = picker.pods.account, picker.object.namespace
         access = topology.access(namespace, account.value)
         if not access.roles and (access.beside or topology.complete):
-            beside = access.beside[:1]
+            beside = [access.beside] if access.beside else []
             yield Violation(
                 account,
                 f"no role that is bound to ServiceAccount {namespace}/{account.value} was read"
@@ -157,12 +157,13 @@ def no_token(topology: Topology) -> Iterator[Violation]:
 )
 def no_account(topology: Topology) -> Iterator[Violation]:
     accounts = topology.of_kind("ServiceAccount")
+    subjects = {subject for each in topology.bindings for subject in each.subjects}
     for pods in topology.pods:
         if pods.picker_container is None and pods.sidecar is None:
             continue
         account, namespace = pods.account, pods.object.namespace
         subject = ("ServiceAccount", namespace, account.value)
-        bound = any(subject in each.subjects for each in topology.bindings)
+        bound = subject in subjects
         if account.value == "default" or not (accounts or bound or topology.complete):
             continue  # Kubernetes creates the account "default" in every namespace.
         if topology.find("ServiceAccount", namespace, account.value) is None:

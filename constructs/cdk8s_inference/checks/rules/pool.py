@@ -277,12 +277,13 @@ spec:
 def in_no_pool(topology: Topology) -> Iterator[Violation]:
     taken = {pods for pool in topology.pools for pods in pool.members}
     for pods in topology.serving:
+        if pods in taken or pods.part == "follower" or pods.role.value is None:
+            continue
         beside = [p for p in topology.pools if p.namespace == pods.object.namespace]
-        alone = pods not in taken and pods.part != "follower"
         if any(pods.may_be_selected(pool.object, pool.selector.value) for pool in beside):
             continue
-        if alone and pods.role.value is not None and any(pool.members for pool in beside):
-            pool = next(pool for pool in beside if pool.members)
+        pool = next((pool for pool in beside if pool.members), None)
+        if pool is not None:
             yield Violation(
                 pods.role,
                 f"{pods.object} has role {pods.role.value!r} and labels {dict(pods.labels)}, which "
@@ -601,11 +602,9 @@ def idle_followers(topology: Topology) -> Iterator[Violation]:
         alone = pods.workload in led and pods not in members
         if pods.may_gain("labels"):
             continue
-        engine = pods.engine
-        # A follower of a simulated gang only takes its place.
-        if alone and engine and engine.serves_by_itself and not engine.is_simulator:
+        if alone and pods.engine is not None and pods.engine.serves_by_itself:
             yield Violation(
-                engine.container.here,
+                pods.engine.container.here,
                 f"the {pods.part} of {pods.object} serves by itself, and nothing selects it",
                 pods.workload.size,
             )
