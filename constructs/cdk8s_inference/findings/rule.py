@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from cdk8s_inference.findings.evidence import Known
 from cdk8s_inference.findings.example import Example
 from cdk8s_inference.findings.finding import Finding, Place, Severity
 from cdk8s_inference.findings.mend import Mend
@@ -70,7 +71,9 @@ class Rule(Generic[S]):
             ``note``: to know. None where it depends on the case.
         title: What it detects, in a few words.
         why: Why it matters: what happens otherwise, and how that looks.
-        evidence: How that is known: seen run, read in a release's source, documented.
+        evidence: How that is known: issues, documentation, what was found.
+        known: Whether it was seen run, with which releases, or read in source; None where
+            ``evidence`` says it alone.
         fix: How to fix it.
         example: An input that violates it, and its fixed twin; None where none can be shown,
             such as a file that cannot be opened.
@@ -87,7 +90,13 @@ class Rule(Generic[S]):
     example: Example | None
     severity: Severity | None = None
     after: tuple[str, ...] = ()
+    known: Known | None = None
     find: Find[S] | None = field(default=None, repr=False)
+
+    @property
+    def grounds(self) -> str:
+        """How what it says is known, in sentences."""
+        return " ".join(str(each) for each in (self.known, self.evidence) if each)
 
     def finding(self, violation: Violation) -> Finding:
         """The finding of a violation.
@@ -146,6 +155,7 @@ class RuleSet(Generic[S]):
         fix: str,
         example: Example | None,
         after: tuple[str, ...] = (),
+        known: Known | None = None,
     ) -> Callable[[Find[S]], Find[S]]:
         """Makes a function a rule; arguments are those of :class:`Rule`.
 
@@ -153,7 +163,15 @@ class RuleSet(Generic[S]):
             ValueError: Another rule has the code.
         """
         declared = self.declare(
-            code, severity, title, why=why, evidence=evidence, fix=fix, example=example, after=after
+            code,
+            severity,
+            title,
+            why=why,
+            evidence=evidence,
+            fix=fix,
+            example=example,
+            after=after,
+            known=known,
         )
 
         def register(find: Find[S]) -> Find[S]:
@@ -173,11 +191,12 @@ class RuleSet(Generic[S]):
         fix: str,
         example: Example | None,
         after: tuple[str, ...] = (),
+        known: Known | None = None,
     ) -> Rule[S]:
         """A rule that the reader of its subject applies itself; see :meth:`rule`."""
         if code in self.rules:
             raise ValueError(f"two rules have the code {code}")
-        self.rules[code] = Rule(code, title, why, evidence, fix, example, severity, after)
+        self.rules[code] = Rule(code, title, why, evidence, fix, example, severity, after, known)
         return self.rules[code]
 
     def findings(self, subject: S, codes: Iterable[str] | None = None) -> Iterator[Finding]:

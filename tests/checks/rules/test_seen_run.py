@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.findings import Edit
+from cdk8s_inference.findings.example import apply
 from tests.checks.rendered import codes, found
 from tests.kit import examples
 
@@ -37,6 +38,8 @@ def _with(prefill: dict[str, Any], decode: dict[str, Any] | None = None) -> list
         ({"kv_role": "prefill"}, {}, {"T319"}),
         ({"kv_role": "${ROLE}"}, {}, set()),
         ({"kv_role": "kv_consumer"}, {}, {"T311"}),
+        ({"kv_rank": 1}, {}, set()),
+        ({"kv_rnak": 1}, {}, {"T325"}),
         ({"engine_id": "one"}, {"engine_id": "one"}, {"T320"}),
         ({"engine_id": "$(POD_NAME)"}, {"engine_id": "$(POD_NAME)"}, set()),
         ({"kv_connector": "NixlPullConnector"}, {"kv_connector": "NixlPushConnector"}, {"T303"}),
@@ -44,9 +47,31 @@ def _with(prefill: dict[str, Any], decode: dict[str, Any] | None = None) -> list
     ],
 )
 def test_kv_transfer(prefill: Any, decode: Any, told: set[str] | None) -> None:
-    rules = {"T303", "T311", "T319", "T320"}
+    rules = {"T303", "T311", "T319", "T320", "T325"}
     told = set() if told is None else told
     assert codes(_with(prefill, decode)) & rules == told
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ('--speculative-config={"method":"ngram","num_speculative_tokens":3}', False),
+        ('--speculative-config={"method":"eagle3","num_speculative_tokens":3}', True),
+        ("--revision=main", True),
+    ],
+)
+def test_a_drafter_without_layers_may_differ(flag: str, told: bool) -> None:
+    objects = examples.base("disaggregated", Edit("Deployment/decode", f"{_ARGS}[4]", flag))
+    assert ("T306" in {each.code for each in found(objects)}) == told
+
+
+@pytest.mark.parametrize(("compares", "severity"), [(False, "note"), (True, "error")])
+def test_versions_that_decode_does_not_compare(compares: bool, severity: str) -> None:
+    extra = {"enforce_handshake_compat": compares}
+    objects = _with({}, {"kv_connector_extra_config": extra})
+    image = "spec.template.spec.containers[0].image"
+    apply(objects, Edit("Deployment/prefill", image, "vllm/vllm-openai:v0.31.0"))
+    assert {each.severity for each in found(objects) if each.code == "T305"} == {severity}
 
 
 def test_nixl_pairs_with_its_pulling_kind() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation
+from cdk8s_inference.findings.evidence import ReadInSource
 from cdk8s_inference.findings.example import Edit, Replaced, manifests
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Topology
@@ -91,6 +92,7 @@ def nobody_encodes(topology: Topology) -> Iterator[Violation]:
     "error",
     "An encode engine loads another model",
     why="What it encodes is no input of the model that prefills and decodes.",
+    known=ReadInSource("llm-d's router"),
     evidence="llm-d's guide on encode disaggregation: the encoder is that of the same model.",
     fix="load the same model as prefill and decode",
     example=manifests(

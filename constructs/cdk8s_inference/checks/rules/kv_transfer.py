@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Violation, shown
+from cdk8s_inference.findings import Severity, Violation, shown
+from cdk8s_inference.findings.evidence import ReadInSource, SeenRun
 from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.servers import VLLM
+from cdk8s_inference.servers.invocation import is_unread, whole_number
 from cdk8s_inference.servers.kv_connector import KV_ROLES
-from cdk8s_inference.servers.vllm import SIDE_CHANNEL_HOST
+from cdk8s_inference.servers.vllm import SIDE_CHANNEL_HOST, SIDE_CHANNEL_PORT
 from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Engine, Picker, Pods, Pool, SourceValue, Topology
 
 _ENGINE = "spec.template.spec.containers[0]"
+_SEEN = SeenRun("vLLM", ("v0.32.0",))
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
 
 
@@ -41,7 +45,8 @@ def _disaggregated(topology: Topology) -> Iterator[tuple[Pods, Engine]]:
     "The NIXL side channel is not at the pod's address",
     why="vLLM announces localhost to decode: the handshake fails, and the request is answered 500. "
     "With kv_load_failure_policy recompute, decode computes the prefill again instead.",
-    evidence="Seen run with vLLM v0.32.0. vllm-project/vllm#27083.",
+    known=_SEEN,
+    evidence="vllm-project/vllm#27083.",
     fix="set VLLM_NIXL_SIDE_CHANNEL_HOST from fieldRef status.podIP, on prefill and on decode",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.env", []),
 )
@@ -75,6 +80,7 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
     "An engine has no KV transfer",
     why="Prefill runs, no KV cache is transferred, and decode computes the prompt again, with "
     "status 200.",
+    known=_SEEN,
     evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
     fix="set the same --kv-transfer-config, with a connector, on prefill and decode",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[3]", "--seed=0"),
@@ -110,6 +116,7 @@ def no_transfer(topology: Topology) -> Iterator[Violation]:
     "No engine of the pool has a KV transfer",
     why="Unless a configuration file sets one, decode computes every prompt again, with status "
     "200.",
+    known=_SEEN,
     evidence="vLLM without --kv-transfer-config has no connector; ai-dynamo/dynamo#11467.",
     fix="set the same --kv-transfer-config, with a connector, on prefill and decode",
     example=manifests(
@@ -146,6 +153,7 @@ def _silent(engine: Engine) -> bool:
     "error",
     "Prefill and decode use different KV connectors",
     why="The handshake fails at the first request, or no KV cache is transferred.",
+    known=_SEEN,
     evidence=f"{_HANDSHAKE} ai-dynamo/dynamo#10027.",
     fix="use the same connector on both sides",
     example=breaks(
@@ -191,6 +199,7 @@ def _pair_up(prefill: Engine, decode: Engine) -> bool:
     "error",
     "Prefill and decode load different models",
     why="The handshake fails: a KV cache is only valid for the model that computed it.",
+    known=_SEEN,
     evidence=_HANDSHAKE,
     fix="load the same model on both sides",
     example=manifests(
@@ -212,6 +221,7 @@ def models(topology: Topology) -> Iterator[Violation]:
     "warning",
     "Only one of prefill and decode names its model",
     why="The other loads the engine's default, unless a file or its image says otherwise.",
+    known=ReadInSource("vLLM"),
     evidence="vLLM loads a small model of its own choice where none is named.",
     fix="set the same model on both sides",
     example=manifests(
@@ -240,7 +250,9 @@ def one_model(topology: Topology) -> Iterator[Violation]:
     "error",
     "Prefill and decode run different engine images",
     why="The handshake fails at the first request.",
-    evidence=f"{_HANDSHAKE} llm-d/llm-d#355.",
+    known=_SEEN,
+    evidence=f"{_HANDSHAKE} llm-d/llm-d#355. With enforce_handshake_compat false on decode it is "
+    "a note: v0.31.0 to v0.32.0 worked.",
     fix="use the same image on both sides, and roll both out together",
     after=("T106",),
     example=breaks(
@@ -256,7 +268,14 @@ def versions(topology: Topology) -> Iterator[Violation]:
                 one.image,
                 f"prefill runs {one.image.value!r}, decode {other.image.value!r}",
                 other.image,
+                severity=None if _compares(decode) else "note",
             )
+
+
+def _compares(decode: Engine) -> bool:
+    """Whether decode compares versions with prefill, as it does unless told otherwise."""
+    parts = decode.transfer.parts if decode.transfer else ()
+    return not any(part.extra.get("enforce_handshake_compat") is False for part in parts)
 
 
 @rule(
@@ -265,7 +284,8 @@ def versions(topology: Topology) -> Iterator[Violation]:
     "Prefill and decode differ in a flag that the handshake compares",
     why="Requests fail at the first handshake. A speculative decoder on one side only corrupts "
     "memory.",
-    evidence=f"Seen run with vLLM v0.32.0. {_HANDSHAKE} vllm#49230.",
+    known=_SEEN,
+    evidence=f"{_HANDSHAKE} vllm#49230.",
     fix="set the same flag on both sides",
     after=("T106",),
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
@@ -275,6 +295,8 @@ def compared(topology: Topology) -> Iterator[Violation]:
         server = prefill.server or VLLM
         for flag in server.handshake_flags:
             one, other = prefill.flag(flag), decode.flag(flag)
+            if flag in (_SPECULATION, _REVISION) and _no_matter(flag, prefill, decode):
+                continue
             if (one and one.value) != (other and other.value):
                 said = f"{flag} is {_said(one)} on prefill, {_said(other)} on decode"
                 yield Violation(one or prefill.container.here, said, other or decode.container.here)
@@ -287,6 +309,20 @@ def compared(topology: Topology) -> Iterator[Violation]:
                 )
 
 
+_SPECULATION, _REVISION = "--speculative-config", "--revision"
+
+
+def _no_matter(flag: str, prefill: Engine, decode: Engine) -> bool:
+    """Whether both sides may differ: a drafter without layers, or a revision of a local folder."""
+    if flag == _REVISION:
+        models = (prefill.model, decode.model)
+        return all(model is not None and model.value.startswith("/") for model in models)
+    drafters = (each.invocation.json(flag) for each in (prefill, decode))
+    given = [each for each in (prefill, decode) if each.flag(flag) is not None]
+    methods = [drafter.get("method") for drafter in drafters if drafter is not None]
+    return len(methods) == len(given) and all(method == "ngram" for method in methods)
+
+
 def _said(value: object) -> str:
     return "not given" if value is None else shown(getattr(value, "value", value))
 
@@ -296,6 +332,7 @@ def _said(value: object) -> str:
     "error",
     "The KV blocks of prefill are larger than those of decode",
     why="NIXL cannot split a block: requests fail.",
+    known=_SEEN,
     evidence="vllm-project/vllm#42895: a smaller block on prefill works for plain models alone.",
     fix="set the same --block-size on both sides",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--block-size=128"),
@@ -314,8 +351,8 @@ def larger_blocks(topology: Topology) -> Iterator[Violation]:
     "warning",
     "The KV blocks of prefill are smaller than those of decode",
     why="Hybrid models fail at the first request. Plain ones may answer 200 with wrong text.",
-    evidence="vllm-project/vllm#42895. Seen run with vLLM v0.32.0 on CPUs, but not on GPUs: "
-    "wrong text.",
+    known=_SEEN,
+    evidence="On CPUs: wrong text. Not run on GPUs. vllm-project/vllm#42895.",
     fix="set the same --block-size on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
@@ -334,8 +371,9 @@ def smaller_blocks(topology: Topology) -> Iterator[Violation]:
     "Tensor parallelism of prefill is larger than that of decode",
     why="Many models and releases of vLLM fail at the first request, often with an IndexError in "
     "decode.",
-    evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. Seen run with "
-    "vLLM v0.32.0: 2 to 1 works with a plain model. Mooncake needs both the same: an error.",
+    known=ReadInSource("vLLM"),
+    evidence="llm-d supports decode at least as wide as prefill; vllm#43523, #50765. With vLLM "
+    "v0.32.0, 2 to 1 was seen to work with a plain model. Mooncake needs both the same: an error.",
     fix="give decode a --tensor-parallel-size at least as large as that of prefill",
     example=manifests(
         "disaggregated",
@@ -365,6 +403,7 @@ def wider_prefill(topology: Topology) -> Iterator[Violation]:
     "Decode recomputes KV caches whose transfer failed",
     why="With kv_load_failure_policy recompute, a broken network looks like a slow model, and "
     "the output may be wrong.",
+    known=_SEEN,
     evidence="vllm-project/vllm#32200, #49250.",
     fix="set kv_load_failure_policy to fail, or remove it",
     example=breaks(
@@ -383,10 +422,11 @@ def recompute(topology: Topology) -> Iterator[Violation]:
 
 @rule(
     "T311",
-    "warning",
+    None,
     "The kv_role does not match the role of the pod",
     why="Connectors other than NIXL use kv_role to decide which side sends: no KV cache is "
-    "transferred.",
+    "transferred. With NIXL it is a note: there the request alone decides.",
+    known=_SEEN,
     evidence="vLLM's connectors; NIXL ignores the role.",
     fix="set kv_role to kv_producer or kv_both on prefill, and kv_consumer or kv_both on decode",
     example=breaks(
@@ -406,17 +446,25 @@ def roles(topology: Topology) -> Iterator[Violation]:
                     continue
                 said = f"kv_role is {transfer.role!r} on {side}"
                 if transfer.role == _WRONG_ROLE[side]:
-                    yield Violation(transfer.connector, said, pods.role)
+                    severity: Severity = "note" if _ignores_role(engine) else "warning"
+                    yield Violation(transfer.connector, said, pods.role, severity=severity)
                 elif side == "decode" and (lone := _only_produces(engine)) is not None:
                     yield Violation(
                         transfer.connector,
                         f"{said}, where {lone} only hands over and fetches nothing",
                         pods.role,
+                        severity="warning",
                         fix="write kv_consumer on decode",
                     )
 
 
 _WRONG_ROLE = {"prefill": "kv_consumer", "decode": "kv_producer"}
+
+
+def _ignores_role(engine: Engine) -> bool:
+    """Whether every connector of an engine does what requests ask, whatever its role."""
+    known = [engine.server.connector(name) if engine.server else None for name in engine.connectors]
+    return all(each is not None and each.ignores_role for each in known)
 
 
 def _only_produces(engine: Engine) -> str | None:
@@ -434,8 +482,8 @@ def _only_produces(engine: Engine) -> str | None:
     "error",
     "The kv_role is missing or unknown",
     why="vLLM does not start.",
-    evidence="Seen run with vLLM v0.32.0. KVTransferConfig takes kv_producer, kv_consumer and "
-    "kv_both.",
+    known=_SEEN,
+    evidence="KVTransferConfig takes kv_producer, kv_consumer and kv_both.",
     fix="write kv_role kv_producer, kv_consumer or kv_both",
     example=breaks(
         "disaggregated",
@@ -462,7 +510,8 @@ def no_role(topology: Topology) -> Iterator[Violation]:
     "Engines share one engine_id",
     why="Decode tells prefill engines apart by engine_id. With one id on both sides requests are "
     "answered 500; with one id on two prefill engines, decode answers 200 with wrong text.",
-    evidence="Seen run with vLLM v0.32.0. Without engine_id each engine makes an id of its own.",
+    known=_SEEN,
+    evidence="Without engine_id each engine makes an id of its own.",
     fix="remove engine_id",
     example=breaks(
         "disaggregated",
@@ -519,8 +568,8 @@ spec:
     "error",
     "The KV connector is not in vLLM's release",
     why="vLLM does not start.",
-    evidence="Seen run with vLLM v0.32.0. SharedStorageConnector became ExampleConnector in "
-    "v0.13.0.",
+    known=_SEEN,
+    evidence="SharedStorageConnector became ExampleConnector in v0.13.0.",
     fix="name a connector of the release",
     example=manifests(
         "disaggregated",
@@ -544,11 +593,74 @@ def no_connector(topology: Topology) -> Iterator[Violation]:
 
 
 @rule(
+    "T325",
+    "error",
+    "A key of --kv-transfer-config is not in vLLM's release",
+    why="vLLM does not start: it refuses a key that it does not know. v0.32.0 removed kv_rank, "
+    "kv_parallel_size, kv_ip and kv_buffer_size.",
+    known=_SEEN,
+    evidence="The fields of KVTransferConfig, v0.10.2 to v0.33.0.",
+    fix="remove the key, or move it into kv_connector_extra_config if it is the connector's own",
+    example=breaks(
+        "disaggregated",
+        "Deployment/decode",
+        f"{_ENGINE}.args[3]",
+        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both",'
+        '"kv_load_failure":"fail"}',
+    ),
+)
+def no_such_key(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        transfer = engine.transfer if engine and not engine.is_simulator else None
+        flags = engine.invocation.flags if engine else None
+        if engine is None or transfer is None or flags is None or not flags.exact:
+            continue
+        flag = flags.find(engine.names.kv_transfer or "")
+        fields = set(flag.fields) if flag else set()
+        for key in sorted({key for part in transfer.parts for key in part.written} - fields):
+            if fields and not has_placeholder(key):
+                near = next(iter(get_close_matches(key, fields, 1)), None)
+                said = f"; {near} is like it" if near else ""
+                yield Violation(
+                    transfer.connector, f"vLLM {flags.release} has no {shown(key)}{said}"
+                )
+
+
+@rule(
+    "T326",
+    "error",
+    f"{SIDE_CHANNEL_PORT} is no number",
+    why="vLLM does not start. A Service named vllm-nixl-side-channel sets the variable to a URL.",
+    known=_SEEN,
+    evidence="vLLM reads the variable as a whole number.",
+    fix=f"write a port number as {SIDE_CHANNEL_PORT}",
+    example=breaks(
+        "disaggregated",
+        "Deployment/prefill",
+        f"{_ENGINE}.env[1]",
+        {"name": SIDE_CHANNEL_PORT, "value": "tcp://10.0.0.1:5600"},
+    ),
+)
+def side_channel_number(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.serving:
+        engine = pods.engine
+        if engine is None or not any(name.startswith("Nixl") for name in engine.connectors):
+            continue
+        variable = engine.container.environment.get(SIDE_CHANNEL_PORT)
+        text = variable.value if variable else None
+        if variable is None or text is None or is_unread(text) or whole_number(text) is not None:
+            continue
+        yield Violation(variable, f"{SIDE_CHANNEL_PORT} is {shown(text)}")
+
+
+@rule(
     "T312",
     "error",
     "--disaggregation-mode of SGLang does not match the role of the pod",
     why="A prefill server does not answer users, and a decode server refuses to prefill: "
     "requests fail with 400, or nothing is disaggregated.",
+    known=ReadInSource("SGLang"),
     evidence="SGLang's --disaggregation-mode.",
     fix="set --disaggregation-mode prefill on pods of role prefill, and decode on those of "
     "role decode",
@@ -579,6 +691,7 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
     "The picker may ask an SGLang decode server to prefill",
     why="A decode server of SGLang cannot prefill: requests that the picker does not "
     "disaggregate are answered 400.",
+    known=ReadInSource("SGLang"),
     evidence="llm-d's guide: only always-disagg-pd-decider goes with SGLang.",
     fix="use always-disagg-pd-decider",
     example=manifests(
@@ -634,6 +747,7 @@ def sglang_decider(topology: Topology) -> Iterator[Violation]:
     "error",
     "Members of a pool serve the model under different names",
     why="The picker does not compare model names: a share of the requests is answered 404.",
+    known=_SEEN,
     evidence="vLLM and SGLang refuse a request for a model that they do not serve.",
     fix="set the same --served-model-name on all members, or use separate pools",
     example=breaks(
@@ -669,6 +783,7 @@ def served_names(topology: Topology) -> Iterator[Violation]:
     "error",
     "A headless server is selected for requests",
     why="With --headless there is no HTTP server, and requests to the pod fail.",
+    known=ReadInSource("vLLM"),
     evidence="vLLM: --data-parallel-hybrid-lb and --headless exclude each other.",
     fix="remove --headless, or remove the pod from the pool",
     example=breaks(
@@ -695,6 +810,7 @@ def headless(topology: Topology) -> Iterator[Violation]:
     "warning",
     "Engines publish no KV events for precise prefix routing",
     why="The picker's index stays empty, and it routes by load only.",
+    known=ReadInSource("llm-d's picker"),
     evidence="llm-d/llm-d#2203: block size and PYTHONHASHSEED must be the same everywhere.",
     fix="set --kv-events-config and the same PYTHONHASHSEED on every engine",
     example=breaks(
@@ -776,6 +892,7 @@ def _indexed_blocks(picker: Picker) -> Iterator[int]:
     "Members of a pool ask for an API key, and others do not",
     why="A request without the key is answered 401 by some pods: prefill fails, or a share of the "
     "requests. The readiness probe of /v1/models through a sidecar fails as well.",
+    known=ReadInSource("vLLM"),
     evidence="vLLM's --api-key and VLLM_API_KEY guard every path below /v1.",
     fix="give all engines of the pool the same key, or none",
     example=manifests(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Edit, Violation
+from cdk8s_inference.findings.evidence import ReadInSource
 from cdk8s_inference.findings.example import manifests
 from cdk8s_inference.topology import Engine, Topology
 
@@ -39,7 +40,8 @@ _FIXED = frozenset({"KV events", "KV event replay", "P2P tier"})
     "port that is written, the next ones above it, and peers or the picker dial the same port on "
     "all of them: connections are refused, or reach another rank. It is an error where prefill "
     "hands over to decode by such a port alone.",
-    evidence="Read in vLLM's source: offset_endpoint_port for KV events, and the P2P tier's "
+    known=ReadInSource("vLLM"),
+    evidence="Its offset_endpoint_port for KV events, and the P2P tier's "
     "port + data_parallel_rank.",
     fix="lower the port by the pod's start rank, such as $((5557 - START_RANK)) in a shell",
     example=manifests(

@@ -45,7 +45,7 @@ def _rule(code: str, pages: str | None) -> dict[str, Any]:
         "id": code,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
-        "help": {"text": f"How to fix: {rule.fix}. Evidence: {rule.evidence}"},
+        "help": {"text": f"How to fix: {rule.fix}. Evidence: {rule.grounds}"},
     }
     if rule.severity is not None:
         described["defaultConfiguration"] = {"level": rule.severity}

@@ -1,0 +1,1 @@
+"""Real engines on this machine's processor, run as composed pods say: see docs/proof.md."""

@@ -1,0 +1,104 @@
+"""What came of a hand-over, in a word: the verdicts of tests and of docs/proof.md."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.real_engines.client import Answer, Params
+from tests.real_engines.engines import Engine, Site
+
+Verdict = Literal[
+    "P/D", "recomputed", "wrong output", "500", "400", "404", "does not start", "never ready"
+]
+"""``P/D``: blocks of prefill were read, and the text is that of one engine. ``recomputed``: decode
+computed the prompt itself."""
+
+FROM_PREFILL = "vllm:prompt_tokens_by_source_total{external_kv_transfer}"
+COMPUTED = "vllm:prompt_tokens_by_source_total{local_compute}"
+READS = "vllm:nixl_xfer_time_seconds_count"
+SLOW = "zmq.error.Again"
+"""What decode says where the handshake took longer than its 5 seconds: the machine is busy."""
+
+TRIES = 3
+_LONG = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a hand-over.
+
+    Attributes:
+        verdict: In a word.
+        fetched: Tokens of the prompt that decode took from prefill.
+        computed: Tokens of the prompt that decode computed.
+        reads: Transfers by NIXL.
+        seen: The last answer.
+        expected: The text of one unified engine; None where there was none to ask.
+    """
+
+    verdict: Verdict
+    fetched: float = 0
+    computed: float = 0
+    reads: float = 0
+    seen: Answer | None = None
+    expected: str | None = None
+
+
+def prompt(words: int = _LONG) -> str:
+    """A prompt that nobody sent before, of about nine tokens a word."""
+    mark = secrets.token_hex(3)
+    return " ".join(f"{mark}{number}" for number in range(words))
+
+
+def handed_over(
+    site: Site,
+    prefill: Engine,
+    decode: Engine,
+    reference: Engine | None = None,
+    *,
+    words: int = _LONG,
+    between: Callable[[Params], Params] = lambda params: params,
+    chat: bool = False,
+    stream: bool = False,
+    model: str = "/mnt/models",
+) -> Outcome:
+    """Hands one prompt over, and compares the text with that of one engine that does it all.
+
+    Args:
+        site: Where.
+        prefill: Is asked first.
+        decode: Is asked next.
+        reference: The one engine; prefill itself where None is given, which is asked afterwards.
+        words: How long the prompt is.
+        between: Changes what prefill answered.
+        chat: Whether it is a chat.
+        stream: Whether the answer is streamed.
+        model: The model's name.
+    """
+    for _ in range(TRIES):
+        text, said = prompt(words), len(decode.log())
+        before = site.client.counters(decode.url)
+        first, second = site.client.hand_over(
+            prefill.url, decode.url, text, between=between, chat=chat, stream=stream, model=model
+        )
+        if second is None or not second.error or SLOW not in decode.log()[said:]:
+            break
+    if second is None or second.error:
+        return Outcome(_failed(second or first), seen=second or first)
+    after = site.client.counters(decode.url)
+    fetched, computed, reads = (
+        after.get(name, 0) - before.get(name, 0) for name in (FROM_PREFILL, COMPUTED, READS)
+    )
+    asked = reference or (prefill if prefill.alive else decode)
+    expected = site.client.ask(asked.url, text, chat=chat, model=model).text
+    verdict: Verdict = "P/D" if fetched else "recomputed"
+    if second.text != expected:
+        verdict = "wrong output"
+    return Outcome(verdict, fetched, computed, reads, second, expected)
+
+
+def _failed(answer: Answer) -> Verdict:
+    return "400" if answer.status == 400 else "404" if answer.status == 404 else "500"

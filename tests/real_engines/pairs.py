@@ -1,0 +1,322 @@
+"""Pairs of prefill and decode, each with one thing changed, and what real engines do with them.
+
+The base is what ``main.py`` composes. Docs/proof.md shows this table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.acceptance.cluster import Object
+from tests.real_engines.environment import NEWEST, OLDER
+from tests.real_engines.outcome import Verdict
+
+_TRANSFER = "--kv-transfer-config="
+_NIXL = {"kv_connector": "NixlConnector", "kv_role": "kv_both"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is changed of a composed pod.
+
+    Attributes:
+        args: Arguments that are added.
+        transfer: What ``--kv-transfer-config`` says instead; empty where the flag is left out,
+            None where it stays.
+        env: Variables that are set, or removed where the value is None.
+        path: What ``--model`` says instead.
+        model: What is loaded from there.
+        release: The release of vLLM.
+    """
+
+    args: tuple[str, ...] = ()
+    transfer: str | None = None
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    path: str = ""
+    model: str = "tiny"
+    release: str = NEWEST
+
+    def apply(self, pod: Object) -> Object:
+        """The pod with the change."""
+        changed: Object = deepcopy(pod)
+        (container,) = changed["spec"]["containers"]
+        image = container["image"].rpartition(":")[0]
+        container["image"] = f"{image}:v{self.release}"
+        arguments = []
+        for argument in container["args"]:
+            if argument.startswith(_TRANSFER) and self.transfer is not None:
+                argument = f"{_TRANSFER}{self.transfer}" if self.transfer else ""
+            elif argument.startswith("--model=") and self.path:
+                argument = f"--model={self.path}"
+            arguments.append(argument)
+        container["args"] = [*filter(None, arguments), *self.args]
+        kept = [each for each in container["env"] if each["name"] not in self.env]
+        given = [{"name": name, "value": value} for name, value in self.env.items() if value]
+        container["env"] = [*kept, *given]
+        return changed
+
+
+SAME = Change()
+
+
+def nixl(connector: str = "NixlConnector", **more: object) -> Change:
+    """Another ``--kv-transfer-config``."""
+    return Change(transfer=json.dumps({**_NIXL, "kv_connector": connector, **more}))
+
+
+def given(*args: str) -> Change:
+    """More arguments."""
+    return Change(args)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prefill engine and a decode engine.
+
+    Attributes:
+        what: What is changed, in words.
+        verdict: What comes of it.
+        code: The rule that tells it from the manifests; empty where none does.
+        prefill: What is changed of prefill.
+        decode: What is changed of decode.
+        then: What happens between the two requests: prefill is killed, or its side channel is
+            where nobody listens.
+        untold: Why manifests do not show what no rule tells.
+        words: How long the prompt is.
+    """
+
+    what: str
+    verdict: Verdict
+    code: str = ""
+    prefill: Change = SAME
+    decode: Change = SAME
+    then: Literal["", "killed", "nobody"] = ""
+    untold: str = ""
+    words: int = 60
+
+
+_COMPAT_OFF = {"enforce_handshake_compat": False}
+_AGAIN = nixl(kv_load_failure_policy="recompute")
+_WEIGHTS = "what a path holds is not in manifests"
+_MOMENT = "it depends on the moment"
+
+PAIRS = (
+    # What works.
+    Pair("as composed", "P/D"),
+    Pair(
+        "kv_producer on prefill, kv_consumer on decode",
+        "P/D",
+        prefill=nixl(kv_role="kv_producer"),
+        decode=nixl(kv_role="kv_consumer"),
+    ),
+    Pair(
+        "kv_consumer on prefill, kv_producer on decode",
+        "P/D",
+        prefill=nixl(kv_role="kv_consumer"),
+        decode=nixl(kv_role="kv_producer"),
+    ),
+    Pair("NixlPullConnector on prefill", "P/D", prefill=nixl("NixlPullConnector")),
+    Pair(
+        "the flag's fields one by one on prefill",
+        "P/D",
+        prefill=Change(
+            (
+                "--kv-transfer-config.kv_connector=NixlConnector",
+                "--kv-transfer-config.kv_role=kv_both",
+            ),
+            "",
+        ),
+    ),
+    Pair(
+        "--kv_transfer_config on prefill",
+        "P/D",
+        prefill=Change((f"--kv_transfer_config={json.dumps(_NIXL)}",), ""),
+    ),
+    Pair("prefix caching off on decode", "P/D", decode=given("--no-enable-prefix-caching")),
+    Pair("prefix caching off on prefill", "P/D", prefill=given("--no-enable-prefix-caching")),
+    Pair("another PYTHONHASHSEED on decode", "P/D", decode=Change(env={"PYTHONHASHSEED": "2"})),
+    Pair("another --seed on decode", "P/D", decode=given("--seed=9")),
+    Pair("--revision of a local folder on decode", "P/D", decode=given("--revision=abc")),
+    Pair(
+        "ngram speculation on decode",
+        "P/D",
+        decode=given(
+            '--speculative-config={"method":"ngram","num_speculative_tokens":3,'
+            '"prompt_lookup_max":3}'
+        ),
+    ),
+    Pair(
+        f"vLLM {OLDER} on prefill, enforce_handshake_compat false on decode",
+        "P/D",
+        prefill=Change(release=OLDER),
+        decode=nixl(kv_connector_extra_config=_COMPAT_OFF),
+    ),
+    # 200 with wrong text.
+    Pair(
+        "blocks of 32 tokens on prefill, 64 on decode",
+        "wrong output",
+        "T308",
+        given("--block-size=32"),
+        given("--block-size=64"),
+    ),
+    Pair(
+        "other weights at the same path",
+        "wrong output",
+        prefill=Change(model="other weights"),
+        untold=_WEIGHTS,
+    ),
+    # 200, and decode computes the prompt again.
+    Pair("no connector on prefill", "recomputed", "T302", Change(transfer="")),
+    Pair("no connector on decode", "recomputed", "T302", decode=Change(transfer="")),
+    Pair("no connector at all", "recomputed", "T317", Change(transfer=""), Change(transfer="")),
+    Pair(
+        "ExampleConnector on decode",
+        "recomputed",
+        "T303",
+        decode=nixl(
+            "ExampleConnector", kv_connector_extra_config={"shared_storage_path": "blocks"}
+        ),
+    ),
+    Pair(
+        "nobody at prefill's side channel, policy recompute",
+        "recomputed",
+        "T310",
+        decode=_AGAIN,
+        then="nobody",
+    ),
+    Pair(
+        "prefill killed in between, policy recompute",
+        "recomputed",
+        "T310",
+        decode=_AGAIN,
+        then="killed",
+    ),
+    # 500.
+    Pair("prefill killed in between", "500", then="killed", untold=_MOMENT),
+    Pair("nobody at prefill's side channel", "500", then="nobody", untold=_MOMENT),
+    Pair(
+        "blocks of 64 tokens on prefill, 32 on decode",
+        "500",
+        "T307",
+        given("--block-size=64"),
+        given("--block-size=32"),
+    ),
+    Pair("another --dtype on decode", "500", "T306", decode=given("--dtype=bfloat16")),
+    Pair(
+        "another --dtype on decode, enforce_handshake_compat false",
+        "500",
+        "T306",
+        decode=Change(
+            ("--dtype=bfloat16",),
+            nixl(kv_connector_extra_config=_COMPAT_OFF).transfer,
+        ),
+    ),
+    Pair(
+        "another --kv-cache-dtype on decode",
+        "500",
+        "T306",
+        given("--dtype=bfloat16"),
+        given("--dtype=bfloat16", "--kv-cache-dtype=fp8_e5m2"),
+    ),
+    Pair(
+        "--disable-hybrid-kv-cache-manager on decode",
+        "500",
+        "T306",
+        decode=given("--disable-hybrid-kv-cache-manager"),
+    ),
+    Pair(
+        "the model at another path on decode",
+        "500",
+        "T304",
+        prefill=given("--served-model-name=/mnt/models"),
+        decode=Change(("--served-model-name=/mnt/models",), path="/mnt/other"),
+    ),
+    Pair(
+        "three layers instead of two at the same path",
+        "500",
+        decode=Change(model="three layers"),
+        untold=_WEIGHTS,
+    ),
+    Pair(f"vLLM {OLDER} on prefill", "500", "T305", Change(release=OLDER)),
+    Pair("NixlPushConnector on decode", "500", "T303", decode=nixl("NixlPushConnector")),
+    Pair(
+        "no VLLM_NIXL_SIDE_CHANNEL_HOST on prefill",
+        "500",
+        "T301",
+        Change(env={"VLLM_NIXL_SIDE_CHANNEL_HOST": None}),
+    ),
+    Pair(
+        "VLLM_NIXL_SIDE_CHANNEL_HOST localhost on prefill",
+        "500",
+        "T301",
+        Change(env={"VLLM_NIXL_SIDE_CHANNEL_HOST": "localhost"}),
+    ),
+    Pair(
+        "one engine_id on both",
+        "500",
+        "T320",
+        nixl(engine_id="same"),
+        nixl(engine_id="same"),
+    ),
+    # 400 and 404.
+    Pair(
+        "a shorter --max-model-len on decode",
+        "400",
+        decode=given("--max-model-len=256"),
+        untold="short prompts are served",
+    ),
+    Pair(
+        "another --served-model-name on prefill",
+        "404",
+        "T314",
+        given("--served-model-name=other"),
+    ),
+    # An engine does not start.
+    Pair(
+        "no kv_role on decode",
+        "does not start",
+        "T319",
+        decode=Change(transfer='{"kv_connector":"NixlConnector"}'),
+    ),
+    Pair("an unknown kv_role on prefill", "does not start", "T319", nixl(kv_role="producer")),
+    Pair(
+        "a kv_role without connector on prefill",
+        "does not start",
+        "T302",
+        Change(transfer='{"kv_role":"kv_both"}'),
+    ),
+    Pair("an unknown key on prefill", "does not start", "T325", nixl(kv_rol="kv_both")),
+    Pair(
+        "no JSON on prefill",
+        "does not start",
+        "T302",
+        Change(transfer="{kv_connector:NixlConnector}"),
+    ),
+    Pair(
+        "literal quotes on prefill",
+        "does not start",
+        "T302",
+        Change(transfer=f"'{json.dumps(_NIXL)}'"),
+    ),
+    Pair(
+        "SharedStorageConnector on prefill",
+        "does not start",
+        "T321",
+        nixl("SharedStorageConnector"),
+    ),
+    Pair("P2pNcclConnector on prefill", "does not start", "T321", nixl("P2pNcclConnector")),
+    Pair("a misspelled connector on prefill", "does not start", "T303", nixl("NixlConector")),
+    Pair(
+        "VLLM_NIXL_SIDE_CHANNEL_PORT is no number on prefill",
+        "does not start",
+        "T326",
+        Change(env={"VLLM_NIXL_SIDE_CHANNEL_PORT": "tcp://10.0.0.1:5600"}),
+    ),
+    Pair(
+        "blocks of 48 tokens on decode", "does not start", "T308", decode=given("--block-size=48")
+    ),
+)

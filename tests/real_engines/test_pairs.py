@@ -1,0 +1,68 @@
+"""Every pair of the table does what it says, and the checks tell those that do not work."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from cdk8s_inference.checks import check
+from cdk8s_inference.source import Document
+from tests.acceptance.cluster import Object
+from tests.real_engines.client import Params
+from tests.real_engines.deployments import DISAGGREGATED
+from tests.real_engines.engines import Site, pods, workload
+from tests.real_engines.outcome import handed_over
+from tests.real_engines.pairs import PAIRS, Pair
+
+_NOBODY = 9
+"""A port on which nothing listens."""
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
+def test_a_pair_is_told(pair: Pair) -> None:
+    objects = changed(pair)
+    findings = check([Document(item) for item in objects])
+    told = {each.code for each in findings if each.severity != "note"}
+    as_composed = {each.code for each in check([Document(item) for item in changed(PAIRS[0])])}
+    new = told - as_composed
+    if pair.verdict == "P/D" or pair.untold:
+        assert not new, [*map(str, findings)]
+    else:
+        assert pair.code in new, [*map(str, findings)]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
+def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
+    lonely = pair.what if pair.then == "killed" else ""
+    engines = [
+        site.engine(change.apply(pods(DISAGGREGATED, part)[0]), change.model, own=own)
+        for part, change, own in (
+            ("prefill", pair.prefill, lonely),
+            ("decode", pair.decode, ""),
+        )
+    ]
+    ready = [site.await_(engine) for engine in engines]
+    if not all(ready):
+        ended = [not engine.alive for engine in engines if not engine.ready]
+        verdict = "does not start" if all(ended) else "never ready"
+        assert verdict == pair.verdict, [each.log()[-3000:] for each in engines if not each.ready]
+        return
+    prefill, decode = engines
+
+    def between(params: Params) -> Params:
+        if pair.then == "killed":
+            prefill.kill()
+        return {**(params or {}), "remote_port": _NOBODY} if pair.then == "nobody" else params
+
+    outcome = handed_over(site, prefill, decode, between=between, words=pair.words)
+    assert outcome.verdict == pair.verdict, outcome
+
+
+def changed(pair: Pair) -> list[Object]:
+    """The deployment of ``main.py`` with the changes of a pair."""
+    objects = deepcopy(DISAGGREGATED)
+    for part, change in (("prefill", pair.prefill), ("decode", pair.decode)):
+        spec = workload(objects, part)["spec"]
+        spec["template"] = change.apply(spec["template"])
+    return objects
