@@ -31,7 +31,9 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
 }
 """Models by what they are in a test: keys of ``config.json``, and ``seed``."""
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+_ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+"""Engines are sessions of their own: in a namespace of its own, all of them end with the parent."""
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Site:
             program = environment.python(release)
             self._parents[release] = Process(
                 f"vllm-{release}",
-                ["nice", "-n", "5", program, HERE / "parent.py", path],
+                [*_ALONE, "nice", "-n", "5", program, HERE / "parent.py", path],
                 self.folder / f"parent-{release}.log",
                 {"VLLM_TARGET_DEVICE": "cpu", "PYTHONDONTWRITEBYTECODE": ""},
                 grace=1,

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.real_engines import translation  # noqa: E402
+from tests.real_engines import translation
 
 PARENT = "REAL_ENGINES_PARENT"
 MODEL = "REAL_ENGINES_MODEL"
@@ -34,10 +34,8 @@ def main() -> int:
         files = array.array("i", [1, 2, network.fileno()])
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
         parent.sendmsg([json.dumps(order).encode() + b"\n"], control)
-        answers = parent.makefile()
-        engine = int(answers.readline())
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(engine, signal.SIGTERM))
-        return int(answers.readline() or 1)
+        signal.signal(signal.SIGTERM, lambda *_: parent.sendall(b"T"))
+        return int(parent.makefile().readline() or 1)
 
 
 if __name__ == "__main__":

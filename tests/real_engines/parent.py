@@ -4,9 +4,9 @@ usage: parent.py SOCKET
 
 ``launch.py`` is the other end of the socket. A request is a line of JSON (``argv``, ``env`` and
 ``cwd``) with the file descriptors of output, errors and network namespace; the answer is a line
-with the engine's process id, and another with its exit code. Where the other end goes away, the
-engine is killed. An engine is vLLM's own command line in a session of its own; the only change is
-that what it spawns is forked too.
+with the engine's exit code. What the other end sends in the meantime asks the engine to terminate;
+where that end goes away, the engine is killed. An engine is vLLM's own command line in a session of
+its own; the only change is that what it spawns is forked too.
 """
 
 from __future__ import annotations
@@ -109,7 +109,16 @@ class Engine:
         self.descriptor = os.pidfd_open(self.pid)
         for each in files:
             os.close(each)
-        link.sendall(b"%d\n" % self.pid)
+
+    def heard(self) -> bool:
+        """Whether the other end is there, and asks it to terminate."""
+        try:
+            there = bool(self.link.recv(1))
+        except OSError:
+            there = False
+        if there:
+            os.kill(self.pid, signal.SIGTERM)
+        return there
 
     def ended(self, selector: selectors.BaseSelector) -> None:
         """Kills what is left of it, and says its exit code."""
@@ -138,7 +147,9 @@ def serve(path: str) -> None:
                 for each in (engine.link, engine.descriptor):
                     selector.register(each, selectors.EVENT_READ, engine)
             elif key.fileobj in selector.get_map():
-                key.data.ended(selector)
+                engine = key.data
+                if key.fileobj is not engine.link or not engine.heard():
+                    engine.ended(selector)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Everything else is run as composed. What is changed:
 | ``--tensor-parallel-size``, ``--pipeline-parallel-size`` | left out | there are no GPUs |
 | ``--gpu-memory-utilization`` | ``--kv-cache-memory-bytes`` | no GPU's memory to divide |
 | UCX and Gloo | over TCP on ``eth0`` | there is no RDMA |
-| ``HOME`` | the engine's folder | it is a volume of the pod |
+| ``HOME`` | the engine's folder, and vLLM's cache beside it | it is a volume of the pod |
 
 Addresses and ports are as composed: every pod has a network namespace of its own.
 
@@ -76,7 +76,12 @@ def arguments(composed: Sequence[str], home: Path, model: Path) -> list[str]:
 
 def environment(composed: Mapping[str, str], home: Path) -> dict[str, str]:
     """The environment, with what a processor and this network need."""
-    return {**composed, **ENVIRONMENT, "HOME": str(home)}
+    return {
+        **composed,
+        **ENVIRONMENT,
+        "HOME": str(home),
+        "VLLM_CACHE_ROOT": str(home.parent / "cache"),
+    }
 
 
 def _placed(composed: str, home: Path, model: Path) -> str:
