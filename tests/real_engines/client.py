@@ -20,6 +20,8 @@ NEW_NETWORK = 0x40000000
 """``CLONE_NEWNET``, for ``setns``."""
 
 TOKENS = 16
+MODEL = "/mnt/models"
+"""The name by which composed engines serve what their cache holds."""
 ASKED = {
     "do_remote_decode": True,
     "do_remote_prefill": False,
@@ -88,11 +90,10 @@ class Client:
         params: Params = None,
         headers: Mapping[str, str] | None = None,
         seconds: float = 60,
-        model: str = "/mnt/models",
     ) -> Answer:
         """Has a prompt completed, with the most probable token each time."""
         said = {"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}
-        body: dict[str, Any] = {"model": model, "max_tokens": tokens, "temperature": 0, **said}
+        body: dict[str, Any] = {"model": MODEL, "max_tokens": tokens, "temperature": 0, **said}
         if stream:
             body["stream"] = True
         if params is not None:
@@ -111,13 +112,10 @@ class Client:
         chat: bool = False,
         stream: bool = False,
         seconds: float = 60,
-        model: str = "/mnt/models",
     ) -> tuple[Answer, Answer | None]:
         """One token from prefill, the rest from decode with what prefill answered."""
         headers = {"X-Request-Id": str(uuid.uuid4())}
-        first = self.ask(
-            prefill, prompt, tokens=1, chat=chat, params=ASKED, headers=headers, model=model
-        )
+        first = self.ask(prefill, prompt, tokens=1, chat=chat, params=ASKED, headers=headers)
         if first.status != 200:
             return first, None
         params = between(first.params)
@@ -129,7 +127,6 @@ class Client:
             params=params,
             headers=headers,
             seconds=seconds,
-            model=model,
         )
 
     def counters(self, url: str) -> dict[str, float]:

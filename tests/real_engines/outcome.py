@@ -19,6 +19,9 @@ computed the prompt itself."""
 FROM_PREFILL = "vllm:prompt_tokens_by_source_total{external_kv_transfer}"
 COMPUTED = "vllm:prompt_tokens_by_source_total{local_compute}"
 READS = "vllm:nixl_xfer_time_seconds_count"
+PREFILL_HEADER = "x-prefiller-host-port"
+"""By which a picker tells the sidecar where to prefill."""
+
 SLOW = "zmq.error.Again"
 """What decode says where the handshake took longer than its 5 seconds: the machine is busy."""
 
@@ -63,7 +66,7 @@ def handed_over(
     between: Callable[[Params], Params] = lambda params: params,
     chat: bool = False,
     stream: bool = False,
-    model: str = "/mnt/models",
+    sidecar: str = "",
 ) -> Outcome:
     """Hands one prompt over, and compares the text with that of one engine that does it all.
 
@@ -76,14 +79,22 @@ def handed_over(
         between: Changes what prefill answered.
         chat: Whether it is a chat.
         stream: Whether the answer is streamed.
-        model: The model's name.
+        sidecar: The URL of decode's sidecar, which is asked to hand over; empty to do as it does.
     """
     for _ in range(TRIES):
         text, said = prompt(words), len(decode.log())
         before = site.client.counters(decode.url)
-        first, second = site.client.hand_over(
-            prefill.url, decode.url, text, between=between, chat=chat, stream=stream, model=model
-        )
+        first: Answer
+        second: Answer | None
+        if sidecar:
+            headers = {PREFILL_HEADER: prefill.url.removeprefix("http://")}
+            first = second = site.client.ask(
+                sidecar, text, chat=chat, stream=stream, headers=headers
+            )
+        else:
+            first, second = site.client.hand_over(
+                prefill.url, decode.url, text, between=between, chat=chat, stream=stream
+            )
         if second is None or not second.error or SLOW not in decode.log()[said:]:
             break
     if second is None or second.error:
@@ -93,7 +104,7 @@ def handed_over(
         after.get(name, 0) - before.get(name, 0) for name in (FROM_PREFILL, COMPUTED, READS)
     )
     asked = reference or (prefill if prefill.alive else decode)
-    expected = site.client.ask(asked.url, text, chat=chat, model=model).text
+    expected = site.client.ask(asked.url, text, chat=chat).text
     verdict: Verdict = "P/D" if fetched else "recomputed"
     if second.text != expected:
         verdict = "wrong output"

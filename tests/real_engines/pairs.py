@@ -320,3 +320,9 @@ PAIRS = (
         "blocks of 48 tokens on decode", "does not start", "T308", decode=given("--block-size=48")
     ),
 )
+
+
+def table() -> str:
+    """The pairs as docs/proof.md shows them."""
+    rows = [f"| {each.what} | {each.verdict} | {each.code} |" for each in PAIRS]
+    return "\n".join(["| changed | what comes of it | told by |", "| --- | --- | --- |", *rows])

@@ -127,6 +127,9 @@ class Engine:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-self.pid, 0)
         with contextlib.suppress(OSError):
             self.link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
         self.link.close()

@@ -12,8 +12,9 @@ from tests.acceptance.cluster import Object
 from tests.real_engines.client import Params
 from tests.real_engines.deployments import DISAGGREGATED
 from tests.real_engines.engines import Site, pods, workload
+from tests.real_engines.environment import ROOT
 from tests.real_engines.outcome import handed_over
-from tests.real_engines.pairs import PAIRS, Pair
+from tests.real_engines.pairs import PAIRS, Pair, table
 
 _NOBODY = 9
 """A port on which nothing listens."""
@@ -57,6 +58,10 @@ def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
 
     outcome = handed_over(site, prefill, decode, between=between, words=pair.words)
     assert outcome.verdict == pair.verdict, outcome
+
+
+def test_the_page_shows_the_table() -> None:
+    assert table() in (ROOT / "docs" / "proof.md").read_text()
 
 
 def changed(pair: Pair) -> list[Object]:

@@ -1,0 +1,49 @@
+"""Released sidecars, run as composed beside a real decode engine."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cdk8s_inference.releases import ROUTER_NEWEST
+from tests.acceptance.kubelet import arguments_of
+from tests.acceptance.process import started
+from tests.acceptance.serving import variables
+from tests.real_engines.deployments import DISAGGREGATED
+from tests.real_engines.engines import Site, pods
+from tests.real_engines.outcome import handed_over
+from tests.real_engines.pairs import SAME
+
+
+def test_the_sidecar_hands_over(site: Site) -> None:
+    _, name, _ = variables(ROUTER_NEWEST)
+    if name not in os.environ:
+        pytest.skip(f"the executable is not given: {name}")
+    (pod,) = map(SAME.apply, pods(DISAGGREGATED, "decode"))
+    prefill = site.engine(SAME.apply(pods(DISAGGREGATED, "prefill")[0]))
+    decode = site.engine(pod)
+    assert site.await_(prefill)
+    assert site.await_(decode)
+    (container,) = pod["spec"]["initContainers"]
+    (port,) = (each["containerPort"] for each in container["ports"])
+    arguments = arguments_of(pod, container, decode.host)
+    command = decode.host.command(Path(os.environ[name]), *arguments)
+    ready = partial(decode.host.listens, port)
+    url = f"http://{decode.host.address}:{port}"
+    with started("sidecar", command, site.folder / "sidecar", ready=ready):
+        for words in (1, 60):
+            for chat in (False, True):
+                for stream in (False, True):
+                    outcome = handed_over(
+                        site,
+                        prefill,
+                        decode,
+                        words=words,
+                        chat=chat,
+                        stream=stream,
+                        sidecar=url,
+                    )
+                    assert outcome.verdict == "P/D", (words, chat, stream, outcome)
