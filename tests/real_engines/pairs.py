@@ -99,6 +99,7 @@ class Pair:
     words: int = 60
 
 
+# Without --dtype the tiny model runs in bfloat16.
 _COMPAT_OFF = {"enforce_handshake_compat": False}
 _AGAIN = nixl(kv_load_failure_policy="recompute")
 _WEIGHTS = "what a path holds is not in manifests"
@@ -205,13 +206,13 @@ PAIRS = (
         given("--block-size=64"),
         given("--block-size=32"),
     ),
-    Pair("another --dtype on decode", "500", "T306", decode=given("--dtype=bfloat16")),
+    Pair("--dtype float32 on decode", "500", "T306", decode=given("--dtype=float32")),
     Pair(
-        "another --dtype on decode, enforce_handshake_compat false",
+        "--dtype float32 on decode, enforce_handshake_compat false",
         "500",
         "T306",
         decode=Change(
-            ("--dtype=bfloat16",),
+            ("--dtype=float32",),
             nixl(kv_connector_extra_config=_COMPAT_OFF).transfer,
         ),
     ),
