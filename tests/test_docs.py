@@ -32,6 +32,7 @@ CHECKS = (DOCS / "checks.md").read_text()
 GATEWAYS = (DOCS / "gateways.md").read_text()
 PODS = (DOCS / "pods.md").read_text()
 SIMULATE = (DOCS / "simulate.md").read_text()
+GRAPH = (DOCS / "graph.md").read_text()
 DISAGGREGATION = (DOCS / "disaggregation.md").read_text()
 
 
@@ -46,6 +47,18 @@ def test_the_settings_of_pods_are_those_of_a_file() -> None:
     assert platform is not None
     assert platform.rollout == scope["platform"].rollout
     assert platform.pods.requests == scope["platform"].pods.requests
+
+
+def test_the_graph_is_drawn_so() -> None:
+    (shown,) = re.findall(r"```mermaid\n(.*?)```", GRAPH, re.DOTALL)
+    dist = [path for path in (DOCS.parent / "dist").glob("*.yaml") if "foundation" not in path.name]
+    result = run("graph", *dist, "--deployment=llama-70b-0", "--config=")
+    assert result.stdout == shown
+    (code,) = re.findall(r"```python\n(.*?)```", GRAPH, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    assert scope["prefill"].name == "qwen3-8b-0-prefill"
+    assert scope["page"].startswith("<!DOCTYPE html>")
 
 
 def test_the_stack_is_composed() -> None:
@@ -236,3 +249,21 @@ def test_the_simulators_are_those_of_the_releases() -> None:
     assert [(each.simulator.rpartition(":")[2], each.version) for each in ROUTER_RELEASES] == [
         *reversed(pairs)
     ]
+
+
+def test_a_test_of_an_app_holds() -> None:
+    """The snapshot stands for what the first run records."""
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "guides.md").read_text(), re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    recorded: list[Any] = []
+
+    class Recorder:
+        def __eq__(self, other: object) -> bool:
+            recorded.append(other)
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    scope["test_deployment"](Recorder())
+    assert the(recorded[0], "Deployment")["metadata"]["name"] == "qwen-0-cpu"

@@ -15,7 +15,7 @@ prepare_jsii()
 
 if TYPE_CHECKING:
     __version__: str
-    from cdk8s import App
+    from cdk8s import ApiObject, App, Chart, JsonPatch, Testing
 
     from cdk8s_inference.deployment import ModelDeployment, ModelReplica
     from cdk8s_inference.document.engine import Engine, Member
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.engines.engine_group import EngineGroup, PodAddition
     from cdk8s_inference.findings import Finding, InferenceWarning, InvalidInput
     from cdk8s_inference.gateways import GatewayProvider
+    from cdk8s_inference.graph import Graph
     from cdk8s_inference.picker_config import (
         AlwaysDisaggregate,
         ApproximatePrefix,
@@ -60,9 +61,11 @@ INSTALL = "pip install 'cdk8s-inference[cdk8s]'"
 
 _MODULES = {
     "AlwaysDisaggregate": "cdk8s_inference.picker_config",
+    "ApiObject": "cdk8s",
     "App": "cdk8s",
     "ApproximatePrefix": "cdk8s_inference.picker_config",
     "ArgoCD": "cdk8s_inference.stack.delivery",
+    "Chart": "cdk8s",
     "Component": "cdk8s_inference.stack.component",
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
@@ -81,11 +84,13 @@ _MODULES = {
     "GangPlacement": "cdk8s_inference.pods",
     "Gateway": "cdk8s_inference.platform",
     "GatewayProvider": "cdk8s_inference.gateways",
+    "Graph": "cdk8s_inference.graph",
     "HelmChart": "cdk8s_inference.stack.component",
     "InferenceWarning": "cdk8s_inference.findings",
     "InvalidInput": "cdk8s_inference.findings",
     "EnvoyProxy": "cdk8s_inference.stack.envoy_proxy",
     "Issuer": "cdk8s_inference.stack.options",
+    "JsonPatch": "cdk8s",
     "K3s": "cdk8s_inference.stack.delivery",
     "Listener": "cdk8s_inference.stack.listener",
     "Member": "cdk8s_inference.document.engine",
@@ -113,6 +118,7 @@ _MODULES = {
     "Simulation": "cdk8s_inference.platform.simulation",
     "SmokeTest": "cdk8s_inference.smoke_test",
     "StackVersions": "cdk8s_inference.releases.stack",
+    "Testing": "cdk8s",
     "UnifiedConfig": "cdk8s_inference.picker_config",
     "UnifiedRouting": "cdk8s_inference.routing.unified",
     "router_crds": "cdk8s_inference.stack.router_crds",
@@ -122,9 +128,11 @@ _MODULES = {
 
 __all__ = [
     "AlwaysDisaggregate",
+    "ApiObject",
     "App",
     "ApproximatePrefix",
     "ArgoCD",
+    "Chart",
     "Component",
     "Crossplane",
     "DeploymentRouting",
@@ -144,10 +152,12 @@ __all__ = [
     "GangPlacement",
     "Gateway",
     "GatewayProvider",
+    "Graph",
     "HelmChart",
     "InferenceWarning",
     "InvalidInput",
     "Issuer",
+    "JsonPatch",
     "K3s",
     "Listener",
     "Member",
@@ -175,6 +185,7 @@ __all__ = [
     "Simulation",
     "SmokeTest",
     "StackVersions",
+    "Testing",
     "UnifiedConfig",
     "UnifiedRouting",
     "router_crds",
@@ -195,6 +206,9 @@ def __getattr__(name: str) -> Any:
         if error.name not in ("cdk8s", "constructs", "jsii"):
             raise
         raise ImportError(f"{name} needs {error.name}: {INSTALL}") from error
+    if name == "Testing":
+        # By its name pytest would take it for a class of tests, in each file that imports it.
+        value.__test__ = False
     globals()[name] = value
     return value
 

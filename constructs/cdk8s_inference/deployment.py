@@ -42,6 +42,7 @@ from cdk8s_inference.source import Document, single
 
 if TYPE_CHECKING:
     from cdk8s_inference.checks import Waiver
+    from cdk8s_inference.graph import Graph
     from cdk8s_inference.routing.deployment_routing import DeploymentRouting
 
 
@@ -312,6 +313,18 @@ class ModelDeployment(Chart):
 
         # Not by to_json, which validates, and so would ask for itself.
         return check_objects(AppState.of(self).documents(self), waivers=self._waivers)
+
+    def graph(self) -> Graph:
+        """What the deployment serves as it is now, as a graph that Mermaid, DOT, SVG or HTML show.
+
+        What :meth:`check` finds is marked on the part that it is about.
+        """
+        from cdk8s_inference.checks import check_topology
+        from cdk8s_inference.graph import graph_of
+        from cdk8s_inference.topology import read_topology
+
+        topology = read_topology(AppState.of(self).documents(self))
+        return graph_of(topology, check_topology(topology, waivers=self._waivers))
 
     @checked
     def simulated(

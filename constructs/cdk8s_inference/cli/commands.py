@@ -10,6 +10,7 @@ import click
 _COMMANDS: Mapping[str, str] = {
     "check": "cdk8s_inference.cli.check",
     "explain": "cdk8s_inference.cli.explain",
+    "graph": "cdk8s_inference.cli.graph",
     "rules": "cdk8s_inference.cli.rules",
     "synth": "cdk8s_inference.cli.synth",
     "verify": "cdk8s_inference.cli.verify",

@@ -602,9 +602,11 @@ def idle_followers(topology: Topology) -> Iterator[Violation]:
         alone = pods.workload in led and pods not in members
         if pods.may_gain("labels"):
             continue
-        if alone and pods.engine is not None and pods.engine.serves_by_itself:
+        engine = pods.engine
+        # A follower of a simulated gang only takes its place.
+        if alone and engine and engine.serves_by_itself and not engine.is_simulator:
             yield Violation(
-                pods.engine.container.here,
+                engine.container.here,
                 f"the {pods.part} of {pods.object} serves by itself, and nothing selects it",
                 pods.workload.size,
             )
