@@ -81,6 +81,10 @@ class AccessBinding:
             for item in self.object.at("subjects").items()
         )
 
+    def names(self, namespace: str, account: str) -> bool:
+        """Whether it grants its role to a ServiceAccount."""
+        return not self.subjects.isdisjoint(_subjects(namespace, account))
+
 
 def _subjects(namespace: str, account: str) -> tuple[Subject, ...]:
     """What a ServiceAccount is named by: itself, or one of its groups."""
