@@ -61,6 +61,7 @@ from cdk8s_inference import (
     ServingStack,
     Shutdown,
     SidecarOptions,
+    Simulation,
     SmokeTest,
     StackVersions,
     UnifiedConfig,
@@ -155,6 +156,7 @@ CALLS: dict[Callable[..., Any], dict[str, Any]] = {
     ServingStack.from_file: {"scope": SCOPE, "id": "x", "path": "absent.yaml"},
     Shutdown: {},
     SidecarOptions: {},
+    Simulation: {},
     SmokeTest: {**NAMED, "deployment": "qwen"},
     StackVersions: vars(STACK_NEWEST),
     UnifiedConfig: {"profile": Profile()},
@@ -168,8 +170,9 @@ CALLS: dict[Callable[..., Any], dict[str, Any]] = {
 """Every public call, with arguments that it takes."""
 
 MADE_HERE = {
-    "App",  # cdk8s'
+    *("ApiObject", "App", "Chart", "JsonPatch", "Testing"),  # cdk8s'
     "Finding",
+    "Graph",
     "InferenceWarning",
     "InvalidInput",
     "NotInReleaseError",
