@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cdk8s_inference.cli.failure import Failure
-from cdk8s_inference.cli.identity import identity
+from cdk8s_inference.findings.identity import identity
 from cdk8s_inference.findings import Finding
 
 _KEYS = ("code", "file", "object", "path")

@@ -9,6 +9,7 @@ import click
 
 _COMMANDS: Mapping[str, str] = {
     "check": "cdk8s_inference.cli.check",
+    "diff": "cdk8s_inference.cli.diff",
     "explain": "cdk8s_inference.cli.explain",
     "graph": "cdk8s_inference.cli.graph",
     "rules": "cdk8s_inference.cli.rules",

@@ -20,7 +20,7 @@ FORMATS: tuple[str, ...] = get_args(Format)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The worst first."""
 
-_COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
+COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def report(findings: Sequence[Finding], format: Format, outcome: str | None) -> None:
@@ -52,14 +52,14 @@ def is_failure(findings: Sequence[Finding], *, strict: bool) -> bool:
 def counts(findings: Sequence[Finding]) -> str:
     """How many findings there are of each severity: ``2 errors, 1 note``; empty for none."""
     found = Counter(finding.severity for finding in findings)
-    return ", ".join(plural(found[severity], severity) for severity in _COLORS if found[severity])
+    return ", ".join(plural(found[severity], severity) for severity in COLORS if found[severity])
 
 
 def styled(finding: Finding, text: str) -> str:
     """A finding's text with its severity and code in color."""
     label = f"{finding.severity}[{finding.code}]"
     before, _, after = text.partition(label)
-    return before + click.style(label, fg=_COLORS[finding.severity], bold=True) + after
+    return before + click.style(label, fg=COLORS[finding.severity], bold=True) + after
 
 
 def _echo(text: str) -> None:

@@ -16,7 +16,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@])")
 def written(report: Report) -> str:
     """A line that says what was found, and a table of the findings."""
     outcome = counts(report.findings) or "nothing wrong"
-    lines = [f"**cdk8s-inference check**: {outcome} in {_text(str(report.covered))}"]
+    lines = [f"**cdk8s-inference check**: {outcome} in {plain(str(report.covered))}"]
     if report.findings:
         lines += ["", "| | Where | What | Fix |", "| --- | --- | --- | --- |"]
         lines += map(_row, report.findings)
@@ -27,15 +27,16 @@ def _row(finding: Finding) -> str:
     place = "" if finding.file is None else relative(finding.file)
     if finding.line is not None:
         place += f":{finding.line}"
-    within = _text(where(finding).removesuffix(": "))
+    within = plain(where(finding).removesuffix(": "))
     cells = (
         f"{finding.severity} {finding.code}",
-        "<br>".join(part for part in (_text(place), within) if part),
-        _text(finding.summary),
-        _text(finding.fix),
+        "<br>".join(part for part in (plain(place), within) if part),
+        plain(finding.summary),
+        plain(finding.fix),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
+    """A text that Markdown shows as it is."""
     return _SPECIAL.sub(r"\\\1", escaped(text)).replace("\n", " ")

@@ -7,7 +7,7 @@ import os
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from cdk8s_inference.cli.identity import identity
+from cdk8s_inference.findings.identity import identity
 from cdk8s_inference.findings import Finding
 
 

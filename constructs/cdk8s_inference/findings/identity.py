@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.finding import Finding
 
 _INDEX = re.compile(r"\[\d+\]")
 

@@ -1,0 +1,132 @@
+"""``cdk8s-inference diff``: what a change of manifests does to what they serve."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cdk8s_inference.cli.cluster_api import cluster_api, release
+from cdk8s_inference.cli.configuration import Configuration
+from cdk8s_inference.cli.contents import Contents, Excluded, read_paths
+from cdk8s_inference.cli.diff_formats import FORMATS, written
+from cdk8s_inference.cli.failure import writing
+from cdk8s_inference.cli.git_revision import at_revision
+from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.stdout import say
+from cdk8s_inference.findings import Finding
+from cdk8s_inference.schemas import ClusterApi
+from cdk8s_inference.topology import Topology, read_topology
+
+_DEFAULT = "dist"
+
+
+@click.command()
+@click.argument("paths", metavar="[OLD NEW | PATH...]", nargs=-1, type=click.Path())
+@click.option(
+    "--git",
+    "revision",
+    metavar="REV",
+    help="Compare the paths as they were committed there, such as HEAD or origin/main, with the "
+    "working tree.  [default path: dist]",
+)
+@click.option(
+    "--render",
+    is_flag=True,
+    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
+)
+@click.option(
+    "--kubernetes",
+    metavar="RELEASE",
+    callback=release,
+    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
+)
+@selection
+@click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    help="Files and folders to pass over in folders, such as '*/testdata'.",
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How the change is written, to standard output.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where a running pod restarts or stops.")
+def diff(
+    paths: tuple[str, ...],
+    revision: str | None,
+    render: bool,
+    kubernetes: str | None,
+    config: Configuration,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    format: str,
+    exit_code: bool,
+) -> None:
+    """Say what a change of manifests does to what they serve, before it is applied.
+
+    OLD and NEW are files or folders of Kubernetes manifests of any origin. With --git each PATH is
+    compared with itself as it was committed. Nothing is asked of a cluster.
+
+    It says which pods restart and how many accelerators they have, what the rollout does
+    meanwhile, whether old and new pods work together, what the API server refuses to change, and
+    which findings of check appear and go.
+
+    Exit status: 0 it was compared, 1 with --exit-code where a running pod restarts or stops, 2
+    wrong usage, or something could not be read.
+    """
+    if revision is None and len(paths) != 2:
+        raise click.UsageError("It needs OLD and NEW, or --git REV.")
+    api = cluster_api(kubernetes, ())
+    policy = policy_of(config, select, ignore)
+    excluded = Excluded(exclude, policy.folder)
+
+    def found(contents: Contents, side: str) -> tuple[Topology, list[Finding]]:
+        return _topology(contents, side, api)
+
+    if revision is None:
+        before = read_paths(paths[:1], excluded, render=render)
+        after = read_paths(paths[1:], excluded, render=render)
+    else:
+        tracked = paths or (_DEFAULT,)
+        with at_revision(revision, tracked) as committed:
+            # What is new in the working tree was in no file before.
+            before = read_paths(committed, excluded, render=render) if committed else Contents()
+        after = read_paths(tracked, excluded, render=render)
+    old, old_findings = found(before, "OLD" if revision is None else revision)
+    new, new_findings = found(after, "NEW" if revision is None else "the working tree")
+
+    from cdk8s_inference.diff import compared
+
+    comparison = compared(old, new, policy.applied(old_findings), policy.applied(new_findings))
+    with writing("standard output"):
+        say(written(format, comparison), nl=False)
+    sys.exit(1 if exit_code and comparison.restarts else 0)
+
+
+def _topology(contents: Contents, side: str, api: ClusterApi) -> tuple[Topology, list[Finding]]:
+    """The objects that were read, and what is wrong with them.
+
+    Raises:
+        click.UsageError: Something could not be read, so that a comparison would be wrong.
+    """
+    from cdk8s_inference.checks import check_topology
+
+    unread = [each for each in contents.findings if each.severity == "error"]
+    if unread:
+        raise click.UsageError("\n".join([f"{side} cannot be compared:", *map(str, unread)]))
+    if contents.documents:
+        raise click.UsageError(
+            f"{side} holds a {contents.documents[0].root['kind'].text or 'document'}; compose it "
+            "with cdk8s-inference synth, and compare what that writes."
+        )
+    topology = read_topology(contents.manifests, api=api)
+    return topology, [*contents.findings, *check_topology(topology)]
+
+
