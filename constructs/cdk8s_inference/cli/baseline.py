@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from cdk8s_inference.cli.failure import Failure
-from cdk8s_inference.findings.identity import identity
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.identity import identity
 
 _KEYS = ("code", "file", "object", "path")
 

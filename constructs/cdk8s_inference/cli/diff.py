@@ -56,7 +56,9 @@ _DEFAULT = "dist"
     show_default=True,
     help="How the change is written, to standard output.",
 )
-@click.option("--exit-code", is_flag=True, help="Exit with 1 where a running pod restarts or stops.")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 1 where a running pod restarts or stops."
+)
 def diff(
     paths: tuple[str, ...],
     revision: str | None,
@@ -128,5 +130,3 @@ def _topology(contents: Contents, side: str, api: ClusterApi) -> tuple[Topology,
         )
     topology = read_topology(contents.manifests, api=api)
     return topology, [*contents.findings, *check_topology(topology)]
-
-

@@ -92,7 +92,9 @@ class Comparison:
     def is_empty(self) -> bool:
         """Whether nothing differs."""
         one_sided = any(pair.old is None or pair.new is None for pair in self.pairs)
-        return not (one_sided or any(self.changes.values()) or self.appear or self.gone)
+        renamed = any(pair.renamed for pair in self.pairs)
+        changed = one_sided or renamed or any(self.changes.values())
+        return not (changed or self.appear or self.gone)
 
 
 def compared(
@@ -130,14 +132,8 @@ class _Compared:
             for pair in self.pairs
             if pair.old and pair.new and not pair.renamed
         }
-        # A hash in a name follows the content, which is told itself.
-        hashes = {(pair.old.name, pair.new.name) for pair in self.pairs if pair.hashed
-                  and pair.old and pair.new}  # fmt: skip
-        self.hashes = hashes
         self.refused_by = {pair: list(self._refused(pair)) for pair in self.changes}
-        self.known = {
-            _identity(each) for findings in self.findings for each in findings
-        }
+        self.known = {_identity(each) for findings in self.findings for each in findings}
 
     def comparison(self) -> Comparison:
         models = list(self._models())
@@ -205,11 +201,11 @@ class _Compared:
             all_old=self.old.routes,
             all_new=self.new.routes,
         )
-        change = ModelChange(
-            str(either), either.served_names, old, new, engines, pickers, traffic
-        )
+        change = ModelChange(str(either), either.served_names, old, new, engines, pickers, traffic)
         if old is None or new is None or old.pool is None or new.pool is None:
             return change
+        if key_of(old.pool.object) != key_of(new.pool.object):
+            return change  # Another pool than that of the old pods: there is one for each.
         touched = {each.name for each in change.engines if each.restarts != 0 and each.old}
         rolls = [each.object for each in new.engines if str(each.object) in touched
                  or f"{each.object}/{each.part}" in touched]  # fmt: skip
@@ -311,9 +307,7 @@ class _Compared:
             if pair.new is not None
             and not pair.hashed
             and pair.new.kind in ("ConfigMap", "Secret")
-            and any(
-                each.names[0] in ("data", "stringData", "binaryData") for each in changes
-            )
+            and any(each.names[0] in ("data", "stringData", "binaryData") for each in changes)
         }
         if not changed:
             return

@@ -67,8 +67,8 @@ _SPEC: Mapping[str, Mapping[str, Any]] = {
     "HorizontalPodAutoscaler": {"minReplicas": 1},
     "LeaderWorkerSet": {"replicas": 1, "startupPolicy": "LeaderCreated"},
     "Service": {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster"},
-    "StatefulSet": {"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady",
-                    "minReadySeconds": 0},
+    "StatefulSet": {"replicas": 1, "revisionHistoryLimit": 10, "minReadySeconds": 0,
+                    "podManagementPolicy": "OrderedReady"},
     "DaemonSet": {"revisionHistoryLimit": 10, "minReadySeconds": 0},
 }  # fmt: skip
 

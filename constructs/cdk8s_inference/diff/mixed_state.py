@@ -54,12 +54,12 @@ def mixed_states(
     ]
     if len(roles) == 2:
         for stays, turns in (("prefill", "decode"), ("decode", "prefill")):
-            what = f"old {stays} with new {turns}"
+            what = f"old {stays} runs with new {turns}"
             kept = [each.object for each in old.engines if _plays(each.role, stays)]
             yield from _wrong(what, new, kept, stays, _PAIR, known)
     if rolling:
         kept = [each.object for each in old.engines if key_of(each.object) in rolling]
-        yield from _wrong("old engines with the new pool", new, kept, None, _MEMBERS, known)
+        yield from _wrong("old engines run with the new pool", new, kept, None, _MEMBERS, known)
 
 
 def _plays(role: str | None, wanted: str) -> bool:

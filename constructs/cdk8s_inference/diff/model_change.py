@@ -59,12 +59,21 @@ class ModelChange:
     def outages(self) -> Iterator[str]:
         """The roles that no pod has for a time: ``prefill``, ``decode``, ``both``, ``picker``."""
         roles = dict.fromkeys(each.role or "both" for each in self.workloads if each.old)
+        if self.takes_over:
+            return  # When those are Ready is not known.
         for role in roles:
             own = [each for each in self.workloads if (each.role or "both") == role]
             running = [each for each in own if each.old is not None and each.old.count != 0]
             # Where a workload takes over from another, it is not known when it is ready.
             if running and all(each.outage for each in running):
                 yield role
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether other engines answer the same requests after it."""
+        if not (self.old and self.new and self.old.engines and self.new.engines):
+            return False
+        return not any(each.old and each.new for each in self.engines)
 
     @property
     def switch(self) -> tuple[str, str] | None:
@@ -85,14 +94,12 @@ def model_pairs(
     By what it is known by, then by engines or routes that both have, then by the models that they
     serve in one namespace.
     """
-    renamed = {
-        key_of(pair.new): key_of(pair.old) for pair in pairs if pair.old and pair.new
-    }
+    renamed = {key_of(pair.new): key_of(pair.old) for pair in pairs if pair.old and pair.new}
     left, found = list(old), list[tuple[ServedModel | None, ServedModel | None]]()
 
     def keys(models: ServedModel, *, after: bool) -> set[object]:
-        objects = [each.object for each in (*models.engines, *models.routes)]
-        made = {key_of(each) for each in objects}
+        made = {key_of(each.object) for each in models.engines}
+        made |= {key_of(each.object) for each in models.routes}
         return {renamed.get(key, key) if after else key for key in made}
 
     def same_object(before: ServedModel, after: ServedModel) -> bool:

@@ -71,7 +71,7 @@ def folded(changes: Mapping[ObjectPair, Sequence[FieldChange]]) -> Folded:
             if kind is not None:
                 noise[kind] = noise.get(kind, 0) + 1
                 continue
-            key = (_own_name(change), repr(change.old), repr(change.new))
+            key = (own_name(change), repr(change.old), repr(change.new))
             groups.setdefault(key, []).append(Place(str(pair), change, pair))
     return Folded(
         tuple(
@@ -93,9 +93,8 @@ def noise_of(change: FieldChange, hashes: Iterable[tuple[str, str]] = ()) -> str
         return "defaults written or left out"
     field, key = _STEP.match(change.path[-1]).groups()  # type: ignore[union-attr]
     own = key.strip("[]") or field
-    if change.names[-1] in ("labels", "annotations", "matchLabels") or "labels" in change.names:
-        if own in _VERSION_LABELS:
-            return "labels of a chart's version"
+    if "labels" in change.names and own in _VERSION_LABELS:
+        return "labels of a chart's version"
     if "annotations" in change.names and _CHECKSUM.search(own):
         return "checksums"
     texts = isinstance(change.old, str) and isinstance(change.new, str)
@@ -104,7 +103,7 @@ def noise_of(change: FieldChange, hashes: Iterable[tuple[str, str]] = ()) -> str
     return None
 
 
-def _own_name(change: FieldChange) -> str:
+def own_name(change: FieldChange) -> str:
     """The end of a path that says what field it is."""
     last = change.path[-1]
     if last in _PLAIN and len(change.path) > 1:

@@ -105,7 +105,9 @@ def _is_renamed(before: KubeObject, after: KubeObject) -> bool:
     """Whether they differ in name or namespace alone, wherever those are repeated."""
     if before.root.value == after.root.value:
         return True
-    end = os.path.commonprefix([before.name[::-1], after.name[::-1]])[::-1]
+    end = os.path.commonprefix(  # noqa: RUF071 - of names, not of paths
+        [before.name[::-1], after.name[::-1]]
+    )[::-1]
     # A name is replaced as a whole, and with what follows it: qwen-0-decode by llama-0-decode.
     end = end[end.find("-") :] if "-" in end else ""
     stems = (before.name.removesuffix(end) or before.name, after.name.removesuffix(end))

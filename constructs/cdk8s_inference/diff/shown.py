@@ -7,6 +7,7 @@ from typing import Any
 
 from cdk8s_inference.diff.comparison import Comparison
 from cdk8s_inference.diff.field_change import MISSING, FieldChange
+from cdk8s_inference.diff.noise import own_name
 from cdk8s_inference.diff.object_pair import ObjectPair
 from cdk8s_inference.findings.secret import MASK, is_secret_name, masked
 from cdk8s_inference.source.secrets import KnownSecrets
@@ -52,8 +53,7 @@ class Shown:
 
     def named(self, change: FieldChange) -> str:
         """The end of its path, and both values."""
-        last = change.path[-1]
-        return f"{self.field(last)} {self.arrow(change)}"
+        return f"{self.field(own_name(change))} {self.arrow(change)}"
 
     def field(self, text: str) -> str:
         """A path or a part of one, without secrets."""

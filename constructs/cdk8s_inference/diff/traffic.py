@@ -52,7 +52,11 @@ class Traffic:
 
 
 def traffic_between(
-    old: Iterable[Route], new: Iterable[Route], *, all_old: Iterable[Route], all_new: Iterable[Route]
+    old: Iterable[Route],
+    new: Iterable[Route],
+    *,
+    all_old: Iterable[Route],
+    all_new: Iterable[Route],
 ) -> Traffic:
     """How requests change between the routes of a served model.
 

@@ -77,8 +77,10 @@ def _sums(workloads: Sequence[WorkloadChange]) -> Iterator[str]:
     if restarts:
         yield f"{plural(restarts, 'pod')} {_verb(restarts, 'restart')}{_of(_sum(devices))}"
     if unknown:
-        yield "pods of DaemonSets or of other controllers restart too" if restarts else (
-            "pods of DaemonSets or of other controllers restart"
+        yield (
+            "pods of DaemonSets or of other controllers restart too"
+            if restarts
+            else ("pods of DaemonSets or of other controllers restart")
         )
     starts = sum(each.starts for each in workloads)
     stops = sum(each.stops for each in workloads)
@@ -128,6 +130,15 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
         if each.is_touched:
             yield _workload(each, shown)
     yield from _outages(model)
+    if model.takes_over:
+        yield Line(
+            "order",
+            "no engine of before is one of after: requests fail from when the route leads to the "
+            "new ones until those are Ready; apply the routes last, and delete the old engines "
+            "after that",
+            (),
+            "warning",
+        )
     for name in model.unselected:
         yield Line(
             "requests",
@@ -140,11 +151,12 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
             where = f"{finding.object}: " if finding.object else ""
             yield Line(
                 f"{finding.severity}[{finding.code}]",
-                f"{title} while {state.what} run: {where}{finding.summary}",
+                f"{title} while {state.what}: {where}{finding.summary}",
                 (why,),
                 finding.severity,
             )
-    if _both_roll(model) and not any("prefill" in each.what for each in model.mixed):
+    wired = not model.unselected and not any("prefill" in each.what for each in model.mixed)
+    if _both_roll(model) and wired:
         yield Line("handover", "old and new prefill and decode hand over to each other: no rule "
                    "about them is broken while both run")  # fmt: skip
     yield from _traffic(model.traffic)
@@ -152,7 +164,7 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
 
 
 def _both_roll(model: ModelChange) -> bool:
-    rolling = {each.role for each in model.engines if each.restarts != 0 and each.old}
+    rolling = {each.role for each in model.engines if each.restarts != 0 and not each.renamed_from}
     return {"prefill", "decode"} <= rolling
 
 
@@ -185,15 +197,18 @@ def _effect(change: WorkloadChange) -> str:
             f"{_pods(old.count, old.size)} {_verb(old.pods or 2, 'stop')}{_of(old.all_devices)}, "
             "once it is deleted"
         )
-    assert old is not None and new is not None
+    assert old is not None
+    assert new is not None
     parts = []
     if change.renamed_from is not None:
-        parts.append(f"another name than {change.renamed_from}, whose pods stop once it is deleted")
+        parts.append(f"it was {change.renamed_from}, which runs until it is deleted")
     elif change.refused:
         parts.append("it is deleted and made again")
     if change.restarts is None:
-        every = "the pod of every node restarts" if old.count is None else (
-            "its controller replaces pods as it sees fit"
+        every = (
+            "the pod of every node restarts"
+            if old.count is None
+            else ("its controller replaces pods as it sees fit")
         )
         parts.append(every)
     elif change.restarts:
@@ -217,8 +232,9 @@ def _effect(change: WorkloadChange) -> str:
 
 
 def _causes(change: WorkloadChange, shown: Shown) -> Iterator[str]:
-    for refused in change.refused[:1]:
-        yield f"because {shown.field(str(refused))} cannot change"
+    if change.refused:
+        yield f"because {shown.named(change.refused[0])}, which cannot change"
+        return
     loud = [each for each in change.causes if noise_of(each) is None]
     if not loud and change.causes:
         names = [shown.field(each.path[-1]) for each in change.causes[:_CAUSES]]
@@ -239,10 +255,9 @@ def _rollout(change: WorkloadChange) -> Iterator[str]:
         if change.renamed_from is None:
             yield "rollout: all old pods stop before new ones start"
         else:
-            yield (
-                f"rollout: until the old one is deleted both run, and need{_of(new.all_devices)} "
-                "more"
-            )
+            more = plural(new.all_devices, "accelerator") if new.all_devices else None
+            needs = "" if more is None else f", which needs {more} more"
+            yield f"rollout: both run until the old one is deleted{needs}"
         return
     if rollout is None or new.count is None:
         return
@@ -252,9 +267,7 @@ def _rollout(change: WorkloadChange) -> Iterator[str]:
         yield f"all {max(new.size, change.old.size)} pods of a gang stop and start together"
 
 
-def _steps(
-    rollout: Rollout, count: int, copy: str, spare: int | None, devices: int | None
-) -> str:
+def _steps(rollout: Rollout, count: int, copy: str, spare: int | None, devices: int | None) -> str:
     if rollout.strategy == "Recreate":
         return f"Recreate: all {copy}s stop, then the new ones start"
     if rollout.strategy == "OnDelete":
@@ -263,16 +276,22 @@ def _steps(
         return "the Deployment is paused: nothing is replaced until it is resumed"
     if rollout.strategy == "none":
         return "its controller replaces no pod that runs"
-    kept = f"; {plural(rollout.partition, copy)} below the partition stay" if (
-        rollout.partition
-    ) else ""
+    kept = (
+        f"; {plural(rollout.partition, copy)} below the partition stay"
+        if (rollout.partition)
+        else ""
+    )
     if rollout.replaced(count) == 0:
         return f"the partition of {rollout.partition} keeps all {copy}s as they are"
     surge, gone = rollout.surge, min(rollout.unavailable, count)
     if not gone:
-        asked = "" if not devices else (
-            f", which needs {plural(spare or 0, 'free accelerator')}, or it waits while the old "
-            "serve"
+        asked = (
+            ""
+            if not devices
+            else (
+                f", which needs {plural(spare or 0, 'free accelerator')}, or it waits while the "
+                "old serve"
+            )
         )
         return f"up to {plural(surge, f'new {copy}')} beside the old ones{asked}{kept}"
     if not surge:
@@ -362,16 +381,16 @@ def _refusals(refused: Iterable[Refusal], shown: Shown) -> Iterator[Line]:
     by_object: dict[str, list[Refusal]] = {}
     for each in refused:
         by_object.setdefault(each.object, []).append(each)
-    for name, each in by_object.items():
-        fields = ", ".join(shown.field(str(one.change)) for one in each[:_CAUSES])
-        details = [f"{shown.named(one.change)}" for one in each[:_CAUSES]]
-        if each[0].users:
-            users = ", ".join(dict.fromkeys(each[0].users))
+    for name, own in by_object.items():
+        fields = ", ".join(shown.field(str(one.change)) for one in own[:_CAUSES])
+        details = [shown.named(one.change) for one in own[:_CAUSES]]
+        if own[0].users:
+            users = ", ".join(dict.fromkeys(own[0].users))
             details.append(
                 f"pods of {users} keep the devices that they have until they restart, and nothing "
                 "restarts them for it"
             )
-        details.append(each[0].source)
+        details.append(own[0].source)
         yield Line(
             "refused",
             f"{name}: {fields} cannot change: kubectl apply fails until the object is deleted",

@@ -69,7 +69,7 @@ class WorkloadChange:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether it is deleted and made again, with all its pods."""
+        """Whether it is made again: under another name, or since the server refuses the change."""
         return bool(self.refused) or self.renamed_from is not None
 
     @property
@@ -89,7 +89,9 @@ class WorkloadChange:
     @property
     def restarts(self) -> int | None:
         """How many pods are replaced; None where a controller or the nodes decide."""
-        if self.replaced is None or self.old is None or self.new is None:
+        if self.old is None or self.new is None:
+            return 0
+        if self.replaced is None:
             return None
         return self.replaced * min(self.old.size, self.new.size)
 
@@ -125,7 +127,9 @@ class WorkloadChange:
         """Whether there is a time at which none of its copies serves."""
         if self.old is None or not self.old.count:
             return False
-        if self.new is None or not self.new.count or self.is_deleted:
+        if self.renamed_from is not None:
+            return False  # The old one runs until somebody deletes it.
+        if self.new is None or not self.new.count or self.refused:
             return True
         if not self.replaced or self.rollout is None:
             return False

@@ -7,8 +7,8 @@ import os
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
-from cdk8s_inference.findings.identity import identity
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.identity import identity
 
 
 def relative(file: str) -> str:
