@@ -82,3 +82,38 @@ def test_the_container_has_what_is_built() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert kept >= {"LICENSE", "README.md", "constructs", "pyproject.toml"}
+
+
+def test_the_comment_on_a_pull_request(tmp_path: Path) -> None:
+    """The steps of the workflow, with git and a gh that writes down what it is asked."""
+    steps = loaded("templates/github-diff.yml")["jobs"]["diff"]["steps"]
+    assert all(len(step["uses"].partition("@")[2]) == 40 for step in steps if "uses" in step)
+    compare, comment = (step["run"] for step in steps[-2:])
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\necho "$*" >> asked\ncase "$*" in *--jq*) cat known;; esac\n')
+    gh.chmod(0o755)
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    git = "git -c user.name=a -c user.email=a@example.com"
+    for image in ("v0.23.0", "v0.24.0"):
+        text = yaml.safe_dump_all(examples.base("disaggregated"), sort_keys=False)
+        (dist / "all.yaml").write_text(text.replace("openai:v0.23.0", f"openai:{image}"))
+        done = ran(f"git init -q; git add dist; {git} commit -qm {image}", tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = ran(
+        compare,
+        tmp_path,
+        BASE="HEAD~1",
+        MANIFESTS="dist",
+        GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 pods restart" in (tmp_path / "summary.md").read_text()
+    for known, method in (("", "POST repos/o/r/issues/7/comments"),
+                          ("12\n", "PATCH repos/o/r/issues/comments/12")):  # fmt: skip
+        (tmp_path / "known").write_text(known)
+        script = f'PATH="{gh.parent}:$PATH"\n{comment}'
+        done = ran(script, tmp_path, COMMENTS="repos/o/r/issues", NUMBER="7", GH_TOKEN="t")
+        assert done.returncode == 0, done.stderr
+        assert method in (tmp_path / "asked").read_text().splitlines()[-1]

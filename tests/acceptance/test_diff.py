@@ -96,7 +96,7 @@ def pair(**changed: Any) -> tuple[Engine, Engine]:
 
 def changes() -> dict[str, tuple[list[Object], list[Object]]]:
     """Manifests before and after, by a name."""
-    gangs = {"gang": 2, "copies": 2}
+    gangs: Any = {"gang": 2, "copies": 2}
     return {
         "image": (composed("image", *pair()), composed("image", *pair(image=NEW))),
         "recreate": (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from cdk8s_inference.diff.field_change import FieldChange
 from cdk8s_inference.diff.object_pair import ObjectPair
+from cdk8s_inference.topology import KubeObject
 
 _CHECKSUM = re.compile(r"checksum|(^|[/.-])(config-?|content-?|spec-?)?hash$", re.IGNORECASE)
 _VERSION_LABELS = ("helm.sh/chart", "app.kubernetes.io/version", "chart")
-_STEP = re.compile(r"^([^\[]*)((?:\[.*\])?)$", re.DOTALL)
 _PLAIN = ("value", "name", "number", "port", "containerPort", "count", "path", "key")
 """Names of fields that say nothing without what they are fields of."""
 
@@ -71,7 +71,11 @@ def folded(changes: Mapping[ObjectPair, Sequence[FieldChange]]) -> Folded:
             if kind is not None:
                 noise[kind] = noise.get(kind, 0) + 1
                 continue
-            key = (own_name(change), repr(change.old), repr(change.new))
+            old, new = (
+                _anonymous(value, found)
+                for value, found in ((change.old, pair.old), (change.new, pair.new))
+            )
+            key = (own_name(change), old, new)
             groups.setdefault(key, []).append(Place(str(pair), change, pair))
     return Folded(
         tuple(
@@ -91,8 +95,8 @@ def noise_of(change: FieldChange, hashes: Iterable[tuple[str, str]] = ()) -> str
     """
     if change.is_default:
         return "defaults written or left out"
-    field, key = _STEP.match(change.path[-1]).groups()  # type: ignore[union-attr]
-    own = key.strip("[]") or field
+    last = change.path[-1]
+    own = last[:-1].partition("[")[2] if last.endswith("]") else last
     if "labels" in change.names and own in _VERSION_LABELS:
         return "labels of a chart's version"
     if "annotations" in change.names and _CHECKSUM.search(own):
@@ -101,6 +105,14 @@ def noise_of(change: FieldChange, hashes: Iterable[tuple[str, str]] = ()) -> str
     if texts and (change.old, change.new) in set(hashes):
         return "names with a hash"
     return None
+
+
+def _anonymous(value: object, found: KubeObject | None) -> str:
+    """A value as text; of one that names its own object within, as in any other object."""
+    text = repr(value)
+    if found is None or not isinstance(value, (dict, list)):
+        return text
+    return text.replace(found.name, "\0")
 
 
 def own_name(change: FieldChange) -> str:
