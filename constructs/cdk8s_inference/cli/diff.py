@@ -89,9 +89,6 @@ def diff(
     policy = policy_of(config, select, ignore)
     excluded = Excluded(exclude, policy.folder)
 
-    def found(contents: Contents, side: str) -> tuple[Topology, list[Finding]]:
-        return _topology(contents, side, api)
-
     if revision is None:
         before = read_paths(paths[:1], excluded, render=render)
         after = read_paths(paths[1:], excluded, render=render)
@@ -101,8 +98,8 @@ def diff(
             # What is new in the working tree was in no file before.
             before = read_paths(committed, excluded, render=render) if committed else Contents()
         after = read_paths(tracked, excluded, render=render)
-    old, old_findings = found(before, "OLD" if revision is None else revision)
-    new, new_findings = found(after, "NEW" if revision is None else "the working tree")
+    old, old_findings = _topology(before, revision or "OLD", api)
+    new, new_findings = _topology(after, "the working tree" if revision else "NEW", api)
 
     from cdk8s_inference.diff import compared
 

@@ -50,20 +50,16 @@ def mixed_states(
     roles = [
         role
         for role in ("prefill", "decode")
-        if any(key_of(each.object) in rolling for each in new.engines if _plays(each.role, role))
+        if any(key_of(each.object) in rolling for each in new.engines if each.role == role)
     ]
     if len(roles) == 2:
         for stays, turns in (("prefill", "decode"), ("decode", "prefill")):
             what = f"old {stays} runs with new {turns}"
-            kept = [each.object for each in old.engines if _plays(each.role, stays)]
+            kept = [each.object for each in old.engines if each.role == stays]
             yield from _wrong(what, new, kept, stays, _PAIR, known)
     if rolling:
         kept = [each.object for each in old.engines if key_of(each.object) in rolling]
         yield from _wrong("old engines run with the new pool", new, kept, None, _MEMBERS, known)
-
-
-def _plays(role: str | None, wanted: str) -> bool:
-    return role == wanted
 
 
 def _wrong(
@@ -100,7 +96,7 @@ def _wrong(
 def _objects(model: ServedModel, without: str | None) -> Iterator[KubeObject]:
     yield model.object
     for engine in model.engines:
-        if without is None or not _plays(engine.role, without):
+        if without is None or engine.role != without:
             yield engine.object
         yield from (claim.object for claim in engine.claims)
     for picker in model.pickers:

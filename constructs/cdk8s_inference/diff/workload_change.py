@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cdk8s_inference.diff.field_change import FieldChange
-from cdk8s_inference.diff.rollout import Rollout, rollout_of
+from cdk8s_inference.diff.rollout import Rollout
 from cdk8s_inference.findings import Path
 from cdk8s_inference.topology import Workload
 
-_TEMPLATES = ("template", "leaderWorkerTemplate")
 _NO_REVISION = ("maxGroupRestarts", "restartBackoff")
 """Fields of a LeaderWorkerSet's template that make no other revision of it."""
 
@@ -178,8 +177,3 @@ def rolling_causes(
 def _is_within(change: FieldChange, path: Path) -> bool:
     # Where one side lacks it, the path of the other leads there.
     return any(at[: len(path)] == path for at in change.at)
-
-
-def rollout_between(new: Workload, copies: int | None) -> Rollout | None:
-    """How a workload's pods are replaced, by what it says after the change."""
-    return rollout_of(new, copies or 0)
