@@ -68,7 +68,7 @@ def test_one_that_works() -> None:
     [
         (engine("Prefill", "--model=c/d"), engine("Decode"), "T304"),
         (engine("Prefill", image="vllm/vllm-openai:v0.22.0"), engine("Decode"), "T305"),
-        (engine("Prefill", "--dtype=float16"), engine("Decode"), "T306"),
+        (engine("Prefill", "--kv-cache-dtype=fp8"), engine("Decode"), "T306"),
         (engine("Prefill", "--served-model-name=x"), engine("Decode"), "T314"),
     ],
 )

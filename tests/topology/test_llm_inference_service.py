@@ -118,7 +118,7 @@ def test_prefill_and_decode_have_a_sidecar_between_them() -> None:
     ("change", "code"),
     [
         ({"args": [NIXL.replace("NixlConnector", "MooncakeConnector")]}, "T303"),
-        ({"args": [NIXL, "--dtype=float16"]}, "T306"),
+        ({"args": [NIXL, "--kv-cache-dtype=fp8"]}, "T306"),
         ({"args": [NIXL, "--port=9000"]}, "T110"),
         ({"args": []}, "T302"),
         ({"env": []}, "T301"),

@@ -82,3 +82,23 @@ def test_the_hybrid_cache_manager_is_compared() -> None:
     edit = Edit("Deployment/decode", f"{_ARGS}[4]", "--disable-hybrid-kv-cache-manager")
     objects = examples.base("disaggregated", edit)
     assert {each.severity for each in found(objects) if each.code == "T306"} == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "severity"),
+    [
+        ("--dtype=bfloat16", "--seed=0", {"warning"}),
+        ("--dtype=bfloat16", "--dtype=float16", {"error"}),
+        ("--dtype=auto", "--seed=0", set()),
+        ("--kv-cache-dtype=fp8", "--kv-cache-dtype=auto", {"error"}),
+    ],
+)
+def test_a_type_that_the_model_says_may_be_the_same(
+    here: str, there: str, severity: set[str]
+) -> None:
+    edits = [
+        Edit(f"Deployment/{side}", f"{_ARGS}[4]", flag)
+        for side, flag in (("prefill", here), ("decode", there))
+    ]
+    objects = examples.base("disaggregated", *edits)
+    assert {each.severity for each in found(objects) if each.code == "T306"} == severity

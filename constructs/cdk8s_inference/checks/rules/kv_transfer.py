@@ -288,7 +288,9 @@ def _compares(decode: Engine) -> bool:
     evidence=f"{_HANDSHAKE} vllm#49230.",
     fix="set the same flag on both sides",
     after=("T106",),
-    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--dtype=float16"),
+    example=breaks(
+        "disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--kv-cache-dtype=fp8"
+    ),
 )
 def compared(topology: Topology) -> Iterator[Violation]:
     for _, prefill, decode in _pairs(topology):
@@ -297,9 +299,18 @@ def compared(topology: Topology) -> Iterator[Violation]:
             one, other = prefill.flag(flag), decode.flag(flag)
             if flag in (_SPECULATION, _REVISION) and _no_matter(flag, prefill, decode):
                 continue
-            if (one and one.value) != (other and other.value):
+            values = {
+                each.value if each and each.value != "auto" else None for each in (one, other)
+            }
+            if len(values) > 1:
                 said = f"{flag} is {_said(one)} on prefill, {_said(other)} on decode"
-                yield Violation(one or prefill.container.here, said, other or decode.container.here)
+                yield Violation(
+                    one or prefill.container.here,
+                    said,
+                    other or decode.container.here,
+                    # Without the flag it is that of the model's files, which may be the same.
+                    severity="warning" if flag == _DTYPE and None in values else None,
+                )
         for name in server.handshake_variables:
             here, there = (each.container.environment.get(name) for each in (prefill, decode))
             if (here and here.value) != (there and there.value):
@@ -309,7 +320,7 @@ def compared(topology: Topology) -> Iterator[Violation]:
                 )
 
 
-_SPECULATION, _REVISION = "--speculative-config", "--revision"
+_DTYPE, _SPECULATION, _REVISION = "--dtype", "--speculative-config", "--revision"
 
 
 def _no_matter(flag: str, prefill: Engine, decode: Engine) -> bool:
@@ -420,20 +431,27 @@ def recompute(topology: Topology) -> Iterator[Violation]:
             yield Violation(engine.transfer.connector, "kv_load_failure_policy is 'recompute'")
 
 
+_MOONCAKE = '--kv-transfer-config={{"kv_connector":"MooncakeConnector","kv_role":"{role}"}}'
+
+
 @rule(
     "T311",
-    None,
+    "warning",
     "The kv_role does not match the role of the pod",
     why="Connectors other than NIXL use kv_role to decide which side sends: no KV cache is "
     "transferred. With NIXL it is a note: there the request alone decides.",
     known=_SEEN,
     evidence="vLLM's connectors; NIXL ignores the role.",
     fix="set kv_role to kv_producer or kv_both on prefill, and kv_consumer or kv_both on decode",
-    example=breaks(
+    example=manifests(
         "disaggregated",
-        "Deployment/decode",
-        f"{_ENGINE}.args[3]",
-        '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_producer"}',
+        Edit("Deployment/prefill", f"{_ENGINE}.args[3]", _MOONCAKE.format(role="kv_both")),
+        Edit("Deployment/decode", f"{_ENGINE}.args[3]", _MOONCAKE.format(role="kv_producer")),
+        Edit(
+            "Deployment/decode",
+            "spec.template.spec.initContainers[0].args[2]",
+            "--kv-connector=mooncake",
+        ),
     ),
 )
 def roles(topology: Topology) -> Iterator[Violation]:
