@@ -216,7 +216,7 @@ def test_refused(
     assert answer.code != 0
     assert "immutable" in answer.error
     # What is applied beside it changes nothing, so that no pod is another.
-    assert uids(cluster, new) == {name: each for name, each in seen["image"].after.items() if each}
+    assert uids(cluster, old) == {name: each for name, each in seen["image"].after.items() if each}
 
 
 def settle(cluster: Cluster, objects: Sequence[Object]) -> None:
