@@ -23,6 +23,7 @@ from tests.cli.console import save
 from tests.document.builders import edited, gangs, prefill_decode
 
 ROOT = Path(__file__).resolve().parents[2]
+EXTRAS = ("cdk8s", "cluster")
 HOME = ROOT / "constructs" / "cdk8s_inference"
 
 
@@ -121,7 +122,8 @@ def test_metadata(wheel: Path) -> None:
     assert said["Requires-Python"] == ">=3.10"
     homes = {
         file.parts[0].removesuffix(".py"): name
-        for name, installed in required(requirements(wheel), "cdk8s").items()
+        for extra in EXTRAS
+        for name, installed in required(requirements(wheel), extra).items()
         for file in installed.files or ()
     }
     needed = imported() - ({"tomli"} if sys.version_info >= (3, 11) else set())
@@ -129,7 +131,7 @@ def test_metadata(wheel: Path) -> None:
     declared = {
         canonicalize_name(requirement.name)
         for requirement in map(Requirement, requirements(wheel))
-        if _applies(requirement, "cdk8s")
+        if any(_applies(requirement, extra) for extra in EXTRAS)
     }
     assert declared <= {homes[module] for module in needed}
 
