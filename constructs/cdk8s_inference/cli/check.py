@@ -11,7 +11,7 @@ import click
 
 from cdk8s_inference.checks.coverage import Coverage, plural
 from cdk8s_inference.cli.baseline import without_known, write
-from cdk8s_inference.cli.cluster_api import cluster_api, release
+from cdk8s_inference.cli.cluster_api import cluster_api
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.contents import Contents, Excluded, checked, read_paths
 from cdk8s_inference.cli.excerpt import Lines, with_excerpt
@@ -20,7 +20,14 @@ from cdk8s_inference.cli.fix import diff, mended
 from cdk8s_inference.cli.fix import write as write_files
 from cdk8s_inference.cli.formats import FORMATS, Report, written
 from cdk8s_inference.cli.live_input import LiveInput, said_once
-from cdk8s_inference.cli.options import cluster_access, policy_of, selection
+from cdk8s_inference.cli.options import (
+    cluster_access,
+    exclude_option,
+    kubernetes_option,
+    policy_of,
+    render_option,
+    selection,
+)
 from cdk8s_inference.cli.report import SEVERITIES, counts, is_failure, styled
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.cli.watch import watchable
@@ -42,11 +49,7 @@ _ROUNDS = 20
     is_flag=True,
     help="This is all there is: an object that is missing from it is an error.",
 )
-@click.option(
-    "--render",
-    is_flag=True,
-    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
-)
+@render_option
 @click.option(
     "--fix",
     is_flag=True,
@@ -55,12 +58,7 @@ _ROUNDS = 20
 @click.option(
     "--diff", "show_diff", is_flag=True, help="Show what --fix would change, and change nothing."
 )
-@click.option(
-    "--kubernetes",
-    metavar="RELEASE",
-    callback=release,
-    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
-)
+@kubernetes_option
 @click.option(
     "--schemas",
     metavar="DIR",
@@ -69,12 +67,7 @@ _ROUNDS = 20
     help="CRDs that the cluster has, beside those that are known; give it once for each folder.",
 )
 @selection
-@click.option(
-    "--exclude",
-    metavar="PATTERN",
-    multiple=True,
-    help="Files and folders to pass over in folders, such as '*/testdata'.",
-)
+@exclude_option
 @click.option(
     "--severity",
     type=click.Choice(get_args(Severity)),

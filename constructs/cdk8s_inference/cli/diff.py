@@ -6,13 +6,19 @@ import sys
 
 import click
 
-from cdk8s_inference.cli.cluster_api import cluster_api, release
+from cdk8s_inference.cli.cluster_api import cluster_api
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.contents import Contents, Excluded, read_paths
 from cdk8s_inference.cli.diff_formats import FORMATS, written
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.git_revision import at_revision
-from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.options import (
+    exclude_option,
+    kubernetes_option,
+    policy_of,
+    render_option,
+    selection,
+)
 from cdk8s_inference.cli.stdout import say
 from cdk8s_inference.findings import Finding
 from cdk8s_inference.schemas import ClusterApi
@@ -30,24 +36,10 @@ _DEFAULT = "dist"
     help="Compare the paths as they were committed there, such as HEAD or origin/main, with the "
     "working tree.  [default path: dist]",
 )
-@click.option(
-    "--render",
-    is_flag=True,
-    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
-)
-@click.option(
-    "--kubernetes",
-    metavar="RELEASE",
-    callback=release,
-    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
-)
+@render_option
+@kubernetes_option
 @selection
-@click.option(
-    "--exclude",
-    metavar="PATTERN",
-    multiple=True,
-    help="Files and folders to pass over in folders, such as '*/testdata'.",
-)
+@exclude_option
 @click.option(
     "--format",
     "format",

@@ -9,12 +9,18 @@ from pathlib import Path
 import click
 
 from cdk8s_inference.checks.coverage import plural
-from cdk8s_inference.cli.cluster_api import cluster_api, release
+from cdk8s_inference.cli.cluster_api import cluster_api
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.contents import Contents, Excluded, checked, read_paths
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import STDIN, Input
-from cdk8s_inference.cli.options import policy_of, selection
+from cdk8s_inference.cli.options import (
+    exclude_option,
+    kubernetes_option,
+    policy_of,
+    render_option,
+    selection,
+)
 from cdk8s_inference.cli.output import write
 from cdk8s_inference.cli.report import report
 from cdk8s_inference.cli.stdout import to_stdout
@@ -51,24 +57,10 @@ _UNREAD = (D001.code, D002.code)
     multiple=True,
     help="Draw only this deployment, by its name or as NAMESPACE/NAME; give it once for each.",
 )
-@click.option(
-    "--render",
-    is_flag=True,
-    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
-)
-@click.option(
-    "--kubernetes",
-    metavar="RELEASE",
-    callback=release,
-    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
-)
+@render_option
+@kubernetes_option
 @selection
-@click.option(
-    "--exclude",
-    metavar="PATTERN",
-    multiple=True,
-    help="Files and folders to pass over in folders, such as '*/testdata'.",
-)
+@exclude_option
 def graph(
     paths: tuple[str, ...],
     format: Format | None,

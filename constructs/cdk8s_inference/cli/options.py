@@ -9,9 +9,31 @@ from typing import Any, TypeVar
 import click
 
 from cdk8s_inference.checks.policy import Policy
+from cdk8s_inference.cli.cluster_api import release
 from cdk8s_inference.cli.configuration import Configuration, codes, configured
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+render_option = click.option(
+    "--render",
+    is_flag=True,
+    help="Render charts and Kustomize folders, with helm, kustomize or kubectl on PATH.",
+)
+
+kubernetes_option = click.option(
+    "--kubernetes",
+    metavar="RELEASE",
+    callback=release,
+    help="The cluster's release of Kubernetes, such as 1.36.  [default: any that is known]",
+)
+
+exclude_option = click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    help="Files and folders to pass over in folders, such as '*/testdata'.",
+)
 
 
 def _codes(_: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
