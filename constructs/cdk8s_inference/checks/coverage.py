@@ -114,6 +114,12 @@ def _missing(topology: Topology) -> Iterator[str]:
         for backend in route.all_backends():
             if backend.is_pool and topology.resolve(backend) is None:
                 yield str(backend)
+        for parent in route.parents:
+            if (
+                parent.kind == "Gateway"
+                and topology.gateway(parent.namespace, parent.name.value) is None
+            ):
+                yield str(parent)
     for picker in topology.pickers:
         if picker.config_volume is not None and picker.config is None:
             name, _ = picker.config_volume
