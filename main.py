@@ -15,7 +15,7 @@ from cdk8s_inference import (
 )
 
 HERE = Path(__file__).parent
-IMAGE = "vllm/vllm-openai:v0.23.0"
+IMAGE = "vllm/vllm-openai:v0.32.0"
 HF_TOKEN = EnvVar.from_secret("HF_TOKEN", "hf-token", "HF_TOKEN")
 NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 

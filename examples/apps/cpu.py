@@ -11,7 +11,7 @@ ModelDeployment(
     engines=[
         Engine.standalone(
             "cpu",
-            image="vllm/vllm-openai-cpu:v0.23.0",
+            image="vllm/vllm-openai-cpu:v0.32.0",
             args=["--model=HuggingFaceTB/SmolLM2-135M-Instruct"],
             pods=PodSettings(requests={"cpu": 4, "memory": "8Gi"}),
         )

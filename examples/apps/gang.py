@@ -17,7 +17,7 @@ def member(role: Literal["Leader", "Worker"], *more: str, nodes: int | None = No
     """One kind of pod of the gang, with eight GPUs."""
     return Member.of(
         role,
-        image="vllm/vllm-openai:v0.23.0",
+        image="vllm/vllm-openai:v0.32.0",
         command=["/bin/sh", "-c"],
         args=[" ".join([*LAUNCH, *more])],
         devices=[GPUS],

@@ -2,7 +2,7 @@
 
 from cdk8s_inference import App, DeviceRequest, Engine, ModelDeployment, Platform, PodSettings
 
-IMAGE = "vllm/vllm-openai:v0.23.0"
+IMAGE = "vllm/vllm-openai:v0.32.0"
 DIGEST = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 app = App()

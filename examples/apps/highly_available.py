@@ -22,7 +22,7 @@ def engine(phase: Literal["Prefill", "Decode"], port: int, copies: int) -> Engin
         phase.lower(),
         phase=phase,
         copies=copies,
-        image="vllm/vllm-openai:v0.23.0",
+        image="vllm/vllm-openai:v0.32.0",
         args=["--model=Qwen/Qwen3-8B", f"--port={port}", NIXL],
         devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],
     )

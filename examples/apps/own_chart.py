@@ -20,7 +20,7 @@ group = EngineGroup(
     namespace="search",
     engine=Engine.standalone(
         "embedder",
-        image="vllm/vllm-openai:v0.23.0",
+        image="vllm/vllm-openai:v0.32.0",
         args=["--model=Qwen/Qwen3-Embedding-8B", "--runner=pooling"],
         devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],
     ),

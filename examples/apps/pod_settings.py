@@ -27,7 +27,7 @@ deployment = ModelDeployment(
     engines=[
         Engine.standalone(
             "qwen",
-            image="vllm/vllm-openai:v0.23.0",
+            image="vllm/vllm-openai:v0.32.0",
             args=["--model=Qwen/Qwen3-8B", "--chat-template=/etc/chat/template.jinja"],
             devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],
             pods=PodSettings(

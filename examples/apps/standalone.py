@@ -13,7 +13,7 @@ def engine(phase: Literal["Prefill", "Decode"], port: int) -> Engine:
     return Engine.standalone(
         phase.lower(),
         phase=phase,
-        image="vllm/vllm-openai:v0.23.0",
+        image="vllm/vllm-openai:v0.32.0",
         args=["--model=Qwen/Qwen3-8B", f"--port={port}", NIXL],
         devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],
     )

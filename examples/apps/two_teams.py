@@ -36,7 +36,7 @@ for team, pool in TEAMS.items():
         engines=[
             Engine.standalone(
                 "qwen",
-                image="vllm/vllm-openai:v0.23.0",
+                image="vllm/vllm-openai:v0.32.0",
                 args=["--model=Qwen/Qwen3-8B"],
                 devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],
             )

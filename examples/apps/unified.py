@@ -12,7 +12,7 @@ ModelDeployment(
     engines=[
         Engine.standalone(
             "qwen",
-            image="vllm/vllm-openai:v0.23.0",
+            image="vllm/vllm-openai:v0.32.0",
             args=["--model=Qwen/Qwen3-8B"],
             env=[EnvVar.from_secret("HF_TOKEN", "hf-token", "HF_TOKEN")],
             devices=[DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')],

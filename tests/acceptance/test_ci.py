@@ -96,9 +96,9 @@ def test_the_comment_on_a_pull_request(tmp_path: Path) -> None:
     dist = tmp_path / "dist"
     dist.mkdir()
     git = "git -c user.name=a -c user.email=a@example.com"
-    for image in ("v0.23.0", "v0.24.0"):
+    for image in ("v0.32.0", "v0.33.0"):
         text = yaml.safe_dump_all(examples.base("disaggregated"), sort_keys=False)
-        (dist / "all.yaml").write_text(text.replace("openai:v0.23.0", f"openai:{image}"))
+        (dist / "all.yaml").write_text(text.replace("openai:v0.32.0", f"openai:{image}"))
         done = ran(f"git init -q; git add dist; {git} commit -qm {image}", tmp_path)
         assert done.returncode == 0, done.stderr
     done = ran(

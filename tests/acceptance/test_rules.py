@@ -24,7 +24,7 @@ from tests.kit.breaks import Break
 
 BASE = "disaggregated"
 MODEL = "Qwen/Qwen3-32B"
-ENGINE_IMAGE = "vllm/vllm-openai:v0.23.0"
+ENGINE_IMAGE = "vllm/vllm-openai:v0.32.0"
 ROUNDS = 8
 """Where the picker is left with equals it takes one by chance, and may take the right one."""
 

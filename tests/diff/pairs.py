@@ -21,7 +21,7 @@ Pair = tuple[Objects, Objects]
 
 _ENGINE = "spec.template.spec.containers[0]"
 _GANG = "spec.leaderWorkerTemplate"
-NEWER = "vllm/vllm-openai:v0.24.0"
+NEWER = "vllm/vllm-openai:v0.33.0"
 
 
 def _edits(base: str, *edits: Edit) -> Callable[[], Pair]:

@@ -68,7 +68,7 @@ def test_prefill_and_decode(composed: dict[str, Section]) -> None:
     }
     prefill = node(section, "engine", "llama-70b-0-prefill")
     assert (prefill.role, prefill.heading) == ("prefill", "prefill engine")
-    assert prefill.lines == ("vLLM v0.23.0", "/mnt/models", "2 copies", "2 devices a pod", "TP 2")
+    assert prefill.lines == ("vLLM v0.32.0", "/mnt/models", "2 copies", "2 devices a pod", "TP 2")
     decode, sidecar = node(section, "engine", "llama-70b-0-decode"), node(section, "sidecar")
     assert decode.pod == sidecar.pod != prefill.pod
     assert not node(section, "volume").is_read

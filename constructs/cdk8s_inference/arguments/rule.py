@@ -20,12 +20,12 @@ A001 = ARGUMENT_RULES.declare(
     example=python(
         """\
 Engine.standalone(
-    "qwen", image="vllm/vllm-openai:v0.23.0", command="vllm serve", args=["Qwen/Qwen3-8B"]
+    "qwen", image="vllm/vllm-openai:v0.32.0", command="vllm serve", args=["Qwen/Qwen3-8B"]
 )
 """,
         """\
 Engine.standalone(
-    "qwen", image="vllm/vllm-openai:v0.23.0", command=["vllm", "serve"], args=["Qwen/Qwen3-8B"]
+    "qwen", image="vllm/vllm-openai:v0.32.0", command=["vllm", "serve"], args=["Qwen/Qwen3-8B"]
 )
 """,
     ),

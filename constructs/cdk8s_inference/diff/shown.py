@@ -42,7 +42,7 @@ class Shown:
         return old, new
 
     def arrow(self, change: FieldChange) -> str:
-        """Both values on one line, such as ``vllm:v0.23.0 → v0.24.0``."""
+        """Both values on one line, such as ``vllm:v0.32.0 → v0.33.0``."""
         old, new = self.values(change)
         one, other = old.rpartition(":"), new.rpartition(":")
         if one[0] and one[0] == other[0] and "\n" not in old and "/" not in one[2]:

@@ -37,7 +37,7 @@ def another_engine(name: str, port: int = 8000) -> dict[str, Any]:
     gpu = 'device.attributes["gpu.nvidia.com"].architecture == "Ada Lovelace"'
     container = {
         "name": "engine",
-        "image": "vllm/vllm-openai:v0.23.0",
+        "image": "vllm/vllm-openai:v0.32.0",
         "args": ["--model=Qwen/Qwen3-8B", f"--port={port}"],
     }
     member = {
@@ -49,7 +49,7 @@ def another_engine(name: str, port: int = 8000) -> dict[str, Any]:
 
 ARG = "\n                        - "
 NIXL = f'{ARG}--kv-transfer-config={{"kv_connector":"NixlConnector","kv_role":"kv_both"}}'
-VLLM_IMAGE = "image: vllm/vllm-openai:v0.23.0\n"
+VLLM_IMAGE = "image: vllm/vllm-openai:v0.32.0\n"
 TENSORRT_IMAGE = """\
 image: nvcr.io/nvidia/tensorrt-llm/release:1.2.0
                       command: [trtllm-serve]
@@ -81,7 +81,7 @@ spec:
                 spec:
                   containers:
                     - name: engine
-                      image: vllm/vllm-openai:v0.23.0
+                      image: vllm/vllm-openai:v0.32.0
                       args:
                         - --port=8000
                         - --kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}
@@ -96,7 +96,7 @@ spec:
                 spec:
                   containers:
                     - name: engine
-                      image: vllm/vllm-openai:v0.23.0
+                      image: vllm/vllm-openai:v0.32.0
                       args:
                         - --port=8001
                         - --kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}
@@ -128,7 +128,7 @@ def disaggregated(*edits: tuple[str, str], fixed: str = DISAGGREGATED) -> Exampl
 
 PYTHON_DISAGGREGATED = """\
 gpu = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')
-image = "vllm/vllm-openai:v0.23.0"
+image = "vllm/vllm-openai:v0.32.0"
 nixl = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
 
 ModelDeployment(
@@ -233,7 +233,7 @@ ModelDeployment(
     engines=[
         Engine.standalone(
             "qwen",
-            image="vllm/vllm-openai:v0.23.0",
+            image="vllm/vllm-openai:v0.32.0",
             args=["--model=Qwen/Qwen3-32B", "--port=8000"],
             devices=[gpu],
         ),
@@ -243,7 +243,7 @@ ModelDeployment(
 
 PYTHON_GANG = """\
 gpus = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"', count=8)
-image = "vllm/vllm-openai:v0.23.0"
+image = "vllm/vllm-openai:v0.32.0"
 args = ["--port=8000", "--data-parallel-hybrid-lb"]
 
 ModelDeployment(

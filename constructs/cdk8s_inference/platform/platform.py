@@ -146,7 +146,7 @@ class Platform:
         disruption_budgets: Adds a PodDisruptionBudget to each engine of several copies: one copy
             at a time is evicted, such as by a drain of its node.
         image_digests: Digest of an image, by the image as it is written without one, such as
-            ``vllm/vllm-openai:v0.23.0``. Every container that has the image gets the digest too,
+            ``vllm/vllm-openai:v0.32.0``. Every container that has the image gets the digest too,
             and runs exactly that; an image that is not listed stays as it is written.
         phases_within: Label of nodes, such as ``topology.kubernetes.io/zone``: the prefill and
             decode pods of a replica prefer to share a value of it, since KV caches go between them.

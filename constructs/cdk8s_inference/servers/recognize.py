@@ -93,7 +93,7 @@ def recognize(
 
     >>> recognize(["python3", "-m", "sglang.launch_server"], ["--port=8000"], "llm:1").server.title
     'SGLang'
-    >>> recognize(["vllm", "bench", "serve"], [], "vllm/vllm-openai:v0.23.0") is None
+    >>> recognize(["vllm", "bench", "serve"], [], "vllm/vllm-openai:v0.32.0") is None
     True
     """
     runs = commands(command, args, expand)
@@ -124,7 +124,7 @@ def recognize(
 def server_in(image: str) -> Server | None:
     """The server that an image holds, by its name.
 
-    >>> server_in("vllm/vllm-openai:v0.23.0").title
+    >>> server_in("vllm/vllm-openai:v0.32.0").title
     'vLLM'
     """
     if re.split("[:@]", image.rpartition("/")[2])[0] in _OTHER_PROGRAMS:

@@ -239,8 +239,8 @@ class Server:
         The tag of someone else's build counts that project's releases.
 
         >>> from cdk8s_inference.servers import VLLM
-        >>> VLLM.release_of("vllm/vllm-openai:v0.23.0")
-        '0.23.0'
+        >>> VLLM.release_of("vllm/vllm-openai:v0.32.0")
+        '0.32.0'
         """
         name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
         return release_of_tag(tag) if name in self.release_images else None

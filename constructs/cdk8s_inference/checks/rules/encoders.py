@@ -26,7 +26,7 @@ spec:
     spec:
       containers:
         - name: vllm
-          image: vllm/vllm-openai:v0.23.0
+          image: vllm/vllm-openai:v0.32.0
           args: [--model={model}{more}]
           readinessProbe:
             httpGet: {{path: /health, port: 8000}}

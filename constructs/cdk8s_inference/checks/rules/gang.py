@@ -154,7 +154,7 @@ spec:
       spec:
         containers:
           - name: vllm
-            image: vllm/vllm-openai:v0.23.0
+            image: vllm/vllm-openai:v0.32.0
             args:
               - --model=moonshotai/Kimi-K2
               - --data-parallel-hybrid-lb

@@ -40,7 +40,7 @@ def _both(image: str) -> Example:
     why="Pods that start later run another build: prefill and decode, or two copies of one, differ "
     "in their version, and the KV transfer's handshake fails.",
     evidence="Kubernetes: without a tag the image is :latest, which is pulled at every start.",
-    fix="name a release, such as :v0.23.0, or a digest",
+    fix="name a release, such as :v0.32.0, or a digest",
     example=_both("vllm/vllm-openai:latest"),
 )
 def moving_tag(topology: Topology) -> Iterator[Violation]:
@@ -63,7 +63,7 @@ def moving_tag(topology: Topology) -> Iterator[Violation]:
     why="The kubelet reports InvalidImageName, and the container never starts.",
     evidence="The grammar of github.com/distribution/reference, which container runtimes use.",
     fix="write [HOST/]NAME[:TAG][@DIGEST], the name in lower case",
-    example=_both("vllm/vllm-openai:v0.23.0#1"),
+    example=_both("vllm/vllm-openai:v0.32.0#1"),
 )
 def invalid_reference(topology: Topology) -> Iterator[Violation]:
     for pods in topology.pods:

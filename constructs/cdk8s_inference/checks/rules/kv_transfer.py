@@ -226,8 +226,8 @@ def models(topology: Topology) -> Iterator[Violation]:
     fix="set the same model on both sides",
     example=manifests(
         "disaggregated",
-        Edit("Deployment/prefill", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.23.0"),
-        Edit("Deployment/decode", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.23.0"),
+        Edit("Deployment/prefill", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.32.0"),
+        Edit("Deployment/decode", f"{_ENGINE}.image", "ghcr.io/acme/vllm:v0.32.0"),
         Edit("Deployment/prefill", f"{_ENGINE}.args[0]", "--seed=0"),
     ),
     after=("T646",),
@@ -572,7 +572,7 @@ spec:
     spec:
       containers:
         - name: vllm
-          image: vllm/vllm-openai:v0.23.0
+          image: vllm/vllm-openai:v0.32.0
           args:
             - --model=Qwen/Qwen3-0.6B
             - --kv-transfer-config={"kv_connector":"SharedStorageConnector","kv_role":"kv_both"}

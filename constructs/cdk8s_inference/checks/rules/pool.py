@@ -144,7 +144,7 @@ spec:
     spec:
       containers:
         - name: vllm
-          image: vllm/vllm-openai:v0.23.0
+          image: vllm/vllm-openai:v0.32.0
           args: [--model=Qwen/Qwen3-32B]
           readinessProbe:
             httpGet: {path: /health, port: 8000}
@@ -266,7 +266,7 @@ spec:
     spec:
       containers:
         - name: vllm
-          image: vllm/vllm-openai:v0.23.0
+          image: vllm/vllm-openai:v0.32.0
           args: [--model=Qwen/Qwen3-32B]
           readinessProbe:
             httpGet: {path: /health, port: 8000}
@@ -463,7 +463,7 @@ spec:
       spec:
         containers:
           - name: vllm
-            image: vllm/vllm-openai:v0.23.0
+            image: vllm/vllm-openai:v0.32.0
             args:
               - --model=moonshotai/Kimi-K2
               - --tensor-parallel-size=16

@@ -12,7 +12,7 @@ from cdk8s_inference.topology import Engine, Topology
 
 _ENGINE = {
     "name": "vllm",
-    "image": "vllm/vllm-openai:v0.23.0",
+    "image": "vllm/vllm-openai:v0.32.0",
     "args": [
         "--model=moonshotai/Kimi-K2",
         "--port=8000",

@@ -51,7 +51,7 @@ spec:
     spec:
       containers:
         - name: renderer
-          image: vllm/vllm-openai-cpu:v0.23.0
+          image: vllm/vllm-openai-cpu:v0.32.0
           command: [vllm, launch, render]
           args: [Qwen/Qwen3-%s]
           ports: [{containerPort: 8000}]

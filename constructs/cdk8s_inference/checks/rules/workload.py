@@ -195,7 +195,7 @@ spec:
     spec:
       containers:
         - name: vllm
-          image: vllm/vllm-openai:v0.23.0
+          image: vllm/vllm-openai:v0.32.0
           args: [--model=Qwen/Qwen3-0.6B]
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /health, port: 8000}}
