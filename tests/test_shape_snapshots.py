@@ -151,7 +151,7 @@ def production() -> Shape:
         "picker": PickerOptions(
             high_availability=True, keep_from_eviction=True, metrics="authenticated"
         ),
-        "sidecar": SidecarOptions(native=False, ssrf_protection=True),
+        "sidecar": SidecarOptions(native=False),
     }
 
 

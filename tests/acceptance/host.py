@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -49,9 +49,11 @@ class Host:
         probe = f"exec 3<>/dev/tcp/{address}/{port}"
         return self.run(require("bash"), "-c", probe).returncode == 0
 
-    def ask(self, url: str, body: str = "") -> dict[str, Any]:
+    def ask(
+        self, url: str, body: str = "", headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Sends an HTTP request from there: status, body, whether whole, seconds."""
-        done = self.run(sys.executable, peer.__file__, "ask", url, body)
+        done = self.run(sys.executable, peer.__file__, "ask", url, body, json.dumps(headers or {}))
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer

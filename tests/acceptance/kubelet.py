@@ -114,7 +114,7 @@ def running(
                 arguments, ports = tapped, [ports[0] + BEHIND_THE_TAP]
             command = host.command(*executable.command(container), *arguments)
             environment = {**environment_of(pod, container, host), **executable.environment}
-            if spec.get("automountServiceAccountToken", True):
+            if spec.get("automountServiceAccountToken", True) or _has_token(pod, container):
                 environment["KUBECONFIG"] = str(pod_kubeconfig(cluster, pod, folder))
             process = stack.enter_context(
                 started(
@@ -204,6 +204,17 @@ def _volumes(cluster: Cluster, pod: Object, container: Object, folder: Path) -> 
             (target / name).write_text(text)
         found[mount["mountPath"]] = target
     return found
+
+
+def _has_token(pod: Object, container: Object) -> bool:
+    """Whether a container mounts a token of the pod's account that is projected for it."""
+    mounted = {mount["name"] for mount in container.get("volumeMounts", ())}
+    return any(
+        "serviceAccountToken" in source
+        for volume in pod["spec"].get("volumes", ())
+        if volume["name"] in mounted
+        for source in volume.get("projected", {}).get("sources", ())
+    )
 
 
 def _here(argument: str, volumes: Mapping[str, Path]) -> str:

@@ -112,13 +112,14 @@ def tap(address: str, port: str, to: str, record: str) -> None:
     ThreadingHTTPServer((address, int(port)), Tap).serve_forever()
 
 
-def ask(url: str, body: str = "") -> None:
+def ask(url: str, body: str = "", further: str = "{}") -> None:
     """Sends a request, and prints what came back and how long it took."""
     to = urlsplit(url)
     started = time.monotonic()
     connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=60)
     path = f"{to.path}?{to.query}" if to.query else to.path
     headers = {"Content-Type": "application/json"} if body else {}
+    headers |= json.loads(further)
     connection.request("POST" if body else "GET", path, body.encode(), headers)
     response = connection.getresponse()
     try:

@@ -122,9 +122,7 @@ def compositions(version: str) -> tuple[tuple[str, list[Json]], ...]:
             yield f"encoder {encoder}", composed([encode, *nixl], platform, None)
         for native in (True, False):
             platform = Platform(
-                router=release,
-                picker=PRODUCTION,
-                sidecar=SidecarOptions(native=native, ssrf_protection=True),
+                router=release, picker=PRODUCTION, sidecar=SidecarOptions(native=native)
             )
             yield f"production {native}", composed(pair(NIXL, NIXL, ranks=8), platform, None)
         text = DisaggregatedConfig.prefix_aware().text(release)
@@ -210,6 +208,10 @@ LEFT_TO_ITS_DEFAULT: dict[str, set[str]] = {
 }
 
 
+NEEDED_TO_GUARD = {"enable-ssrf-protection", "inference-pool"}
+"""Flags of the sidecar that refuse every prefill target, in releases that read no pool of v1."""
+
+
 @each_program
 @each_release
 def test_every_flag_that_is_given_is_supported(release: RouterRelease, program: Program) -> None:
@@ -233,6 +235,8 @@ def test_every_flag_of_the_release_is_given_or_left_for_a_reason(
         if flag.stage == "supported" and not name.startswith("moriio-")
     }
     left = LEFT_TO_ITS_DEFAULT[program]
+    if not release.sidecar.guards_v1_pools:
+        left = left | NEEDED_TO_GUARD
     assert given.isdisjoint(left)
     assert given | (left & supported) == supported
 
@@ -315,7 +319,7 @@ def test_every_permission_of_the_release_is_granted_where_it_is_needed(
         *picker.leader_election,
         *picker.metrics_review,
         *picker.metrics_reader,
-        *release.sidecar.ssrf_protection,
+        *(release.sidecar.ssrf_protection if release.sidecar.guards_v1_pools else ()),
     ):
         for what in (*permission.resources, *permission.urls):
             assert any(

@@ -170,6 +170,8 @@ def without_routing(workload: Json) -> Json:
     if role == "decode":
         (sidecar,) = pod.pop("initContainers")
         assert sidecar["name"] == "pd-sidecar"
+        assert pod.pop("serviceAccountName").endswith("-sidecar")
+        assert pod["volumes"].pop()["name"] == "sidecar-token"
     return found
 
 
@@ -339,7 +341,7 @@ def test_over_engines_made_by_hand() -> None:
     assert routing.route is not None
     assert [routing.pool.name, routing.picker.name, routing.route.name] == ["to", "to-epp", "to"]
     routed = [entry for entry in objects if entry["metadata"]["name"].startswith("to")]
-    assert len(routed) == 8
+    assert len(routed) == 11
     for entry in routed:
         found = entry["metadata"]["labels"]
         assert (found["team"], found["app.kubernetes.io/part-of"]) == ("a", "app")

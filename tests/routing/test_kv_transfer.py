@@ -17,6 +17,7 @@ from cdk8s_inference import (
     DisaggRouting,
     Engine,
     EngineGroup,
+    Gateway,
     InferenceWarning,
     InvalidInput,
     ModelDeployment,
@@ -30,7 +31,13 @@ from cdk8s_inference import (
     UnifiedConfig,
 )
 from cdk8s_inference.document.model_deployment import EnvVar, Phase
-from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES
+from cdk8s_inference.gateways import STANDALONE
+from cdk8s_inference.releases import (
+    ROUTER_NEWEST,
+    ROUTER_RELEASES,
+    ROUTER_V0_8_0,
+    ROUTER_V0_9_0,
+)
 from tests.document.builders import NIXL, prefill_decode
 from tests.kit.synth import of_kind, synthesized, the
 
@@ -326,10 +333,8 @@ def test_an_engine_with_a_key_is_asked_for_what_needs_none(fields: Json) -> None
     assert found["readinessProbe"]["httpGet"]["path"] == "/metrics"
 
 
-@each_release
-def test_ssrf_protection_brings_the_right_to_read_the_pool(release: RouterRelease) -> None:
-    platform = Platform(router=release, sidecar=SidecarOptions(ssrf_protection=True))
-    objects = composed(vllm(), platform)
+def test_ssrf_protection_brings_the_right_to_read_the_pool() -> None:
+    objects = composed(vllm())
     proxy = sidecar(objects)
     assert flags(proxy)["enable-ssrf-protection"] == "true"
     pool = the(objects, "InferencePool")["metadata"]
@@ -341,7 +346,7 @@ def test_ssrf_protection_brings_the_right_to_read_the_pool(release: RouterReleas
         each for each in of_kind(objects, "RoleBinding") if each["subjects"][0]["name"] == account
     )
     role = the(objects, "Role", binding["roleRef"]["name"])
-    assert role["rules"] == [each.rule() for each in release.sidecar.ssrf_protection]
+    assert role["rules"] == [each.rule() for each in ROUTER_NEWEST.sidecar.ssrf_protection]
     # The sidecar has its token, and the engine, which needs none, has not.
     assert pod["automountServiceAccountToken"] is False
     (mount,) = proxy["volumeMounts"]
@@ -356,7 +361,18 @@ def test_ssrf_protection_brings_the_right_to_read_the_pool(release: RouterReleas
     assert "serviceAccountName" not in template(objects, "prefill")["spec"]
 
 
-def test_without_it_decode_pods_have_no_account() -> None:
-    objects = composed(vllm())
+@pytest.mark.parametrize(
+    "platform",
+    [
+        Platform(sidecar=SidecarOptions(ssrf_protection=False)),
+        Platform(gateway=Gateway(provider=STANDALONE)),
+        *(Platform(router=each) for each in (ROUTER_V0_8_0, ROUTER_V0_9_0)),
+    ],
+    ids=["unwanted", "no pool", "v0.8.0", "v0.9.0"],
+)
+def test_without_it_decode_pods_have_no_account(platform: Platform) -> None:
+    """Sidecars before v0.10.0 find no pod of a pool of v1, and would refuse every target."""
+    objects = composed(vllm(), platform)
+    assert "enable-ssrf-protection" not in flags(sidecar(objects))
     assert "serviceAccountName" not in template(objects, "decode")["spec"]
     assert len(of_kind(objects, "ServiceAccount")) == 1

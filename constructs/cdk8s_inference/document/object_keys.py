@@ -61,7 +61,7 @@ def replica_objects(
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)
     yield from _backend_objects(replica, mode, platform)
     yield from _route_objects(replica, _backend(mode, platform), platform)
-    if mode == "PrefillDecode" and platform.sidecar.ssrf_protection:
+    if mode == "PrefillDecode" and platform.guards_prefill:
         for kind in ("ServiceAccount", "Role", "RoleBinding"):
             yield kind, names.sidecar(replica)
 

@@ -207,6 +207,13 @@ class Platform:
             probes=replace(self.probes, path="/health"),
         )
 
+    @property
+    def guards_prefill(self) -> bool:
+        """Whether pd-sidecars call pods of their InferencePool alone."""
+        asked = self.sidecar.ssrf_protection
+        works = self.gateway.provider.gateway_api and self.router.sidecar.guards_v1_pools
+        return works if asked is None else asked
+
     def requests(self, usual: Mapping[str, str]) -> dict[str, str]:
         """What a container of the router requests."""
         return dict(self.simulate.requests if self.simulate else usual)

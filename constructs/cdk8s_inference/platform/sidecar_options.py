@@ -25,12 +25,13 @@ class SidecarOptions:
             flags. A choice that disagrees with them is refused.
         encoder_connector: How encode pods transfer what they have encoded; None takes the first
             of the release. Of no effect without encode engines.
-        ssrf_protection: Lets the sidecar call prefill pods of the pool alone. Otherwise whoever
-            reaches a decode pod can name any address to it. It reads the pool and its pods, so
-            decode pods get a ServiceAccount, of which the sidecar alone has the token.
+        ssrf_protection: Lets the sidecar call pods of the pool alone. Otherwise whoever reaches a
+            decode pod can name any address to it. It reads the pool and its pods, so decode pods
+            get a ServiceAccount, of which the sidecar alone has the token. None is true where it
+            works: behind a gateway, which has an InferencePool, from router v0.10.0 on.
     """
 
     native: bool = True
     connector: KVConnector | None = None
     encoder_connector: EncoderConnector | None = None
-    ssrf_protection: bool = False
+    ssrf_protection: bool | None = None

@@ -363,6 +363,7 @@ ROUTER_V0_10_0 = replace(
             key=_NAME,
         ),
         engine_port_flag="model-server-port",
+        guards_v1_pools=True,
         connectors=(
             *_BEFORE.sidecar.connectors,
             Connector(

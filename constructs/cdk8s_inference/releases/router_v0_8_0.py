@@ -639,6 +639,7 @@ ROUTER_V0_8_0 = RouterRelease(
                 ("get", "list", "watch"), "inference.networking.k8s.io", ("inferencepools",)
             ),
         ),
+        guards_v1_pools=False,
         prefill_failure="decodes locally",
         health_path="/health",
         engine_path="/v1/models",

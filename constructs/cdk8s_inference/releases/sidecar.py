@@ -28,6 +28,9 @@ class Sidecar:
         encoder_connectors: Values of ``ec-connector``.
         ssrf_protection: What the pod's account must be allowed to read when the sidecar checks
             prefill targets against the pool.
+        guards_v1_pools: Whether it finds the pods of an InferencePool of v1. Without, it takes
+            ``matchLabels`` for a label, finds none, and refuses every prefill target with status
+            403 (v0.8.0 seen run).
         prefill_failure: What it does when prefill fails: hides it by prefilling on decode, or
             returns the error.
         health_path: Answered by the sidecar itself, also with the engine down.
@@ -42,6 +45,7 @@ class Sidecar:
     connectors: tuple[Connector, ...]
     encoder_connectors: tuple[str, ...]
     ssrf_protection: tuple[Permission, ...]
+    guards_v1_pools: bool
     prefill_failure: Literal["decodes locally", "returns an error"]
     health_path: str
     engine_path: str

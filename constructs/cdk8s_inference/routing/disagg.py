@@ -133,7 +133,7 @@ class DisaggRouting(Construct):
         self.findings = known
         if warnings:
             warn(known)
-        account = names.sidecar(name) if platform.sidecar.ssrf_protection else None
+        account = names.sidecar(name) if platform.guards_prefill else None
         add_together(
             [
                 (

@@ -27,6 +27,7 @@ from cdk8s_inference import (
 from cdk8s_inference.document.rules.gateways import incompatibilities
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS, NGINX_GATEWAY_FABRIC, STANDALONE
 from cdk8s_inference.gateways.provider import FailureMode
+from cdk8s_inference.releases import ROUTER_V0_8_0, ROUTER_V0_9_0, RouterRelease
 from tests.document.builders import findings, prefill_decode, unified
 from tests.kit.synth import synthesized
 
@@ -71,6 +72,13 @@ def test_the_sidecar_has_no_pool_to_look_up_without_a_gateway() -> None:
         gateway=Gateway(provider=STANDALONE), sidecar=SidecarOptions(ssrf_protection=True)
     )
     assert [finding.code for finding in incompatibilities(platform, disaggregated=True)] == ["G104"]
+    assert not list(incompatibilities(platform, disaggregated=False))
+
+
+@pytest.mark.parametrize("release", [ROUTER_V0_8_0, ROUTER_V0_9_0], ids=str)
+def test_a_sidecar_that_would_refuse_every_target_is_refused(release: RouterRelease) -> None:
+    platform = Platform(router=release, sidecar=SidecarOptions(ssrf_protection=True))
+    assert [finding.code for finding in incompatibilities(platform, disaggregated=True)] == ["G105"]
     assert not list(incompatibilities(platform, disaggregated=False))
 
 

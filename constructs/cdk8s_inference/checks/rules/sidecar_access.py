@@ -26,6 +26,8 @@ _SOURCE = (
     "Read in the sidecar's sources: with --enable-ssrf-protection it lists and watches its pool "
     "and the pool's pods, and refuses any other target."
 )
+_BEFORE_V0_10_0 = "ghcr.io/llm-d/llm-d-routing-sidecar:v0.8.0"
+_V1_GROUP = "inference.networking.k8s.io"
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -189,6 +191,35 @@ def unknown_encoder_connector(topology: Topology) -> Iterator[Violation]:
             yield Violation(
                 name,
                 f"connector {name.value!r} is not of {sidecar.release.title}, which has {known}",
+                sidecar.container.image,
+                severity=sidecar.assumed_severity,
+            )
+
+
+@rule(
+    "T218",
+    "error",
+    "The sidecar's release checks no target by an InferencePool of v1",
+    why="It knows no pod of the pool, and refuses every prefill target with status 403.",
+    evidence="Read in the sources of llm-d's router v0.8.0 to v0.10.0: before v0.10.0 the sidecar "
+    "takes spec.selector for the labels themselves, as they are in v1alpha2. v0.8.0 and v0.10.0 "
+    "seen run.",
+    fix="run the sidecar of router v0.10.0, or remove --enable-ssrf-protection",
+    example=manifests(
+        "disaggregated",
+        *_GUARDED,
+        Edit(_DECODE, f"{_POD}.initContainers[0].image", _BEFORE_V0_10_0),
+        Edit(_DECODE, f"{_ARGS}[1]", "--vllm-port=8001"),
+        *_ALLOWED,
+    ),
+)
+def refuses_all(topology: Topology) -> Iterator[Violation]:
+    for _, sidecar, switch in _guarded(topology):
+        group = sidecar.flag("pool-group").value
+        if group == _V1_GROUP and not sidecar.release.sidecar.guards_v1_pools:
+            yield Violation(
+                switch,
+                f"{sidecar.release.title} does not find the pods of a pool of {_V1_GROUP}",
                 sidecar.container.image,
                 severity=sidecar.assumed_severity,
             )

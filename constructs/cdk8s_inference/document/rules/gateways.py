@@ -142,7 +142,7 @@ def unsupported_failure_mode(subject: GatewaySubject) -> Iterator[Violation]:
     why="The sidecar finds no pod that it may call, and prefill pods receive no requests.",
     evidence="pd-sidecar: --enable-ssrf-protection reads the InferencePool. Without a gateway "
     "none is composed.",
-    fix="leave SidecarOptions.ssrf_protection at False; Envoy removes a client's headers",
+    fix="leave SidecarOptions.ssrf_protection at None; Envoy removes a client's headers",
     example=python(
         """\
 from cdk8s_inference.gateways import STANDALONE
@@ -164,12 +164,52 @@ def protection_without_pool(subject: GatewaySubject) -> Iterator[Violation]:
     if (
         subject.disaggregated
         and not subject.provider.gateway_api
-        and subject.platform.sidecar.ssrf_protection
+        and subject.platform.guards_prefill
     ):
         yield Violation(
             None,
             "the sidecar's SSRF protection reads the InferencePool to find the pods that it may "
             f"call, and {subject.provider.name} has none",
+        )
+
+
+@GATEWAY_RULES.rule(
+    "G105",
+    "error",
+    "The router's release has no SSRF protection that works with InferencePools of v1",
+    why="The sidecar knows no pod of the pool, and refuses every prefill target with status 403.",
+    evidence="The sidecar's allow list, read in the sources of v0.8.0 to v0.10.0: before v0.10.0 "
+    "it takes spec.selector for the labels themselves. v0.8.0 and v0.10.0 seen run.",
+    fix="leave SidecarOptions.ssrf_protection at None, or use router v0.10.0",
+    example=python(
+        """\
+from cdk8s_inference.releases import router_release
+
+platform = Platform(
+    router=router_release("v0.8.0"), sidecar=SidecarOptions(ssrf_protection=True)
+)
+ModelDeployment.from_file(App(), "qwen", "prefill-decode.yaml", platform=platform)
+""",
+        """\
+from cdk8s_inference.releases import router_release
+
+platform = Platform(router=router_release("v0.8.0"))
+ModelDeployment.from_file(App(), "qwen", "prefill-decode.yaml", platform=platform)
+""",
+    ),
+    after=("G104",),
+)
+def protection_refuses_all(subject: GatewaySubject) -> Iterator[Violation]:
+    router = subject.platform.router
+    if (
+        subject.disaggregated
+        and subject.platform.guards_prefill
+        and not router.sidecar.guards_v1_pools
+    ):
+        yield Violation(
+            None,
+            f"the sidecar of {router.title} does not find the pods of an InferencePool of v1, and "
+            "with SSRF protection refuses every prefill target",
         )
 
 
