@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from cdk8s_inference import Platform
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, RouterRelease
 from tests.acceptance.cluster import Object, eventually, namespace
 from tests.acceptance.counts import COUNTS
@@ -55,9 +54,9 @@ def test_a_sidecar_calls_the_pods_of_its_pool_alone(release: RouterRelease, site
             at[part] = host.address
         client = site.network.host("client")
 
-        def status(*target: str) -> int:
+        def status(prefill: str | None = None) -> int:
             body = json.dumps({"model": MODEL, "prompt": "hello", "max_tokens": 5})
-            headers = {HEADER: f"{each}:8000" for each in target}
+            headers = {HEADER: f"{prefill}:8000"} if prefill else {}
             url = f"http://{at['decode']}:8000/v1/completions"
             answered: int = client.ask(url, body, headers)["status"]
             return answered
