@@ -43,7 +43,7 @@ Told = set[tuple[str, str]]
 @pytest.fixture(autouse=True)
 def beside_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in resources.files("cdk8s_inference.findings.examples").iterdir():
-        if file.name.endswith(".yaml"):
+        if file.name.endswith((".json", ".yaml")):
             (tmp_path / file.name).write_text(file.read_text())
     monkeypatch.chdir(tmp_path)
 

@@ -166,6 +166,22 @@ def test_images_are_run_by_their_digests(tmp_path: Path) -> None:
     assert set(re.findall(r"image: (\S+)", pinned)) == {f"{image}@{DIGEST}" for image in images}
 
 
+def test_an_image_that_the_file_of_digests_does_not_name_is_told(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.yaml", prefill_decode())
+    images = sorted(set(re.findall(r"image: (\S+)", synth(file, "--stdout").stdout)))
+    assert len(images) == 3
+    digests = tmp_path / "digests.yaml"
+    for named in (images, images[:1], []):
+        digests.write_text(json.dumps(dict.fromkeys(named, DIGEST)))
+        written = synth(file, "--stdout", "--image-digests", digests, "--format", "json")
+        assert written.exit_code == 0
+        told = [each for each in found(written) if each["code"] == "D144"]
+        assert [each["file"] for each in told] == [str(digests)] * (3 - len(named))
+        for image, each in zip([i for i in images if i not in named], told, strict=True):
+            assert image in each["message"]
+    assert synth(file, "--stdout", "--image-digests", digests, "--strict").exit_code == 1
+
+
 @pytest.mark.parametrize("text", ["[]", "a: latest", "a: 5", "a: sha256:00"])
 def test_what_is_no_digest_is_told(tmp_path: Path, text: str) -> None:
     file = save(tmp_path / "a.yaml", unified())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cdk8s_inference import plain_tree
 from cdk8s_inference.checks.composed import at_document
@@ -40,10 +40,12 @@ class Composed:
 
     Attributes:
         text: The manifests, as one YAML text.
+        images: The images of all containers.
         findings: What a check finds in them.
     """
 
     text: str
+    images: frozenset[str]
     findings: Sequence[Finding]
 
 
@@ -77,8 +79,22 @@ def _composed(item: Loaded, platform: Platform) -> Composed:
     said = {each.code for each in item.findings}
     new = [each for each in chart.check() if each.code not in said]
     told = without_repeats(item.findings, at_document(new, item.deployment, item.document))
-    text = stringify(chart.to_json())
-    return Composed(text, [each for each in told if each not in item.findings])
+    objects = chart.to_json()
+    findings = [each for each in told if each not in item.findings]
+    return Composed(stringify(objects), frozenset(_images(objects)), findings)
+
+
+def _images(value: Any) -> Iterator[str]:
+    """The images of the containers within a value of manifests."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in ("containers", "initContainers"):
+                yield from (container["image"] for container in inner if "image" in container)
+            else:
+                yield from _images(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _images(inner)
 
 
 def compose_stack(stack: LoadedStack, delivery: str) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -36,9 +36,9 @@ from cdk8s_inference.platform import (
     Simulation,
     UnifiedMode,
 )
-from cdk8s_inference.platform.document import read_image_digests
+from cdk8s_inference.platform.document import read_image_digests, unlisted_images
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
-from cdk8s_inference.source import single
+from cdk8s_inference.source import Document, single
 
 EXIT_INVALID_INPUT = 1
 
@@ -257,10 +257,7 @@ def synth(
     platform, findings = _of_file(
         platform_file, lambda file: (Platform.from_file(file), []), Platform()
     )
-    no_digests: dict[str, str] = {}
-    digests, found = _of_file(
-        digests_file, lambda file: read_image_digests(single(file)), no_digests
-    )
+    digests, found = _of_file(digests_file, _digests, None)
     findings += found
     if errors(findings):
         _refuse(findings, format)
@@ -279,7 +276,7 @@ def synth(
         platform,
         gateway=route_to,
         device_classes={**platform.device_classes, **device_classes},
-        image_digests={**platform.image_digests, **digests},
+        image_digests={**platform.image_digests, **(digests.by_image if digests else {})},
         **{option: value for option, value in chosen.items() if _given(option)},
     )
     loaded, stacks, findings = load(
@@ -301,6 +298,9 @@ def synth(
     composed = list(with_progress(composing, len(loaded), "deployment", quiet=quiet))
     texts = [each.text for each in composed]
     checked = [finding for each in composed for finding in each.findings]
+    if digests is not None:
+        run_images = {image for each in composed for image in each.images}
+        checked += unlisted_images(digests.document, run_images)
     findings = policy.applied([*findings, *checked])
     if is_failure(findings, strict=strict):
         _refuse(findings, format)
@@ -325,6 +325,20 @@ def _given(option: str) -> bool:
     """Whether an option is on the command line, or in the environment."""
     source = click.get_current_context().get_parameter_source(option)
     return source is not ParameterSource.DEFAULT
+
+
+@dataclass(frozen=True)
+class _Digests:
+    """A file of digests, and what it says."""
+
+    document: Document
+    by_image: Mapping[str, str]
+
+
+def _digests(file: str) -> tuple[_Digests, list[Finding]]:
+    document = single(file)
+    by_image, findings = read_image_digests(document)
+    return _Digests(document, by_image), findings
 
 
 def _of_file(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -23,7 +23,7 @@ from cdk8s_inference.findings import (
     shown,
     type_name,
 )
-from cdk8s_inference.findings.example import python
+from cdk8s_inference.findings.example import command, python
 from cdk8s_inference.findings.rule import RuleSet, Violation
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.platform.platform import Gateway, Platform
@@ -31,7 +31,7 @@ from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.source import Cursor, Document
 
 PLATFORM_RULES: RuleSet[Any] = RuleSet()
-"""The rule about a platform file, which the functions here apply."""
+"""The rules about platform files, which the functions here apply."""
 
 _EXAMPLE = """\
 from pathlib import Path
@@ -48,6 +48,19 @@ D141 = PLATFORM_RULES.declare(
     evidence="The fields of Platform, which docs/platform.schema.json lists.",
     fix="write a field and a value of the schema",
     example=python(_EXAMPLE.format(field="nodepool"), _EXAMPLE.format(field="nodePool")),
+)
+
+D144 = PLATFORM_RULES.declare(
+    "D144",
+    "warning",
+    "--image-digests does not name an image that is run",
+    why="The image is run by its tag, which may be another image tomorrow and on another node.",
+    evidence="The images of the containers that are composed.",
+    fix="add the image and its digest to the file",
+    example=command(
+        "cdk8s-inference synth prefill-decode.yaml --stdout --image-digests engine-digests.json\n",
+        "cdk8s-inference synth prefill-decode.yaml --stdout --image-digests digests.json\n",
+    ),
 )
 
 _BY_NAME: Mapping[tuple[type, str], Mapping[Any, Any]] = {
@@ -74,6 +87,15 @@ def read_image_digests(document: Document) -> tuple[dict[str, str], list[Finding
         at = document.root.at(*each.path)
         findings.append(D141.finding(Violation(at, each.message, fix=each.fix)))
     return ({} if errors(findings) else dict(document.data)), findings
+
+
+def unlisted_images(digests: Document, images: Iterable[str]) -> list[Finding]:
+    """What is said of a file of digests that lacks some of the images that are run."""
+    lacking = sorted({image for image in images if "@" not in image})
+    return [
+        D144.finding(Violation(digests.root, f"image {shown(image)} is run, and has no digest"))
+        for image in lacking
+    ]
 
 
 def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
