@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,15 +14,16 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.acceptance.cluster import Object
 from tests.acceptance.host import Host, Network
 from tests.acceptance.kubelet import Executable, arguments_of, environment_of
 from tests.acceptance.process import Process
-from tests.real_engines import environment
+from tests.real_engines import environment, launch
 from tests.real_engines.client import Client
-from tests.real_engines.launch import HOME, MODEL, PARENT
+from tests.real_engines.launch import HOMES, MODEL, PARENT
 
 HERE = Path(__file__).parent
 MODELS: Mapping[str, Mapping[str, Any]] = {
@@ -82,15 +84,14 @@ class Site:
 
     def executable(self, release: str, model: str = "tiny") -> Executable:
         """What runs in place of vLLM's image of a release, with the entrypoint of that image."""
-        self._count += 1
-        home = self.folder / f"home-{self._count}"
-        (home / "bin").mkdir(parents=True)
-        program = home / "bin" / "vllm"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "launch.py"} "$@"\n')
-        program.chmod(0o755)
+        program = self.folder / "bin" / "vllm"
+        if not program.exists():
+            program.parent.mkdir()
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "launch.py"} "$@"\n')
+            program.chmod(0o755)
         variables = {
             "PATH": f"{program.parent}:{os.environ['PATH']}",
-            HOME: str(home),
+            HOMES: str(self.folder),
             PARENT: str(self.parent(release)),
             MODEL: str(self.model(model)),
         }
@@ -112,6 +113,16 @@ class Site:
             )
             self._parents[release].await_(path.exists, 600)
         return path
+
+    def said_by(self, release: str, module: ModuleType) -> str:
+        """What ``main`` of a module of this folder writes where a release has been imported."""
+        name = module.__name__.rpartition(".")[2]
+        out = self.folder / f"{name}-{release}"
+        order = {"module": name, "argv": [], "env": dict(os.environ), "cwd": str(self.folder)}
+        with socket.socket(socket.AF_UNIX) as parent, out.open("w") as file:
+            launch.send(parent, str(self.parent(release)), order, (file.fileno(), 2))
+            assert launch.ended(parent) == 0
+        return out.read_text()
 
     def model(self, name: str) -> Path:
         """The folder of a model."""
@@ -149,6 +160,11 @@ class Site:
             time.sleep(0 if engine.ready else 0.2)
         return engine.ready
 
+    def clear(self) -> None:
+        """Ends all engines."""
+        for key in list(self._engines):
+            self._stop(key)
+
     def forget(self, engine: Engine) -> None:
         """Ends an engine that no other test may use."""
         for key in [key for key, each in self._engines.items() if each is engine]:
@@ -156,8 +172,7 @@ class Site:
 
     def close(self) -> None:
         """Ends everything."""
-        for key in list(self._engines):
-            self._stop(key)
+        self.clear()
         for parent in self._parents.values():
             parent.stop()
 

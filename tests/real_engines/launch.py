@@ -11,6 +11,8 @@ import os
 import signal
 import socket
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -18,24 +20,39 @@ from tests.real_engines import translation
 
 PARENT = "REAL_ENGINES_PARENT"
 MODEL = "REAL_ENGINES_MODEL"
-HOME = "REAL_ENGINES_HOME"
+HOMES = "REAL_ENGINES_HOMES"
+"""A folder for the engines' folders."""
 
 
 def main() -> int:
     """Runs it; says its exit code."""
-    with open("/proc/self/ns/net") as network, socket.socket(socket.AF_UNIX) as parent:
-        parent.connect(os.environ[PARENT])
-        home = Path(os.environ[HOME])
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=os.environ[HOMES]))
+    with socket.socket(socket.AF_UNIX) as parent:
         order = {
+            "module": "vllm.entrypoints.cli.main",
             "argv": translation.arguments(sys.argv[1:], home, Path(os.environ[MODEL])),
             "env": translation.environment(os.environ, home),
             "cwd": str(home),
         }
-        files = array.array("i", [1, 2, network.fileno()])
-        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
-        parent.sendmsg([json.dumps(order).encode() + b"\n"], control)
+        send(parent, os.environ[PARENT], order, (1, 2))
         signal.signal(signal.SIGTERM, lambda *_: parent.sendall(b"T"))
-        return int(parent.makefile().readline() or 1)
+        return ended(parent)
+
+
+def send(
+    parent: socket.socket, path: str, order: Mapping[str, object], files: Sequence[int]
+) -> None:
+    """Asks a parent to run something in this network, with files for its output and errors."""
+    with open("/proc/self/ns/net") as network:
+        parent.connect(path)
+        control = array.array("i", [*files, network.fileno()])
+        message = [json.dumps(order).encode() + b"\n"]
+        parent.sendmsg(message, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, control)])
+
+
+def ended(parent: socket.socket) -> int:
+    """The exit code of what runs, once it has ended."""
+    return int(parent.makefile().readline() or 1)
 
 
 if __name__ == "__main__":

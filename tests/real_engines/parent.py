@@ -2,11 +2,11 @@
 
 usage: parent.py SOCKET
 
-``launch.py`` is the other end of the socket. A request is a line of JSON (``argv``, ``env`` and
-``cwd``) with the file descriptors of output, errors and network namespace; the answer is a line
-with the engine's exit code. What the other end sends in the meantime asks the engine to terminate;
-where that end goes away, the engine is killed. An engine is vLLM's own command line in a session of
-its own; the only change is that what it spawns is forked too.
+``launch.py`` is the other end of the socket. A request is a line of JSON (``module``, whose
+``main`` is run, ``argv``, ``env`` and ``cwd``) with the file descriptors of output, errors and
+network namespace; the answer is a line with the exit code. What the other end sends in the meantime
+asks what runs to terminate; where that end goes away, it is killed. An engine is vLLM's own command
+line in a session of its own; the only change is that what it spawns is forked too.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run(order: dict[str, Any], files: list[int]) -> int:
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
     sys.argv = ["vllm", *order["argv"]]
-    importlib.import_module("vllm.entrypoints.cli.main").main()
+    importlib.import_module(order["module"]).main()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Writes the flags that ``vllm serve`` of this Python knows; run by the engines' Python."""
+"""Writes the flags that ``vllm serve`` knows; run by a parent that has imported vLLM."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import argparse
 import importlib
 import json
 import sys
+from typing import Any
 
 
 def main() -> None:
-    """Writes every long name of each flag, with whether it has a ``--no-`` form."""
+    """Writes each flag's long names, whether it takes a word, its choices and its default."""
     parsers = importlib.import_module("vllm.utils.argparse_utils")
-    arguments = importlib.import_module("vllm.entrypoints.openai.cli_args")
+    arguments = importlib.import_module("vllm.entrypoints.cli.serve")
     parser = arguments.make_arg_parser(parsers.FlexibleArgumentParser(prog="vllm serve"))
-    flags = [
-        [name for name in action.option_strings if name.startswith("--")]
-        for action in parser._actions
-        if not isinstance(action, argparse._HelpAction)
-    ]
-    json.dump([names for names in flags if names], sys.stdout)
+    flags = [flag(each) for each in parser._actions if not isinstance(each, argparse._HelpAction)]
+    json.dump([each for each in flags if each["names"]], sys.stdout)
 
 
-if __name__ == "__main__":
-    main()
+def flag(action: argparse.Action) -> dict[str, Any]:
+    """What the parser knows of a flag; a default that JSON has no word for is left out."""
+    default = action.default
+    plain = isinstance(default, str | int | float | bool) and default is not argparse.SUPPRESS
+    return {
+        "names": [name for name in action.option_strings if name.startswith("--")],
+        "word": action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction),
+        "choices": sorted(str(each) for each in action.choices or () if each is not None),
+        "default": default if plain else None,
+    }

@@ -38,7 +38,7 @@ def _with(prefill: dict[str, Any], decode: dict[str, Any] | None = None) -> list
         ({"kv_role": "prefill"}, {}, {"T319"}),
         ({"kv_role": "${ROLE}"}, {}, set()),
         ({"kv_role": "kv_consumer"}, {}, {"T311"}),
-        ({"kv_rank": 1}, {}, set()),
+        ({"kv_port": 1}, {}, set()),
         ({"kv_rnak": 1}, {}, {"T325"}),
         ({"engine_id": "one"}, {"engine_id": "one"}, {"T320"}),
         ({"engine_id": "$(POD_NAME)"}, {"engine_id": "$(POD_NAME)"}, set()),
