@@ -126,6 +126,9 @@ def test_a_server_without_a_data_file_refuses_no_flag() -> None:
         "llm-d-inference-sim",
         "lmcache",
         "mooncake",
+        "dynamo-vllm",
+        "dynamo-sglang",
+        "dynamo-trtllm",
     ]
     assert FlagNames().port is None
 

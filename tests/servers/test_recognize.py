@@ -79,7 +79,10 @@ SLEEP = ["sleep", "infinity"]
         # Programs that take an engine's flags, and serve otherwise.
         (["python3", "-m", "sglang_router.launch_router"], [], "lmsysorg/sglang:v0.5", None),
         (["python3"], ["-m", "dynamo.frontend"], "ai-dynamo/vllm-runtime:1", None),
-        (["sh", "-c", "python3 -m dynamo.vllm --disaggregation-mode decode"], [], "vllm", None),
+        (["python3", "-m", "dynamo.mocker"], [], "ai-dynamo/vllm-runtime:1", None),
+        # Dynamo's workers, whose engine's flags alone would tell another server.
+        (["python3", "-m", "dynamo.vllm"], ["--disaggregation-mode", "decode"], "i", "dynamo-vllm"),
+        (["sh", "-c", "python3 -m dynamo.sglang --tp-size 8"], [], "sglang", "dynamo-sglang"),
         # A model that is named for an engine.
         (["serve"], ["--model", "/models/sglang"], "i", None),
         (["serve"], ["--served-model-name", "vllm"], "i", None),

@@ -465,3 +465,29 @@ def test_a_list_of_kinds_is_read_one_by_one() -> None:
     assert not problems
     found: Topology = read_topology(documents)
     assert len(found.pods) == sum(len(expected) for _, expected in CASES.values())
+
+
+def test_the_workers_of_dynamo_are_engines_and_its_frontend_is_none() -> None:
+    def service(*args: str) -> Any:
+        container: dict[str, Any] = {"image": "nvcr.io/nvidia/ai-dynamo/vllm-runtime:0.9.1"}
+        if args:
+            container |= {"command": ["python3", "-m", "dynamo.vllm"], "args": [*args]}
+            container["livenessProbe"] = {"httpGet": {"path": "/live", "port": 9090}}
+        return {"extraPodSpec": {"mainContainer": container}}
+
+    services = {
+        "Frontend": service(),
+        "decode": service("--model=m", "--is-decode-worker"),
+        "prefill": service("--model=m", "--is-prefill-worker"),
+    }
+    spec = {"services": services}
+    graph = made("nvidia.com/v1alpha1", "DynamoGraphDeployment", spec)
+    engines = [pods.engine for pods in topology([graph]).serving]
+    assert [engine.server.name for engine in engines if engine and engine.server] == [
+        "dynamo-vllm",
+        "dynamo-vllm",
+    ]
+    assert not codes([graph])
+    main = {"name": "main", **services["decode"]["extraPodSpec"]["mainContainer"]}
+    worker = made("apps/v1", "Deployment", {"template": {"spec": {"containers": [main]}}})
+    assert "T609" not in codes([worker])

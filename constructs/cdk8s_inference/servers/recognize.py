@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cdk8s_inference.servers import dynamo
 from cdk8s_inference.servers.command_line import PASSED_ON, SHELLS, Given, Word, commands, flags_of
 from cdk8s_inference.servers.command_line import given as flags_given
 from cdk8s_inference.servers.invocation import Invocation
@@ -21,8 +22,7 @@ from cdk8s_inference.servers.server import Program, Server
 _OTHER_PACKAGES = frozenset({"dynamo", "sglang_router"})
 """Python packages of which programs run in an engine's image, with its flags, and serve otherwise.
 
-SGLang's router and Dynamo's frontend are no engines, and Dynamo's workers take no requests over
-HTTP: they register with the frontend, which reaches them over a transport of its own.
+SGLang's router and Dynamo's frontend are no engines.
 """
 
 _OTHER_PROGRAMS = frozenset(
@@ -55,6 +55,8 @@ _OTHER_PROGRAMS = frozenset(
 )
 """Programs that are known to be none, for a container without a command: its arguments may go to
 an entrypoint that runs them."""
+
+_MODULES = frozenset(module.name for server in SERVERS for module in server.modules)
 
 _STARTERS = frozenset({"exec", "eval", "env", "nohup", "time"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -129,6 +131,8 @@ def server_in(image: str) -> Server | None:
     """
     if re.split("[:@]", image.rpartition("/")[2])[0] in _OTHER_PROGRAMS:
         return None  # Such as guidellm, in a registry path of vllm-project.
+    if dynamo.IMAGES in image:
+        return None  # Frontend, planner or worker: its controller or a command says which.
     held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
     return next(held, None)
 
@@ -222,7 +226,10 @@ def _is_unread_program(words: Sequence[str]) -> bool:
 
 def _runs_module(words: Sequence[str], packages: Iterable[str]) -> bool:
     pairs = itertools.pairwise(words)
-    return any(option == "-m" and name.partition(".")[0] in packages for option, name in pairs)
+    return any(
+        option == "-m" and name.partition(".")[0] in packages and name not in _MODULES
+        for option, name in pairs
+    )
 
 
 def invocation_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cdk8s_inference.servers import (
+    dynamo,
     llm_d_inference_sim,
     lmcache,
     mooncake,
@@ -19,6 +20,7 @@ SERVERS: tuple[Server, ...] = (
     llm_d_inference_sim.SERVER,
     lmcache.SERVER,
     mooncake.SERVER,
+    *dynamo.WORKERS,
 )
 
 ENGINES: tuple[Server, ...] = tuple(server for server in SERVERS if server.is_engine)

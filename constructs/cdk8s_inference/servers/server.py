@@ -13,7 +13,17 @@ from cdk8s_inference.servers.ranks import Ranks
 from cdk8s_inference.servers.release import release_of_tag
 from cdk8s_inference.servers.socket import Socket
 
-ServerName = Literal["vllm", "sglang", "trtllm", "llm-d-inference-sim", "lmcache", "mooncake"]
+ServerName = Literal[
+    "vllm",
+    "sglang",
+    "trtllm",
+    "llm-d-inference-sim",
+    "lmcache",
+    "mooncake",
+    "dynamo-vllm",
+    "dynamo-sglang",
+    "dynamo-trtllm",
+]
 
 
 @dataclass(frozen=True)

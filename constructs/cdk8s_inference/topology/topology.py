@@ -372,7 +372,7 @@ class Topology:
         for pods in self.serving:
             assert pods.engine is not None
             found += [Unread(flag, "only the pod knows the value") for flag in pods.engine.unread]
-            if pods.engine.kind is None:
+            if pods.engine.server is None:
                 what = pods.engine.container.here
                 found.append(Unread(what, "it is no engine that is known, so its port alone is"))
         for pool in self.pools:

@@ -177,7 +177,9 @@ def asks_sidecar(topology: Topology) -> Iterator[Violation]:
 def killed(topology: Topology) -> Iterator[Violation]:
     for pods in topology.serving:
         assert pods.engine is not None
-        container = pods.engine.container
+        container, server = pods.engine.container, pods.engine.server
+        if server is not None and not server.http_paths:
+            continue  # Its probes ask another server, which is up before the model is loaded.
         startup = container.at["startupProbe"]
         probe = startup if startup.present else container.at["livenessProbe"]
         if not probe.present or pods.may_gain("probes") or container.flag("--headless"):
