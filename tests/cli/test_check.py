@@ -242,6 +242,19 @@ TEMPLATE = "{{- if .Values.on }}\nkind: Service\napiVersion: v1\n{{- end }}\n"
             "T007",
             "1 Helm template",
         ),
+        (
+            "kustomization.tftpl.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+            "%{ if can(namespace) }namespace: ${namespace}%{ endif }\n",
+            "T007",
+            "1 template file",
+        ),
+        (
+            "service.yaml",
+            "apiVersion: v1\nkind: Service\n{% if name %}\nmetadata: {name: it}\n{% endif %}\n",
+            "T007",
+            "1 template file",
+        ),
         ("Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n", "T007", "1 Helm chart"),
         ("kustomization.yaml", "resources: [a.yaml]\n", "T007", "1 Kustomization"),
     ],

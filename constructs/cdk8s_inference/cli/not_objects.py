@@ -18,6 +18,8 @@ _HELM = "helm template {} | cdk8s-inference check -"
 _KUSTOMIZE = "kubectl kustomize {} | cdk8s-inference check -"
 
 TEMPLATE = "Helm template"
+OTHER_TEMPLATE = "template file"
+"""Of another tool, such as Terraform's ``templatefile`` or Jinja."""
 CHART = "Helm chart"
 VALUES = "Helm values file"
 KUSTOMIZATION = "Kustomization"
@@ -28,6 +30,7 @@ DOCUMENT = "foreign document"
 
 _FIXES = {
     TEMPLATE: _HELM,
+    OTHER_TEMPLATE: "render it with its tool, and check the result",
     CHART: _HELM,
     VALUES: _HELM,
     KUSTOMIZATION: _KUSTOMIZE,
@@ -36,6 +39,8 @@ _FIXES = {
 # At the start of a line: what is within another field may be an object that a report quotes.
 _VERSION = re.compile(r"""^\{?['"]?apiVersion['"]?\s*:|^\s*\{?\s*"apiVersion"\s*:""", re.MULTILINE)
 _KIND = re.compile(r"""^['"]?kind['"]?\s*:|"kind"\s*:|,\s*kind\s*:""", re.MULTILINE)
+_DIRECTIVE = re.compile(r"%\{ *~? *(?:if|for|else|end)|\{%|<%")
+"""Of Terraform, of Jinja, and of ERB: no YAML begins a value or a key so."""
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
@@ -83,6 +88,8 @@ def unparsed(file: str, content: bytes, *, named: bool) -> NotObjects | None:
     text = content.decode(errors="replace")
     if "{{" in text:
         return NotObjects(TEMPLATE, file, None, named)
+    if _DIRECTIVE.search(text):
+        return NotObjects(OTHER_TEMPLATE, file, None, named)
     if named or (_VERSION.search(text) and _KIND.search(text)):
         return None
     return NotObjects(OTHER, file, None, named)
@@ -124,8 +131,9 @@ def findings(found: Iterable[NotObjects], *, alone: bool) -> Iterator[Finding]:
         places = [Place("", "", each.file, each.line) for each in group]
         counted = plural(len(group), what)
         if what in _FIXES:
-            command = _FIXES[what].format(_rendered_folder(what, group[0].file))
-            fix = f"check what it renders: --render, or {command}"
+            fix = _FIXES[what].format(_rendered_folder(what, group[0].file))
+            if what != OTHER_TEMPLATE:
+                fix = f"check what it renders: --render, or {fix}"
             yield not_rendered(places, counted, fix, severity)
         else:
             yield foreign(places, counted, severity)
