@@ -76,6 +76,7 @@ SLEEP = ["sleep", "infinity"]
         (["bash", "-c", "ray start --address=$LEADER:6379 --block"], [], VLLM_IMAGE, None),
         (["ray", "start", "--head", "--block"], [], VLLM_IMAGE, None),
         (["tritonserver"], [], "nvcr.io/nvidia/tritonserver:25.01-trtllm-python-py3", None),
+        ([], [], "ghcr.io/someone/vllm-mock:latest", None),
         # Programs that take an engine's flags, and serve otherwise.
         (["python3", "-m", "sglang_router.launch_router"], [], "lmsysorg/sglang:v0.5", None),
         (["python3"], ["-m", "dynamo.frontend"], "ai-dynamo/vllm-runtime:1", None),

@@ -129,8 +129,9 @@ def server_in(image: str) -> Server | None:
     >>> server_in("vllm/vllm-openai:v0.32.0").title
     'vLLM'
     """
-    if re.split("[:@]", image.rpartition("/")[2])[0] in _OTHER_PROGRAMS:
-        return None  # Such as guidellm, in a registry path of vllm-project.
+    name = re.split("[:@]", image.rpartition("/")[2])[0]
+    if name in _OTHER_PROGRAMS or "mock" in re.split("[-_]", name):
+        return None  # Such as guidellm, in a registry path of vllm-project, or a vllm-mock.
     if dynamo.IMAGES in image:
         return None  # Frontend, planner or worker: its controller or a command says which.
     held = (s for s in _SPECIFIC_FIRST if any(part in image.lower() for part in s.images))
