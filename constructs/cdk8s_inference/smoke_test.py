@@ -34,12 +34,12 @@ _HOOKS: dict[Hook, dict[str, str]] = {
 }
 _READ = (
     ("", ("configmaps", "pods", "services")),
-    ("apps", ("deployments",)),
+    ("apps", ("deployments", "replicasets", "statefulsets")),
     ("gateway.networking.k8s.io", ("gateways", "httproutes")),
     ("inference.networking.k8s.io", ("inferencepools",)),
     ("leaderworkerset.x-k8s.io", ("leaderworkersets",)),
 )
-"""What ``verify`` reads of a deployment: objects, and where their pods are."""
+"""What ``verify`` reads of a deployment: its objects, and its pods with what makes them."""
 
 _STARTING_SECONDS = 120
 """For the image, and for the API server."""

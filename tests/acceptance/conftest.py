@@ -17,7 +17,6 @@ from tests.acceptance.control_plane import api_server, lws, manager
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.host import network
 from tests.acceptance.kubelet import Executable, simulator
-from tests.acceptance.nodes import nodes
 from tests.acceptance.process import Process
 from tests.acceptance.serving import SIMULATOR, Site, variables
 from tests.kit.shared import SHARED
@@ -127,8 +126,9 @@ def site(
         cluster = stack.enter_context(api_server(folder, seed, net.host("cluster")))
         stack.enter_context(manager(cluster))
         stack.enter_context(lws(cluster))
-        cluster.apply(nodes(1, {}, prefix="node", gpus=False))
-        yield Site(cluster, net, folder)
+        site = Site(cluster, net, folder)
+        cluster.apply([stack.enter_context(site.kubelet())])
+        yield site
 
 
 @pytest.fixture(params=ROUTER_RELEASES, ids=lambda release: release.version)

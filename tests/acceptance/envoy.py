@@ -269,7 +269,7 @@ def pool_proxy(
         },
     ]
     filters = [{"name": "picker", "typed_config": ask_picker}]
-    config = _config(host.address, port, virtual_host, filters, clusters)
+    config = _config("0.0.0.0", port, virtual_host, filters, clusters)
     command = host.command(executable(), "--config-yaml", config, *_SINGLE)
     ready = partial(host.listens, port, host.address)
     with started("pool-proxy", command, folder, ready=ready):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -14,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from cdk8s_inference.releases import RouterRelease
+from tests.acceptance import port_forward
 from tests.acceptance.cluster import Cluster, Object, eventually, namespace
 from tests.acceptance.envoy import Address, path_prefix, pool_proxy
 from tests.acceptance.host import Host, Network
 from tests.acceptance.kubelet import Executable, Running, running, simulator
-from tests.acceptance.process import started
+from tests.acceptance.nodes import node
+from tests.acceptance.process import free_port, started
 from tests.acceptance.workloads import workloads
 from tests.kit.breaks import Break
 
+NODE = "node-0"
 SIMULATOR = "ACCEPTANCE_SIMULATOR"
 GATEWAY_PORT = 8080
 _RENDERER_PORT = 8000
@@ -40,6 +44,35 @@ class Site:
     network: Network
     folder: Path
 
+    @property
+    def networks(self) -> Path:
+        """The network namespace of each pod that runs, as a link ``<namespace>.<pod>``."""
+        return self.folder / "networks"
+
+    def run(self, pod: Object, host: Host, *, ready: bool = True) -> None:
+        """Says that a pod runs on a host."""
+        self.cluster.run(pod, NODE, host.address, ready=ready)
+        metadata = pod["metadata"]
+        self.networks.mkdir(exist_ok=True)
+        link = self.networks / f"{metadata['namespace']}.{metadata['name']}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(host.network)
+
+    @contextmanager
+    def kubelet(self) -> Iterator[Object]:
+        """The node that pods run on, and what opens port-forwards to them."""
+        host, port, folder = self.cluster.host, free_port(), self.cluster.folder
+        where = (host.address, str(port), folder / "apiserver.crt", folder / "apiserver.key")
+        command = host.command(sys.executable, port_forward.__file__, *where, self.networks)
+        ready = partial(host.listens, port, host.address)
+        made = node(NODE, {})
+        status = {
+            "addresses": [{"type": "InternalIP", "address": host.address}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        }
+        with started("kubelet", command, self.folder, ready=ready):
+            yield {**made, "status": {**made["status"], **status}}
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -49,6 +82,7 @@ class Serving:
     url: str
     model: str
     engines: Sequence[Running]
+    gateway: Host
 
     def ask(self, words: int) -> Outcome:
         """Sends a prompt of so many words that nobody has sent before."""
@@ -162,7 +196,7 @@ def serving(
         # Engines first: a picker that starts among Ready pods knows them all at once.
         for pod in sorted(pods(cluster, objects, name), key=lambda pod: _part(pod) == "picker"):
             host, part = site.network.host(pod["metadata"]["name"]), _part(pod)
-            cluster.run(pod, "node-0", host.address, ready=part != case.not_ready)
+            site.run(pod, host, ready=part != case.not_ready)
             if part == case.down:
                 continue
             folder = site.folder / name / pod["metadata"]["name"]
@@ -182,7 +216,7 @@ def serving(
         stack.enter_context(pool_proxy(route, at, GATEWAY_PORT, gateway, folder))
         prefix = path_prefix(route["spec"]["rules"][0])
         url = f"http://{gateway.address}:{GATEWAY_PORT}{prefix}"
-        yield Serving(site.network.host("client"), url, model, engines)
+        yield Serving(site.network.host("client"), url, model, engines, gateway)
 
 
 def pods(cluster: Cluster, objects: Sequence[Object], name: str) -> list[Object]:

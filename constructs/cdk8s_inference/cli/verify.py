@@ -41,12 +41,14 @@ class Verified:
         evidence: What it answered and counted.
         verdict: What follows.
         findings: What explains it, where it does not do what it is meant to.
+        unread: What of the cluster could not be read.
     """
 
     target: Target
     evidence: Evidence
     verdict: Verdict
     findings: Sequence[Finding] = ()
+    unread: Sequence[str] = ()
 
 
 def _url(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -103,11 +105,12 @@ def _metrics(
 )
 @click.option(
     "--via",
-    type=click.Choice(["auto", "api-server", "direct"]),
+    type=click.Choice(["auto", "api-server", "port-forward", "direct"]),
     default="auto",
     show_default=True,
-    help="How pods and Services are reached: through the API server, or at their own addresses, "
-    "as is the default within a pod.",
+    help="How pods and Services are reached: through the API server's proxy, through port-forwards "
+    "(a gateway's own pods as well), or at their own addresses. auto: direct within a pod, "
+    "otherwise api-server.",
 )
 @click.option(
     "--requests",
@@ -238,8 +241,7 @@ def _of_cluster(
     if address is not None and len(chosen) > 1:
         listed = ", ".join(each.name for each in chosen)
         raise click.UsageError(f"--address is of one deployment; name one of {listed}.")
-    direct = connection.in_cluster if via == "auto" else via == "direct"
-    cluster = LiveCluster(connection, objects, direct, headers)
+    cluster = LiveCluster(connection, objects, _way(via, connection.in_cluster), headers)
     findings = check_topology(topology)
     found = []
     for served, target in zip(chosen, cluster.targets(chosen, address, model), strict=True):
@@ -247,8 +249,15 @@ def _of_cluster(
         errors = tuple(dict.fromkeys(each.code for each in why if each.severity == "error"))
         evidence = replace(probe(target, load, timeout), errors=errors)
         verdict = decide(evidence)
-        found.append(Verified(target, evidence, verdict, () if verdict.is_good else why))
+        shown = () if verdict.is_good else why
+        found.append(Verified(target, evidence, verdict, shown, objects.unread))
     return found
+
+
+def _way(via: str, in_cluster: bool) -> Any:
+    if via != "auto":
+        return via
+    return "direct" if in_cluster else "api-server"
 
 
 def _chosen(models: Sequence[ServedModel], names: Sequence[str]) -> list[ServedModel]:
@@ -300,6 +309,8 @@ def _text(found: Verified) -> str:
         lines += [f"    {line}" for line in text.split("\n")]
     if not found.verdict.is_good and not found.findings:
         lines.append("    no rule of check explains it")
+        if found.unread:
+            lines.append(f"    not read of the cluster: {escaped(', '.join(found.unread))}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -92,6 +92,23 @@ class Connection:
             raise _unreachable(self.server, error, limit) from None
         return response.status, response.data
 
+    def port_forward(self, namespace: str, pod: str, port: int) -> Any:
+        """The client's ``PortForward`` to a port of a pod, as ``kubectl port-forward`` opens one.
+
+        Raises:
+            ClusterFailure: The API does not answer, or refuses.
+        """
+        from kubernetes.client import ApiException, CoreV1Api
+        from kubernetes.stream import portforward as opened
+
+        portforward: Any = opened  # It has no types.
+        ask = CoreV1Api(self._client).connect_get_namespaced_pod_portforward
+        try:
+            return portforward(ask, pod, namespace, ports=str(port))
+        except ApiException as error:
+            message = f"{self.server} opens no port-forward to {namespace}/{pod}:{port}"
+            raise ClusterFailure(f"{message}: {_handshake(str(error.reason))}") from None
+
 
 def connect(
     context: str | None = None, kubeconfig: str | None = None, timeout: float = 30.0
@@ -169,6 +186,11 @@ def _refused(server: str, path: str, status: int, body: bytes) -> ClusterFailure
     if status == 403:
         return ClusterFailure(f"{server} forbids it: {_said(body)}", status)
     return ClusterFailure(f"{server} answers {status} to GET {path}: {_said(body)}", status)
+
+
+def _handshake(reason: str) -> str:
+    """Why a WebSocket was refused, without the headers of the answer."""
+    return " ".join(reason.partition(" -+-+- ")[0].split()) or "no reason given"
 
 
 def _said(body: bytes) -> str:

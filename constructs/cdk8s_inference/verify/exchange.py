@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
 _MOST = 64 * 1024 * 1024
+_PORTS = {"http": 80, "https": 443}
 
 
 class NoAnswer(Exception):
@@ -49,31 +51,61 @@ class Direct:
         self, method: str, path: str, body: bytes | None, seconds: float
     ) -> tuple[int, bytes]:
         """Sends a request."""
-        return within(seconds, lambda: self._sent(method, path, body, seconds))
-
-    def _sent(
-        self, method: str, path: str, body: bytes | None, seconds: float
-    ) -> tuple[int, bytes]:
         to = urlsplit(f"{self.base}{path}")
-        connection: http.client.HTTPConnection
-        host = to.hostname or ""
-        if to.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                host, to.port, timeout=seconds, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(host, to.port, timeout=seconds)
+        name, port = to.hostname or "", to.port or _PORTS[to.scheme]
+
+        def opened() -> Any:
+            stream = socket.create_connection((name, port), seconds)
+            if to.scheme == "https":
+                return secured(stream, self.headers.get("Host", name))
+            return stream
+
+        whole = f"{to.path or '/'}?{to.query}" if to.query else to.path or "/"
+        headers = {"Host": to.netloc.rpartition("@")[2], **self.headers}
+        return exchanged(opened, method, whole, body, headers, seconds)
+
+
+def exchanged(
+    opened: Callable[[], Any],
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    seconds: float,
+) -> tuple[int, bytes]:
+    """The status and body of the answer to one request.
+
+    Args:
+        opened: Opens the socket, or what is like one, that it is sent on.
+        method: The method.
+        path: The path with the query.
+        body: The body, which is JSON.
+        headers: The headers, Host among them.
+        seconds: How long it may take.
+
+    Raises:
+        NoAnswer: There is none.
+    """
+
+    def call() -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("")
+        content = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            whole = f"{to.path or '/'}?{to.query}" if to.query else to.path or "/"
-            sent = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, whole, body, {**sent, **self.headers})
+            connection.sock = opened()
+            connection.request(method, path, body, {**content, **headers})
             response = connection.getresponse()
             return response.status, response.read(_MOST)
-        except (TimeoutError, OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise NoAnswer(_reason(error, seconds)) from None
         finally:
             connection.close()
+
+    return within(seconds, call)
+
+
+def secured(stream: socket.socket, name: str) -> ssl.SSLSocket:
+    """A socket with TLS, to a server of a name whose certificate must be trusted here."""
+    return ssl.create_default_context().wrap_socket(stream, server_hostname=name)
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

@@ -4,47 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from cdk8s_inference.cluster import ClusterFailure, Connection, LiveObjects
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import Pods, ServedEngine, ServedModel
+from cdk8s_inference.verify.behind_service import Port, gateway_port, ready_port
 from cdk8s_inference.verify.evidence import Part
-from cdk8s_inference.verify.exchange import Direct, NoAnswer, Send, within
+from cdk8s_inference.verify.exchange import Direct, NoAnswer, Send
 from cdk8s_inference.verify.target import Counted, Target
+from cdk8s_inference.verify.through_cluster import ThroughApiServer, ThroughPortForward
 
 _WORKER_INDEX = "leaderworkerset.sigs.k8s.io/worker-index"
 _SCHEMES = {"HTTP": "http", "HTTPS": "https"}
 
 
-@dataclass(frozen=True)
-class ThroughApiServer:
-    """Sends to a pod or Service through the API server, as ``kubectl get --raw`` does.
-
-    Attributes:
-        connection: The way to the cluster.
-        base: Path of the proxy.
-        headers: What is sent beside the body; may have a token, and is never shown.
-    """
-
-    connection: Connection
-    base: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def __call__(
-        self, method: str, path: str, body: bytes | None, seconds: float
-    ) -> tuple[int, bytes]:
-        """Sends a request."""
-        sent = {"Content-Type": "application/json", **self.headers}
-
-        def call() -> tuple[int, bytes]:
-            whole = f"{self.base}{path}"
-            return self.connection.request(method, whole, headers=sent, body=body, timeout=seconds)
-
-        try:
-            return within(seconds, call)
-        except ClusterFailure as failure:
-            raise NoAnswer(str(failure)) from None
+Via = Literal["api-server", "port-forward", "direct"]
+"""How pods and Services are reached: through the API server's proxy, through port-forwards, or at
+their own addresses, as from a pod."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +32,13 @@ class LiveCluster:
     Attributes:
         connection: The way to its API.
         live: Its objects.
-        direct: Whether pods and Services are reached at their own addresses, as from a pod.
+        via: How its pods and Services are reached.
         headers: What is sent to deployments beside the body.
     """
 
     connection: Connection
     live: LiveObjects
-    direct: bool
+    via: Via
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def targets(
@@ -80,7 +58,8 @@ class LiveCluster:
                 name=f"{each.namespace}/{each.name}",
                 address=where,
                 send=send,
-                counted=tuple(self._counted(each)),
+                # A pod is read beside its Deployment where the ReplicaSet between may not be read.
+                counted=tuple({one.name: one for one in self._counted(each)}.values()),
                 model=model or (names[0] if names else None),
                 meant_apart=_is_meant_apart(each),
                 problem=problem,
@@ -90,20 +69,54 @@ class LiveCluster:
         if address is not None:
             base = address.rstrip("/")
             return base, Direct(base, self.headers), ""
-        for url, host in self._through_gateways(served):
-            named = {"Host": host} if host else {}
-            return url, Direct(url, {**self.headers, **named}), ""
+        for each in self._listeners(served):
+            if (way := self._through(each)) is not None:
+                return *way, ""
         for service, port in _services(served):
             where = f"{service}.{served.namespace}.svc:{port}"
-            if self.direct:
-                return where, Direct(f"http://{where}", self.headers), ""
-            base = f"/api/v1/namespaces/{served.namespace}/services/{service}:{port}/proxy"
-            return where, ThroughApiServer(self.connection, base, self.headers), ""
+            return where, self._service(served.namespace, service, port), ""
         problem = "no gateway of its routes has an address that is known; give --address URL"
         return "", None, problem
 
-    def _through_gateways(self, served: ServedModel) -> Iterator[tuple[str, str | None]]:
-        """Addresses of the gateways of its routes with the path of a rule, and the host."""
+    def _through(self, listener: _Listener) -> tuple[str, Send] | None:
+        """The way through a gateway: what is shown of it, and how."""
+        headers = dict(self.headers)
+        if listener.host is not None:
+            headers["Host"] = listener.host
+        metadata, path = listener.gateway["metadata"], listener.path
+        if self.via == "port-forward":
+            owner = (metadata["namespace"], metadata["name"])
+            if (found := gateway_port(self.connection, *owner, listener.port)) is not None:
+                namespace, pod, port = found
+                tls = listener.host or "localhost" if listener.scheme == "https" else None
+                send = ThroughPortForward(self.connection, lambda: found, path, tls, headers)
+                return f"{namespace}/{pod}:{port}{path}", send
+        for each in Cursor(listener.gateway).at("status", "addresses").items():
+            if name := each["value"].text:
+                url = f"{listener.scheme}://{_at(name, listener.port)}{path}"
+                return url, Direct(url, headers)
+        return None
+
+    def _service(self, namespace: str, service: str, port: int) -> Send:
+        if self.via == "direct":
+            return Direct(f"http://{service}.{namespace}.svc:{port}", self.headers)
+        if self.via == "api-server":
+            base = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
+            return ThroughApiServer(self.connection, base, self.headers)
+        pod = partial(self._behind, namespace, service, port)
+        return ThroughPortForward(self.connection, pod, headers=self.headers)
+
+    def _behind(self, namespace: str, service: str, port: int) -> Port:
+        try:
+            found = ready_port(self.connection, namespace, service, port)
+        except ClusterFailure as failure:
+            raise NoAnswer(str(failure)) from None
+        if found is None:
+            raise NoAnswer(f"no Ready pod is behind {service}.{namespace}.svc:{port}")
+        return found
+
+    def _listeners(self, served: ServedModel) -> Iterator[_Listener]:
+        """The listeners of the gateways of its routes, with the path of a rule, and the host."""
         for route in served.routes:
             rules = served.rules(route)
             paths = [path for rule in rules for path in rule.paths] or ["/"]
@@ -111,15 +124,13 @@ class LiveCluster:
             for parent in route.parents:
                 gateway = self._gateway(parent.namespace, parent.name.value)
                 section = parent.field("sectionName").value
-                for listener in Cursor(gateway).at("spec", "listeners").items():
-                    scheme = _SCHEMES.get(listener["protocol"].text or "")
-                    if scheme is None or section not in (None, listener["name"].text):
+                for each in Cursor(gateway).at("spec", "listeners").items():
+                    scheme = _SCHEMES.get(each["protocol"].text or "")
+                    port = each["port"].value
+                    if gateway is None or scheme is None or not isinstance(port, int):
                         continue
-                    for each in Cursor(gateway).at("status", "addresses").items():
-                        name = each["value"].text
-                        if name:
-                            place = f"{scheme}://{name}:{listener['port'].value}"
-                            yield f"{place}{paths[0]}".rstrip("/"), host
+                    if section in (None, each["name"].text):
+                        yield _Listener(gateway, scheme, port, paths[0].rstrip("/"), host)
 
     def _gateway(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         for each in self.live.statuses["Gateway"]:
@@ -154,9 +165,11 @@ class LiveCluster:
 
     def _pod(self, pod: Mapping[str, Any], port: int) -> Send:
         metadata = pod["metadata"]
-        if self.direct:
-            address = pod["status"].get("podIP", "")
-            return Direct(f"http://[{address}]:{port}" if ":" in address else _at(address, port))
+        if self.via == "direct":
+            return Direct(f"http://{_at(pod['status'].get('podIP', ''), port)}")
+        if self.via == "port-forward":
+            found = (metadata["namespace"], metadata["name"], port)
+            return ThroughPortForward(self.connection, lambda: found)
         where = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:{port}/proxy"
         return ThroughApiServer(self.connection, where)
 
@@ -173,8 +186,27 @@ class LiveCluster:
                 yield pod
 
 
+@dataclass(frozen=True)
+class _Listener:
+    """A listener of a gateway, and what a route takes there.
+
+    Attributes:
+        gateway: The Gateway, with its status.
+        scheme: ``http`` or ``https``.
+        port: Its port.
+        path: The path of a rule, with no slash at its end.
+        host: A host that the route takes; None for any.
+    """
+
+    gateway: Mapping[str, Any]
+    scheme: str
+    port: int
+    path: str
+    host: str | None
+
+
 def _at(address: str, port: int) -> str:
-    return f"http://{address}:{port}"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _is_meant_apart(served: ServedModel) -> bool:
