@@ -7,13 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
+from cdk8s_inference.cel.evaluation import can_evaluate
 from cdk8s_inference.checks import RULES, check, rule
 from cdk8s_inference.findings import Finding, Rule
 from cdk8s_inference.source import Document, read
 from cdk8s_inference.topology import Topology
 from tests.kit import examples
 
-SHOWN = {code: each for code, each in RULES.items() if each.example is not None}
+SHOWN = {
+    code: each
+    for code, each in RULES.items()
+    # There is no release of the runtime of CEL for every Python.
+    if each.example is not None and (code != "K011" or can_evaluate())
+}
 SHAPES: tuple[Any, ...] = (None, [], {}, "x", -1, True, "9" * 5000)
 BASES = ("disaggregated", "gang", "inference-extension", "sglang", "standalone", "substrate")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdk8s_inference.cel.evaluation import can_evaluate
 from cdk8s_inference.topology import Topology
 
 FORMAT = 1
@@ -102,7 +103,9 @@ def coverage(
         {name: count for name, count in counts.items() if count},
         roles["prefill"],
         roles["decode"],
-        tuple(dict.fromkeys((*_missing(topology), *_controlled(topology), *unread))),
+        tuple(
+            dict.fromkeys((*_missing(topology), *_controlled(topology), *unread, *_rules(topology)))
+        ),
     )
 
 
@@ -131,3 +134,15 @@ def _controlled(topology: Topology) -> Iterator[str]:
     for kind in topology.controlled_kinds:
         if not kind.is_understood:
             yield f"what a controller makes of {plural(len(kind.objects), kind.name)}"
+
+
+def _rules(topology: Topology) -> Iterator[str]:
+    """The kinds whose CRDs have rules that nothing here evaluates."""
+    if can_evaluate():
+        return
+    kinds = {(each.at("apiVersion").text or "", each.kind) for each in topology.objects}
+    ruled = sorted({kind for version, kind in kinds if topology.api.has_rules(version, kind)})
+    if ruled:
+        more = len(ruled) - _SHOWN
+        listed = ", ".join(ruled[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        yield f"the CEL rules of {listed}: pip install 'cdk8s-inference[cel]'"

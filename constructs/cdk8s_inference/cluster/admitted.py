@@ -19,6 +19,10 @@ class Admitted(ClusterApi):
         """Every kind is."""
         return True
 
+    def has_rules(self, api_version: str, kind: str) -> bool:
+        """None has any that is left to evaluate."""
+        return False
+
     def violations(
         self, api_version: str, kind: str, value: Any, *, partial: bool = False
     ) -> list[SchemaViolation]:

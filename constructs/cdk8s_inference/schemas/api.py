@@ -11,9 +11,13 @@ from cdk8s_inference.findings import near_name
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import RELEASES, Facts, Schema, custom, kubernetes
 from cdk8s_inference.schemas.removed import removed
+from cdk8s_inference.schemas.validation_rules import RULES, broken_rules
 from cdk8s_inference.schemas.violation import SchemaViolation
 from cdk8s_inference.schemas.walk import OBJECT_META, Walk
 from cdk8s_inference.source.placeholder import has_placeholder, is_for_a_person
+
+_BESIDE_RULES = ("unknown field", "name")
+"""What may be wrong with an object so that its rules can be evaluated yet."""
 
 _OBJECT_META = {"$ref": f"#/definitions/{OBJECT_META}"}
 
@@ -42,6 +46,12 @@ class ClusterApi:
             or self._refused(api_version, kind) is not None
             or self.likely_kind(api_version, kind) is not None
         )
+
+    def has_rules(self, api_version: str, kind: str) -> bool:
+        """Whether the CRD of a kind has rules in CEL."""
+        if (own := self.crds.get((api_version, kind))) is not None:
+            return f"'{RULES}'" in str(own)
+        return custom().mentions(f"{api_version} {kind}", RULES)
 
     def violations(
         self, api_version: str, kind: str, value: Any, *, partial: bool = False
@@ -101,7 +111,11 @@ class ClusterApi:
         metadata = Walk(kubernetes(), self.kubernetes or RELEASES[0], partial=partial)
         if isinstance(value, Mapping):
             metadata.visit(value.get("metadata"), _OBJECT_META, ("metadata",))
-        return [*walk.found, *metadata.found, *_names(kind, value)]
+        found = [*walk.found, *metadata.found, *_names(kind, value)]
+        # As the API server, which evaluates no rule on an object that is wrong otherwise.
+        if walk.ruled and not partial and all(each.problem in _BESIDE_RULES for each in found):
+            found += broken_rules(walk.ruled, facts, certain=walk.certain)
+        return found
 
     def _refused(self, api_version: str, kind: str) -> SchemaViolation | None:
         """Why a cluster has no such kind; None where it has, or where that is not known."""
@@ -209,7 +223,9 @@ def _type_name(api_version: str, kind: str) -> str:
 def _without_metadata(schema: Schema) -> Schema:
     """A CRD's schema without the fields that every object has."""
     fields = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-    metadata = {"x-kubernetes-preserve-unknown-fields": True}
+    # What rules may read of it.
+    named = {"name": {"type": "string"}, "generateName": {"type": "string"}}
+    metadata = {"properties": named, "x-kubernetes-preserve-unknown-fields": True}
     return {
         **schema,
         "properties": {**schema.get("properties", {}), **fields, "metadata": metadata},

@@ -20,6 +20,7 @@ RELEASES = ("1.36", "1.35", "1.34")
 """The releases of Kubernetes whose API is known, newest first."""
 
 _REF = "#/definitions/"
+_REFERENCES = re.compile(rf'"\$ref":"{_REF}([^"]+)"')
 
 
 class Facts:
@@ -60,6 +61,22 @@ class Facts:
     def target(self, reference: str, release: str | None) -> Schema:
         """What a ``$ref`` names; free where that is not known."""
         return self.definition(reference[len(_REF) :], release) or {}
+
+    def resolved(self, schema: Schema, release: str | None = None) -> Schema:
+        """What a schema names, where it is a ``$ref``; else the schema."""
+        return self.target(schema["$ref"], release) if "$ref" in schema else schema
+
+    def mentions(self, name: str, word: str) -> bool:
+        """Whether a word is in the schemas of a name, or in what they refer to."""
+        known, todo = {name}, [name]
+        while todo:
+            for _, start, end in self._lines.get(todo.pop(), ()):
+                if self.text.find(f'"{word}"', start, end) >= 0:
+                    return True
+                named = _REFERENCES.findall(self.text, start, end)
+                todo += (each for each in named if each not in known)
+                known.update(named)
+        return False
 
     @cached_property
     def kinds(self) -> Mapping[str, tuple[str, ...]]:

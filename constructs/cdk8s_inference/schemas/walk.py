@@ -15,9 +15,10 @@ from functools import cache
 from typing import Any
 
 from cdk8s_inference.findings import Mend, Path, PathPart, is_slip, shown, type_name
+from cdk8s_inference.quantity import quantity
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import Facts, Schema, reference_name
-from cdk8s_inference.schemas.quantity import quantity
+from cdk8s_inference.schemas.validation_rules import RULES, Ruled
 from cdk8s_inference.schemas.violation import Problem, SchemaViolation
 from cdk8s_inference.source.placeholder import has_placeholder, is_for_a_person
 
@@ -71,6 +72,7 @@ class Walk:
         partial: Whether values are parts of objects, in which nothing is missing.
         closed: Whether fields that the schema does not name are told.
         found: What was found.
+        ruled: Values that rules in CEL are about.
     """
 
     facts: Facts
@@ -79,6 +81,7 @@ class Walk:
     partial: bool = False
     closed: bool = True
     found: list[SchemaViolation] = field(default_factory=list)
+    ruled: list[Ruled] = field(default_factory=list)
 
     def visit(self, value: Any, schema: Schema, path: Path = (), name: str = "") -> None:
         """Collects what a schema says against a value.
@@ -124,6 +127,8 @@ class Walk:
         if choices is not None and value not in choices:
             self._not_a_choice(value, choices, path)
         self._combined(value, schema, path)
+        if RULES in schema:
+            self.ruled.append(Ruled(path, value, schema))
 
     def _tell(
         self,
@@ -134,7 +139,9 @@ class Walk:
         near: str | None = None,
         mend: Mend | None = None,
     ) -> None:
-        violation = SchemaViolation(problem, path, message, fix, near, self.certain, mend)
+        violation = SchemaViolation(
+            problem, path, message, fix, near, certain=self.certain, mend=mend
+        )
         self.found.append(violation)
 
     def _special(self, value: Any, definition: str, path: Path) -> bool:
@@ -208,9 +215,10 @@ class Walk:
             elif self.closed and not (values or is_free or has_placeholder(str(key))):
                 self._unknown(str(key), value, properties, (*path, key), name, above)
         for key in () if self.partial else schema.get("required", ()):
-            absent = value.get(key) is None
-            inner = properties.get(key, {})
-            if not absent or "default" in inner or (definition, key) in _DEFAULTED:
+            if value.get(key) is not None or (definition, key) in _DEFAULTED:
+                continue
+            inner = self.facts.resolved(properties.get(key, {}), self.release)
+            if "default" in inner:
                 continue
             if key in value and inner.get("nullable"):
                 continue
@@ -324,6 +332,8 @@ class Walk:
             return
         if schema.get("x-kubernetes-int-or-string"):
             return  # Its branches say no more.
+        if isinstance(value, Mapping):
+            value = {**self._defaults(schema), **value}
         for each in schema.get("allOf", ()):
             self._combined(value, each, path)
         for key in ("anyOf", "oneOf"):
@@ -335,6 +345,14 @@ class Walk:
             names = sorted({name for each in _required(schema["not"]) for name in each})
             said = f"{', '.join(names)} cannot be set" if names else "the value is not allowed"
             self._tell("value", path, f"{said} in this combination", None)
+
+    def _defaults(self, schema: Schema) -> Mapping[str, Any]:
+        """The defaults of fields, which the API server sets before it looks at branches."""
+        inner = {
+            key: self.facts.resolved(each, self.release)
+            for key, each in schema.get("properties", {}).items()
+        }
+        return {key: each["default"] for key, each in inner.items() if "default" in each}
 
     def _fits(self, value: Any, schema: Schema) -> bool:
         inner = replace(self, closed=False, found=[])

@@ -17,10 +17,12 @@ class Misfit:
     Attributes:
         at: The place; of a field that is missing, what it is missing from.
         violation: What it says.
+        related: The other places that it is about.
     """
 
     at: SourceValue[object]
     violation: SchemaViolation
+    related: tuple[SourceValue[object], ...] = ()
 
 
 def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
@@ -34,8 +36,11 @@ def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
         written = {key: child for key, child in value.items() if key != "status"}
         for each in api.violations(api_version, found.kind, _without_schemas(written)):
             path = each.path[:-1] if each.problem == "missing" else each.path
-            at = found.at(*path)
-            yield Misfit(found.value_at(at, at.value), each)
+            at, *others = (
+                found.value_at(cursor, cursor.value)
+                for cursor in (found.at(*place) for place in (path, *each.related))
+            )
+            yield Misfit(at, each, tuple(others))
 
 
 def _without_schemas(value: Mapping[Any, Any]) -> Mapping[Any, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from cdk8s_inference.findings import REMOVED, Edit
-from cdk8s_inference.schemas.quantity import quantity
+from cdk8s_inference.quantity import quantity
 from tests.checks.rendered import codes
 from tests.kit import examples
 

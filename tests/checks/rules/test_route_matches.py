@@ -27,6 +27,7 @@ def _rewrite(**path: str) -> list[Any]:
 _TO_ROOT = _rewrite(type="ReplacePrefixMatch", replacePrefixMatch="/")
 _FILTER = {"group": "gateway.envoyproxy.io", "kind": "HTTPRouteFilter", "name": "rewrite"}
 _EXTENSION = [{"type": "ExtensionRef", "extensionRef": _FILTER}]
+_REDIRECT = [{"type": "RequestRedirect", "requestRedirect": {"port": 443}}]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ _EXTENSION = [{"type": "ExtensionRef", "extensionRef": _FILTER}]
         ({"matches": [_path("/", method="GET"), _path("/", method="POST")]}, set()),
         ({"matches": [_path("/", method="GET"), _path("/v1")]}, set()),
         ({"backendRefs": []}, {"T515"}),
-        ({"backendRefs": [], "filters": [{"type": "RequestRedirect"}]}, set()),
+        ({"backendRefs": [], "filters": _REDIRECT}, set()),
     ],
 )
 def test_rules_of_a_route(fields: dict[str, Any], reported: set[str]) -> None:

@@ -11,7 +11,7 @@ from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Severity, Violation, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.names import LABEL
-from cdk8s_inference.schemas.quantity import quantity
+from cdk8s_inference.quantity import quantity
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
 from cdk8s_inference.topology.container import PROBE_KINDS

@@ -32,7 +32,7 @@ def _violations(topology: Topology, problem: Problem) -> Iterator[Violation]:
 
 def _violation(misfit: Misfit) -> Violation:
     found = misfit.violation
-    return Violation(misfit.at, found.message, fix=found.fix, mend=found.mend)
+    return Violation(misfit.at, found.message, misfit.related, fix=found.fix, mend=found.mend)
 
 
 @rule(
@@ -110,11 +110,14 @@ def wrong_value(topology: Topology) -> Iterator[Violation]:
         found = misfit.violation
         if found.problem == "value":
             # Another release of a CRD may take more values, unless its API is stable.
-            version = misfit.at.object.version
-            stable = "alpha" not in version and "beta" not in version
-            certain = found.certain or stable or found.near is not None
+            certain = found.certain or found.near is not None or _is_stable(misfit)
             severity: Severity = "error" if certain else "warning"
             yield replace(_violation(misfit), severity=severity)
+
+
+def _is_stable(misfit: Misfit) -> bool:
+    version = misfit.at.object.version
+    return "alpha" not in version and "beta" not in version
 
 
 @rule(
@@ -203,6 +206,31 @@ def unknown_schema(topology: Topology) -> Iterator[Violation]:
             continue
         first, *others = (each.here for each in objects)
         yield Violation(first, f"the schema of {kind} of {version} is not known", others)
+
+
+@rule(
+    "K011",
+    "error",
+    "A rule of a CRD is not satisfied",
+    why=_REFUSED,
+    evidence="The rules in CEL (`x-kubernetes-validations`) of the CRDs of the projects that serve "
+    "models. They are evaluated where the extra `cel` is installed; a rule about a change of an "
+    "object, or that calls a function that is not known here, is passed over. An API server gave "
+    "the same verdicts.",
+    fix="change one of the values so that the expression is true",
+    example=breaks(
+        "disaggregated", "HTTPRoute/qwen", "spec.rules[0].filters", [{"type": "URLRewrite"}]
+    ),
+    after=("T513",),
+)
+def broken_rule(topology: Topology) -> Iterator[Violation]:
+    for misfit in topology.misfits:
+        found = misfit.violation
+        if found.problem == "rule":
+            # Rules come and go with the releases of a CRD, but not in the APIs of Kubernetes.
+            own = misfit.at.object.group.endswith(".k8s.io") and _is_stable(misfit)
+            severity: Severity = "error" if found.certain or own else "warning"
+            yield replace(_violation(misfit), severity=severity)
 
 
 SCHEMA_CODES = frozenset(code for code in RULES if code.startswith("K"))
