@@ -31,12 +31,13 @@ def pod(
     role: Role = "Standalone",
     *,
     port: int = 8000,
+    image: str = "vllm",
     cache_claim: str | None = None,
     platform: Platform | None = None,
     **container: Any,
 ) -> Json:
     return pod_template(
-        Member.of(role, image="vllm", **container),
+        Member.of(role, image=image, **container),
         listening=None if role == "Worker" else Listening((port,), port),
         workload="w",
         labels={"z": "ours"},
@@ -93,6 +94,31 @@ def test_a_cache_is_the_model_where_nothing_else_is(
     role: Role, fields: Json, args: list[str] | None
 ) -> None:
     assert engine(role, cache_claim="weights", **fields).get("args") == args
+
+
+@pytest.mark.parametrize(
+    ("role", "release", "fields", "told"),
+    [
+        ("Standalone", "0.32.0", {}, True),
+        ("Standalone", "0.32.0", {"command": ["vllm", "serve"]}, True),
+        ("Standalone", "0.32.0", {"command": ["sh", "-c", "vllm serve m"]}, False),
+        ("Standalone", "0.32.0", {"command": ["my-server"]}, False),
+        ("Standalone", "0.32.0", {"args": ["--config=vllm.yaml"]}, False),
+        ("Standalone", "0.17.0", {}, False),
+        ("Leader", "0.32.0", {}, False),
+        ("Worker", "0.32.0", {}, False),
+    ],
+)
+def test_an_engine_is_told_to_finish_what_runs(
+    role: Role, release: str, fields: Json, told: bool
+) -> None:
+    args = engine(role, image=f"vllm/vllm-openai:v{release}", **fields).get("args", [])
+    assert ("--shutdown-timeout=60" in args) == told
+
+
+def test_what_an_engine_is_told_about_its_end_stays() -> None:
+    given = ["--model=m", "--shutdown-timeout", "5"]
+    assert engine(image="vllm/vllm-openai:v0.32.0", args=given)["args"] == given
 
 
 @pytest.mark.parametrize("role", ["Standalone", "Leader", "Worker"])

@@ -1,4 +1,7 @@
-"""Released sidecars, run as composed beside a real decode engine."""
+"""A released sidecar beside a real decode engine, run as composed, except that it may call any pod.
+
+SSRF protection reads the pool from an API server; ``test_picker.py`` has one.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ def test_the_sidecar_hands_over(site: Site) -> None:
     assert site.await_(decode)
     (container,) = pod["spec"]["initContainers"]
     (port,) = (each["containerPort"] for each in container["ports"])
-    arguments = arguments_of(pod, container, decode.host)
+    pool = ("--enable-ssrf-protection", "--inference-pool")
+    composed = arguments_of(pod, container, decode.host)
+    arguments = [each for each in composed if not each.startswith(pool)]
     command = decode.host.command(Path(os.environ[name]), *arguments)
     ready = partial(decode.host.listens, port)
     url = f"http://{decode.host.address}:{port}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from cdk8s_inference import names
@@ -27,7 +28,7 @@ from cdk8s_inference.pods import (
     shared_memory,
 )
 from cdk8s_inference.pods.order import pod_in_order
-from cdk8s_inference.servers import SGLANG, VLLM
+from cdk8s_inference.servers import SGLANG, VLLM, invocation_of
 from cdk8s_inference.servers.command_line import uses
 
 CACHE_MOUNT_PATH = "/mnt/models"
@@ -50,6 +51,7 @@ _HOME_ENVIRONMENT = (
 _NODE_POOL_LABEL = "modelplane.ai/pool"
 
 _GPU = "nvidia.com/gpu"
+_VLLM = "vllm"
 
 
 def pod_template(
@@ -206,6 +208,7 @@ def _pod_spec(
                 listening=listening,
                 cached=cache_claim is not None,
                 probes=platform.probes,
+                drain_seconds=platform.shutdown.drain_seconds,
                 requests={
                     name: amount
                     for name, amount in default.requests.items()
@@ -260,13 +263,17 @@ def _container(
     listening: Listening | None,
     cached: bool,
     probes: Probes,
+    drain_seconds: int,
     requests: Mapping[str, str],
 ) -> dict[str, Any]:
     said = member.container
     container: dict[str, Any] = {"name": ENGINE_CONTAINER, "image": said.image}
     if said.command is not None:
         container["command"] = list(said.command)
-    if args := _arguments(said, add_model=cached and listening is not None):
+    args = _arguments(said, add_model=cached and listening is not None)
+    if listening is not None and member.role == "Standalone":
+        args += _drain(said, drain_seconds)
+    if args:
         container["args"] = args
     gang = () if member.role == "Standalone" else GANG_VARIABLES
     container["env"] = [dict(variable) for variable in (*gang, *_HOME_ENVIRONMENT)]
@@ -317,6 +324,24 @@ def _arguments(container: Container, *, add_model: bool) -> list[str]:
     if add_model and not container.command and not named:
         args.append(f"{VLLM.names.model}={CACHE_MOUNT_PATH}")
     return args
+
+
+def _drain(container: Container, seconds: int) -> list[str]:
+    """vLLM's ``--shutdown-timeout``, where its release is known to have it and nothing gives it.
+
+    Without it SIGTERM cuts streams, and prefill's blocks are gone before decode has fetched them
+    (seen run): each pod that is replaced fails requests. The grace period is for this.
+    """
+    given = invocation_of(container.command or (), container.args or (), container.image)
+    flags = VLLM.flags(given.release) if given.server is VLLM and given.release else None
+    drain, config = str(VLLM.names.drain), str(VLLM.names.config_file)
+    # What a shell is told, it does not pass on.
+    program = PurePosixPath(next(iter(container.command or ()), _VLLM)).name
+    if flags is None or flags.find(drain) is None or not program.startswith((_VLLM, "python")):
+        return []
+    if given.use(drain) is not None or given.use(config) is not None:
+        return []
+    return [f"{drain}={seconds}"]
 
 
 def _probes(port: int, probes: Probes) -> dict[str, Any]:

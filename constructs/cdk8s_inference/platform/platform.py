@@ -110,7 +110,8 @@ class Shutdown:
 
     Attributes:
         drain_seconds: How long an engine may finish running requests, where its own
-            ``--shutdown-timeout`` does not say.
+            ``--shutdown-timeout`` does not say. vLLM of a release that has that flag gets it, in
+            pods of one node: without it running requests are cut at once.
         margin_seconds: For what comes after: the engine's end, and the sidecar's.
     """
 
