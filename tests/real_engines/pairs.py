@@ -87,6 +87,7 @@ class Pair:
             where nobody listens.
         untold: Why manifests do not show what no rule tells.
         words: How long the prompt is.
+        needs: What the processor must have, as ``/proc/cpuinfo`` says; empty for any.
     """
 
     what: str
@@ -97,6 +98,7 @@ class Pair:
     then: Literal["", "killed", "nobody"] = ""
     untold: str = ""
     words: int = 60
+    needs: str = ""
 
 
 # Without --dtype the tiny model runs in bfloat16.
@@ -222,6 +224,7 @@ PAIRS = (
         "T306",
         given("--dtype=bfloat16"),
         given("--dtype=bfloat16", "--kv-cache-dtype=fp8_e5m2"),
+        needs="avx512f",
     ),
     Pair(
         "--disable-hybrid-kv-cache-manager on decode",
