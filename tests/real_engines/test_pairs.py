@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cdk8s_inference.checks import check
+from cdk8s_inference.checks.registry import all_rules
+from cdk8s_inference.findings.evidence import SeenRun
 from cdk8s_inference.source import Document
 from tests.acceptance.cluster import Object
 from tests.real_engines.client import Params
@@ -61,6 +63,11 @@ def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
 
     outcome = handed_over(site, prefill, decode, between=between, words=pair.words)
     assert outcome.verdict == pair.verdict, outcome
+
+
+@pytest.mark.parametrize("code", sorted({pair.code for pair in PAIRS if pair.code}))
+def test_a_rule_says_that_it_was_seen_run(code: str) -> None:
+    assert isinstance(all_rules()[code].known, SeenRun)
 
 
 def test_the_page_shows_the_table() -> None:

@@ -327,7 +327,7 @@ def _arguments(container: Container, *, add_model: bool) -> list[str]:
 
 
 def _drain(container: Container, seconds: int) -> list[str]:
-    """vLLM's ``--shutdown-timeout``, where its release is known to have it and nothing gives it.
+    """``--shutdown-timeout`` where vLLM's release is known to have it, and nothing gives it.
 
     Without it SIGTERM cuts streams, and prefill's blocks are gone before decode has fetched them
     (seen run): each pod that is replaced fails requests. The grace period is for this.
