@@ -25,8 +25,10 @@ _LAYERS: dict[NodeKind, int] = {
 _LINE = 15.0
 _TITLE = 17.0
 _PADDING = 9.0
-_CHARACTER = 7.0
+_CHARACTER = 7.3
 """The width of a character of 12 px, on average."""
+_MARKED = 7.9
+"""The width of one that is bold, as findings are marked."""
 _BOLD = 8.4
 """The width of one of a name."""
 _COLUMNS = 28
@@ -198,10 +200,9 @@ def _box(node: Node) -> Box:
     name = tuple(_wrapped(node.name, _COLUMNS - 4))
     lines = (node.heading, *(part for line in node.lines for part in _wrapped(line, _COLUMNS)))
     mark = tuple(_wrapped(node.mark, _COLUMNS))
-    widest = max(
-        max(map(len, name), default=0) * _BOLD, max(map(len, (*lines, *mark))) * _CHARACTER
-    )
-    width = max(120.0, widest + 2 * _PADDING + 8)
+    texts = ((name, _BOLD), (lines, _CHARACTER), (mark, _MARKED))
+    widest = max(max(map(len, each), default=0) * character for each, character in texts)
+    width = max(120.0, widest + 2 * _PADDING + 14)
     height = len(name) * _TITLE + (len(lines) + len(mark)) * _LINE + 2 * _PADDING
     return Box(node, 0, 0, width, height, name, lines, mark)
 

@@ -44,9 +44,41 @@ document.addEventListener("click", (event) => {
   }
 });
 panel.querySelector("button").addEventListener("click", close);
+const DIRECTIONS = {
+  ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0],
+};
+
+// The nearest other link of the same drawing, or of the index, in a direction.
+function beside(link, [dx, dy]) {
+  const middle = (each) => {
+    const { x, y, width, height } = each.getBoundingClientRect();
+    return [x + width / 2, y + height / 2, width];
+  };
+  const [x, y] = middle(link);
+  let best = null;
+  let least = Infinity;
+  for (const each of link.closest(".drawing, nav ol").querySelectorAll("a")) {
+    const [toX, toY, width] = middle(each);
+    const along = (toX - x) * dx + (toY - y) * dy;
+    const across = Math.abs((toX - x) * dy) + Math.abs((toY - y) * dx);
+    if (width && along > 1 && along >= across / 3 && along + 2 * across < least) {
+      least = along + 2 * across;
+      best = each;
+    }
+  }
+  return best;
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") close();
   const typing = event.target.closest("input, select, textarea");
+  const link = event.target.closest(".drawing a, nav ol a");
+  const direction = DIRECTIONS[event.key];
+  const next = link && direction && beside(link, direction);
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
   if (event.key === "/" && !typing) {
     event.preventDefault();
     search.focus();

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
+from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.graph.layout import Box, Frame, Layout, Line, layout
-from cdk8s_inference.graph.model import Graph, Node, Section, words
+from cdk8s_inference.graph.model import SEVERITIES, Graph, Node, Section, words
 
 LIGHT = {
     "back": "#ffffff",
@@ -178,10 +180,13 @@ def _label(line: Line) -> Iterator[str]:
 
 def spoken(node: Node) -> str:
     """A part as a screen reader says it."""
-    said = f"{node.heading} {node.name}: {', '.join(node.lines)}" if node.lines else ""
-    counted = len(node.findings)
-    found = f"; {counted} finding{'s' * (counted != 1)}" if counted else ""
-    return f"{said or f'{node.heading} {node.name}'}{found}"
+    said = f"{node.heading} {node.name}"
+    if node.lines:
+        said += f": {', '.join(node.lines)}"
+    counted = Counter(each.severity for each in node.findings)
+    found = ", ".join(plural(counted[each], each) for each in SEVERITIES if counted[each])
+    codes = " ".join(dict.fromkeys(each.code for each in node.findings))
+    return f"{said}; {found}: {codes}" if found else said
 
 
 def _box(box: Box, *, linked: bool) -> Iterator[str]:
