@@ -35,7 +35,6 @@ from cdk8s_inference.topology.gateway import Gateway, ReferenceGrant
 from cdk8s_inference.topology.kinds import Addition, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, Unread, kube_objects
 from cdk8s_inference.topology.llm_inference_service import composed_services
-from cdk8s_inference.topology.misfit import Misfit, misfits
 from cdk8s_inference.topology.picker import Picker
 from cdk8s_inference.topology.pods_by_label import PodsByLabel
 from cdk8s_inference.topology.pool import (
@@ -47,6 +46,7 @@ from cdk8s_inference.topology.pool import (
 )
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
+from cdk8s_inference.topology.schema_mismatch import SchemaMismatch, schema_mismatches
 from cdk8s_inference.topology.selector import Selector, label_selector
 from cdk8s_inference.topology.served_model import ServedModel, served_models
 from cdk8s_inference.topology.workload import Pods, Workload, workloads
@@ -357,9 +357,9 @@ class Topology:
         )
 
     @cached_property
-    def misfits(self) -> list[Misfit]:
+    def schema_mismatches(self) -> list[SchemaMismatch]:
         """What the schemas of their kinds say against the objects."""
-        return list(misfits(self.objects, self.api))
+        return list(schema_mismatches(self.objects, self.api))
 
     @cached_property
     def unread(self) -> list[Unread]:

@@ -13,7 +13,7 @@ from cdk8s_inference.findings.example import breaks, manifests
 from cdk8s_inference.schemas import Problem
 from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import KubeObject, SourceValue, Topology
-from cdk8s_inference.topology.misfit import Misfit
+from cdk8s_inference.topology.schema_mismatch import SchemaMismatch
 
 _TEMPLATE = "spec.template"
 _ENGINE = f"{_TEMPLATE}.spec.containers[0]"
@@ -25,14 +25,14 @@ _SCHEMAS = (
 
 
 def _violations(topology: Topology, problem: Problem) -> Iterator[Violation]:
-    for misfit in topology.misfits:
-        if misfit.violation.problem == problem:
-            yield _violation(misfit)
+    for mismatch in topology.schema_mismatches:
+        if mismatch.violation.problem == problem:
+            yield _violation(mismatch)
 
 
-def _violation(misfit: Misfit) -> Violation:
-    found = misfit.violation
-    return Violation(misfit.at, found.message, misfit.related, fix=found.fix, mend=found.mend)
+def _violation(mismatch: SchemaMismatch) -> Violation:
+    found = mismatch.violation
+    return Violation(mismatch.at, found.message, mismatch.related, fix=found.fix, mend=found.mend)
 
 
 @rule(
@@ -49,14 +49,14 @@ def _violation(misfit: Misfit) -> Violation:
     after=("T701", "T714"),
 )
 def unknown_field(topology: Topology) -> Iterator[Violation]:
-    for misfit in topology.misfits:
-        found = misfit.violation
+    for mismatch in topology.schema_mismatches:
+        found = mismatch.violation
         if found.problem == "unknown field":
             # A cluster may have another release of a CRD than the one that is known.
             meant = found.near is not None and is_slip(str(found.path[-1]), found.near)
             certain = found.certain or meant
             severity: Severity = "error" if certain else "warning"
-            yield replace(_violation(misfit), severity=severity)
+            yield replace(_violation(mismatch), severity=severity)
 
 
 @rule(
@@ -106,17 +106,17 @@ def missing_field(topology: Topology) -> Iterator[Violation]:
     ),
 )
 def wrong_value(topology: Topology) -> Iterator[Violation]:
-    for misfit in topology.misfits:
-        found = misfit.violation
+    for mismatch in topology.schema_mismatches:
+        found = mismatch.violation
         if found.problem == "value":
             # Another release of a CRD may take more values, unless its API is stable.
-            certain = found.certain or found.near is not None or _is_stable(misfit)
+            certain = found.certain or found.near is not None or _is_stable(mismatch)
             severity: Severity = "error" if certain else "warning"
-            yield replace(_violation(misfit), severity=severity)
+            yield replace(_violation(mismatch), severity=severity)
 
 
-def _is_stable(misfit: Misfit) -> bool:
-    version = misfit.at.object.version
+def _is_stable(mismatch: SchemaMismatch) -> bool:
+    version = mismatch.at.object.version
     return "alpha" not in version and "beta" not in version
 
 
@@ -224,13 +224,13 @@ def unknown_schema(topology: Topology) -> Iterator[Violation]:
     after=("T513",),
 )
 def broken_rule(topology: Topology) -> Iterator[Violation]:
-    for misfit in topology.misfits:
-        found = misfit.violation
+    for mismatch in topology.schema_mismatches:
+        found = mismatch.violation
         if found.problem == "rule":
             # Rules come and go with the releases of a CRD, but not in the APIs of Kubernetes.
-            own = misfit.at.object.group.endswith(".k8s.io") and _is_stable(misfit)
+            own = mismatch.at.object.group.endswith(".k8s.io") and _is_stable(mismatch)
             severity: Severity = "error" if found.certain or own else "warning"
-            yield replace(_violation(misfit), severity=severity)
+            yield replace(_violation(mismatch), severity=severity)
 
 
 SCHEMA_CODES = frozenset(code for code in RULES if code.startswith("K"))

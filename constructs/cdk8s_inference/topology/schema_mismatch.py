@@ -11,7 +11,7 @@ from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 
 
 @dataclass(frozen=True, eq=False)
-class Misfit:
+class SchemaMismatch:
     """What a schema says against a place of an object.
 
     Attributes:
@@ -25,7 +25,7 @@ class Misfit:
     related: tuple[SourceValue[object], ...] = ()
 
 
-def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
+def schema_mismatches(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[SchemaMismatch]:
     """What the schemas of a cluster's API say against objects that were written."""
     for found in objects:
         value = found.root.value
@@ -40,7 +40,7 @@ def misfits(objects: Iterable[KubeObject], api: ClusterApi) -> Iterator[Misfit]:
                 found.value_at(cursor, cursor.value)
                 for cursor in (found.at(*place) for place in (path, *each.related))
             )
-            yield Misfit(at, each, tuple(others))
+            yield SchemaMismatch(at, each, tuple(others))
 
 
 def _without_schemas(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
