@@ -40,5 +40,5 @@ def test_composed(app: Path, snapshot: SnapshotAssertion, monkeypatch: pytest.Mo
 
 
 def test_every_app_is_named_by_a_page() -> None:
-    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
-    assert {*re.findall(r"\(\.\./examples/apps/(\w+)\.py\)", pages)} == {a.stem for a in APPS}
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "guides").glob("*.md"))
+    assert {*re.findall(r"\(\.\./\.\./examples/apps/(\w+)\.py\)", pages)} == {a.stem for a in APPS}
