@@ -96,6 +96,12 @@ KUBECONFORM = GoModule(
     "h1:loDYd3a3spjIFrauqW67CDKF55Oo9R6uvC8AvpVd4ug=",
     {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
 )
+KUBE_SCORE = GoModule(
+    "github.com/zegl/kube-score",
+    "v1.20.0",
+    "h1:J1VqK86SunV4Gg8emPTmwUVxe0rmXnAs5K9ZUbGMKR8=",
+    {"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
+)
 
 _ASSETS = "assets"
 _SCRATCH = "build-"
@@ -103,7 +109,7 @@ _SCRATCH = "build-"
 MODULES = (ETCD, KUBERNETES, KWOK, LWS, ENVOY_GATEWAY)
 """What the acceptance runs."""
 
-_OTHERS = (HELM, KUBECONFORM)
+_OTHERS = (HELM, KUBECONFORM, KUBE_SCORE)
 """What others ask for by name, such as the benchmark."""
 
 

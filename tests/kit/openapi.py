@@ -81,18 +81,23 @@ def as_object(schema: Schema) -> Schema:
 
 def validator(schema: Schema, definitions: Mapping[str, Schema]) -> Draft4Validator:
     """A validator of a schema and of the definitions that it reaches."""
-    translated = dict(_translate(schema))
-    translated["definitions"] = {
-        name: _OVERRIDES.get(name) or _translate(definitions[name])
-        for name in _reachable(schema, definitions)
-    }
     return Draft4Validator(
-        translated,
+        json_schema(schema, definitions),
         formats=_FORMATS,
         validate_formats=True,
         # Kubernetes' patterns are RE2's: no look-around, and `$` is the end, not a last newline.
         pattern_options=RegexOptions(),
     )
+
+
+def json_schema(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
+    """A schema and the definitions that it reaches as JSON Schema."""
+    translated = _translate(schema)
+    translated["definitions"] = {
+        name: _OVERRIDES.get(name) or _translate(definitions[name])
+        for name in _reachable(schema, definitions)
+    }
+    return translated
 
 
 def _translate(schema: Schema, *, closed: bool = True) -> dict[str, Any]:

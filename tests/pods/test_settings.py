@@ -319,7 +319,7 @@ def test_hardened_is_laid_over_the_defaults() -> None:
     spec = pod(member(), Platform(pods=PodSettings.hardened()))["spec"]
     (container,) = spec["containers"]
     assert spec["securityContext"]["runAsNonRoot"] is True
-    assert spec["securityContext"]["runAsUser"] == spec["securityContext"]["fsGroup"] == 1000
+    assert spec["securityContext"]["runAsUser"] == spec["securityContext"]["fsGroup"] == 10001
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
     openshift = pod(member(), Platform(pods=PodSettings.hardened(user=None)))["spec"]

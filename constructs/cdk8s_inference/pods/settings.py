@@ -203,15 +203,15 @@ class PodSettings:
 
     @classmethod
     @checked
-    def hardened(cls, *, user: Annotated[int, Field(ge=1)] | None = 1000) -> PodSettings:
+    def hardened(cls, *, user: Annotated[int, Field(ge=1)] | None = 10001) -> PodSettings:
         """What the Pod Security Standard ``restricted`` asks for, and a read-only root file system.
 
         Engines run as a user that their image need not have: their home and ``/tmp`` are volumes.
 
         Args:
-            user: The user and group; None leaves both to the cluster, as OpenShift's restricted
-                security context constraint wants it. The image must then name a user other than
-                root by its number.
+            user: The user and group. The default is none that a node has: those are below 10000.
+                None leaves both to the cluster, as OpenShift's restricted security context
+                constraint wants it. The image must then name a user other than root by its number.
         """
         identity: dict[str, Any] = {}
         if user is not None:
