@@ -20,8 +20,8 @@ from cdk8s_inference import (
     router_release,
 )
 from cdk8s_inference.engines.simulation import simulated
-from cdk8s_inference.releases import ROUTER_RELEASES
-from tests.kit.synth import Json, of_kind, synthesized, the, workloads
+from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
+from tests.kit.synth import Json, of_kind, serving_template, synthesized, the, workloads
 
 GPU = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')
 NIXL = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}'
@@ -169,6 +169,30 @@ def both(request: pytest.FixtureRequest) -> tuple[list[Json], list[Json]]:
     return synthesized(chart), synthesized(chart.simulated(App(), "qwen"))
 
 
+@pytest.mark.parametrize("gang", [False, True], ids=["pods", "gangs"])
+@pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
+def test_the_twin_of_a_release_runs_its_programs(release: RouterRelease, gang: bool) -> None:
+    chart = ModelDeployment(
+        App(),
+        "qwen",
+        name="qwen",
+        namespace="ml-team",
+        serving_mode="PrefillDecode",
+        engines=engines(gang=gang),
+        platform=Platform(router=release, simulate=Simulation()),
+    )
+    objects = synthesized(chart)
+    assert not [str(each) for each in chart.check() if each.severity != "note"]
+    made = [*workloads(objects), the(objects, "Deployment", "qwen-0-epp")]
+    pods = [serving_template(each)["spec"] for each in made]
+    images = {
+        container["image"]
+        for pod in pods
+        for container in (*pod.get("initContainers", ()), *pod["containers"])
+    }
+    assert images == {release.picker.image, release.sidecar.image, release.simulator}
+
+
 def test_the_topology_is_the_same(both: tuple[list[Json], list[Json]]) -> None:
     original, twin = both
 
@@ -210,7 +234,8 @@ def test_it_needs_nothing_of_production(both: tuple[list[Json], list[Json]]) -> 
             spec = template["spec"]
             assert not {"nodeSelector", "runtimeClassName", "priorityClassName"} & spec.keys()
             assert "resourceClaims" not in spec
-            assert all("emptyDir" in volume for volume in spec["volumes"])
+            # But for the sidecar's token.
+            assert all(volume.keys() & {"emptyDir", "projected"} for volume in spec["volumes"])
             container = spec["containers"][0]
             assert container["resources"] == {"requests": {"cpu": "20m", "memory": "64Mi"}}
             assert "HF_TOKEN" not in {variable["name"] for variable in container["env"]}
