@@ -15,6 +15,7 @@ from cdk8s import App
 from cdk8s_inference import (
     ArgoCD,
     Crossplane,
+    EngineGroup,
     Flux,
     Gateway,
     JsonPatch,
@@ -184,6 +185,11 @@ def test_a_page_holds(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(App, "synth", lambda _: None)
     (tmp_path / "qwen3-8b.yaml").write_text((ROOT / "examples" / "qwen3-8b.yaml").read_text())
     HOLDS[page](ran(page, tmp_path))
+
+
+def test_every_method_that_is_named_is_there() -> None:
+    named = {name for text in PAGES.values() for name in re.findall(r"\badd_\w+", text)}
+    assert [name for name in named if not hasattr(EngineGroup, name)] == ["add_json_patch"]
 
 
 def test_the_index_has_every_page() -> None:
