@@ -26,7 +26,7 @@ _SOURCE = (
     "Read in the sidecar's sources: with --enable-ssrf-protection it lists and watches its pool "
     "and the pool's pods, and refuses any other target."
 )
-_BEFORE_V0_10_0 = "ghcr.io/llm-d/llm-d-routing-sidecar:v0.8.0"
+_BEFORE = "ghcr.io/llm-d/llm-d-router-{}:v0.9.0"
 _V1_GROUP = "inference.networking.k8s.io"
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -208,7 +208,10 @@ def unknown_encoder_connector(topology: Topology) -> Iterator[Violation]:
     example=manifests(
         "disaggregated",
         *_GUARDED,
-        Edit(_DECODE, f"{_POD}.initContainers[0].image", _BEFORE_V0_10_0),
+        Edit(_DECODE, f"{_POD}.initContainers[0].image", _BEFORE.format("disagg-sidecar")),
+        Edit(
+            "Deployment/qwen-epp", f"{_POD}.containers[0].image", _BEFORE.format("endpoint-picker")
+        ),
         Edit(_DECODE, f"{_ARGS}[1]", "--vllm-port=8001"),
         *_ALLOWED,
     ),
