@@ -34,8 +34,8 @@ _GOOD = 10
 
 @pytest.mark.parametrize("column", COMPOSED)
 def test_every_complaint_of_kube_score_is_on_the_page(column: str) -> None:
-    command = [program("kube-score"), "score", "--output-format", "json", *COMPOSED[column]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    score = (program("kube-score"), "score", "--output-format=json")
+    done = subprocess.run([*score, *COMPOSED[column]], capture_output=True, text=True, check=False)
     scored = json.loads(done.stdout)
     assert scored
     complaints = {
@@ -65,9 +65,9 @@ def test_kubeconform_has_no_complaint(column: str, tmp_path: Path) -> None:
     ]
     _write_schemas(tmp_path, objects)
     location = f"{tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    command = [program("kubeconform"), "-strict", "-summary", "-output=json"]
+    conform = (program("kubeconform"), "-strict", "-summary", "-output=json")
     done = subprocess.run(
-        [*command, f"-schema-location={location}", *COMPOSED[column]],
+        [*conform, f"-schema-location={location}", *COMPOSED[column]],
         capture_output=True,
         text=True,
         check=False,
