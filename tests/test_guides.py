@@ -107,7 +107,7 @@ def of_volume(scope: dict[str, Any]) -> None:
 
 def of_patch(scope: dict[str, Any]) -> None:
     workload = scope["engine"].workload
-    workload.add_json_patch(JsonPatch.remove("/spec/template/spec/containers/0/args/1"))
+    workload.add_json_patch(JsonPatch.remove("/spec/template/spec/containers/0/args/2"))
     assert not [each for each in scope["deployment"].check() if each.severity == "error"]
     (found,) = of_kind(synthesized(scope["deployment"]), "Deployment")
     assert found["metadata"]["annotations"] == {"reloader.stakater.com/auto": "true"}
