@@ -6,20 +6,23 @@ import json
 import os
 import subprocess
 import sys
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
-from jsonschema_rs import Draft202012Validator
+from jsonschema_rs import Draft4Validator, Draft202012Validator
+from lxml import etree
 
 import cdk8s_inference
-from cdk8s_inference.cli.formats import FORMATS
+from cdk8s_inference.cli.formats import FORMATS, sarif
 from tests.cli.console import run
 from tests.kit import examples
 
-ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +54,30 @@ def test_json(said: Any) -> None:
     assert list(Draft202012Validator(schema).iter_errors(found[:-1])) != []
 
 
+def test_sarif_is_valid(said: Any) -> None:
+    schema = json.loads((HERE / "sarif-2.1.0.json").read_text())
+    validator = Draft4Validator(schema, validate_formats=True)
+    log = json.loads(said("sarif"))
+    assert list(validator.iter_errors(log)) == []
+    log["runs"][0]["tool"]["driver"]["rules"][0]["helpUri"] = "rules/T201.md"
+    assert list(validator.iter_errors(log)) != []
+
+
+def test_sarif_where_the_documentation_is_known(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said_of = Message()
+    said_of["Project-URL"] = "Documentation, https://docs.example.com/"
+    monkeypatch.setattr(sarif, "metadata", lambda _: said_of)
+    driver = json.loads(said("sarif"))["runs"][0]["tool"]["driver"]
+    assert driver["informationUri"] == "https://docs.example.com"
+    assert driver["rules"][0]["helpUri"] == "https://docs.example.com/rules/T201.md"
+
+
 def test_sarif(said: Any) -> None:
     (log,) = json.loads(said("sarif"))["runs"]
     rules = {each["id"]: each for each in log["tool"]["driver"]["rules"]}
     assert rules["T201"]["defaultConfiguration"] == {"level": "error"}
+    assert rules["T201"]["help"]["markdown"].startswith("# T201: ")
+    assert "helpUri" not in rules["T201"]
     results = {each["ruleId"]: each for each in log["results"]}
     location = results["T201"]["locations"][0]["physicalLocation"]
     assert location["artifactLocation"] == {"uri": "bad%20one.yaml"}
@@ -87,6 +110,14 @@ def test_gitlab(said: Any) -> None:
     assert len({each["fingerprint"] for each in issues}) == len(issues)
     assert all(each["location"]["path"] == "bad one.yaml" for each in issues)
     assert all(each["location"]["lines"]["begin"] > 0 for each in issues)
+
+
+def test_junit_is_valid(said: Any) -> None:
+    schema = etree.XMLSchema(file=HERE / "junit.xsd")
+    root = etree.fromstring(said("junit").encode())
+    schema.assertValid(root)
+    del root[0].attrib["tests"]
+    assert not schema.validate(root)
 
 
 def test_junit(said: Any) -> None:

@@ -10,6 +10,7 @@ from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.cli.formats import Report
 from cdk8s_inference.cli.formats.places import fingerprint, sentence, uri
 from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings.explanation import as_markdown
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -19,11 +20,13 @@ def written(report: Report) -> str:
     covered = report.covered
     codes = sorted({finding.code for finding in report.findings})
     pages = _documentation()
-    driver = {
+    driver: dict[str, Any] = {
         "name": "cdk8s-inference",
         "version": version("cdk8s-inference"),
         "rules": [_rule(code, pages) for code in codes],
     }
+    if pages is not None:
+        driver["informationUri"] = pages
     results = [_result(finding, codes.index(finding.code)) for finding in report.findings]
     log = {
         "$schema": _SCHEMA,
@@ -45,7 +48,11 @@ def _rule(code: str, pages: str | None) -> dict[str, Any]:
         "id": code,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
-        "help": {"text": f"How to fix: {rule.fix}. Evidence: {rule.grounds}"},
+        # Scanners show this in place of what a helpUri leads to.
+        "help": {
+            "text": f"How to fix: {rule.fix}. Evidence: {rule.grounds}",
+            "markdown": as_markdown(rule),
+        },
     }
     if rule.severity is not None:
         described["defaultConfiguration"] = {"level": rule.severity}
@@ -55,7 +62,7 @@ def _rule(code: str, pages: str | None) -> dict[str, Any]:
 
 
 def _documentation() -> str | None:
-    """Where the project's documentation is, as its metadata say."""
+    """Where the project's documentation is, as its metadata say; SARIF takes no relative address."""
     for each in metadata("cdk8s-inference").get_all("Project-URL", ()):
         name, _, address = each.partition(", ")
         if name == "Documentation":
