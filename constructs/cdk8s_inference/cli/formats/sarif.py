@@ -62,7 +62,7 @@ def _rule(code: str, pages: str | None) -> dict[str, Any]:
 
 
 def _documentation() -> str | None:
-    """Where the project's documentation is, as its metadata say; SARIF takes no relative address."""
+    """Where the documentation is, as the metadata say: SARIF takes no relative address."""
     for each in metadata("cdk8s-inference").get_all("Project-URL", ()):
         name, _, address = each.partition(", ")
         if name == "Documentation":
