@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,9 +9,9 @@ import yaml
 from tests.real_engines.environment import ROOT
 
 
-def composed(name: str, folder: Path = ROOT / "dist") -> list[Any]:
-    """The objects of a deployment of ``main.py``, as they are in a folder."""
-    (path,) = folder.glob(f"*-{name}.k8s.yaml")
+def composed(name: str) -> list[Any]:
+    """The objects of a deployment of ``main.py``, as they are committed."""
+    (path,) = (ROOT / "dist").glob(f"*-{name}.k8s.yaml")
     return list(yaml.safe_load_all(path.read_text()))
 
 
