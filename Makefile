@@ -33,7 +33,7 @@ acceptance: $(SERVERS)
 
 # Real vLLM on this machine's processor, run as composed pods say: see docs/proof.md. Installed on
 # the first run and kept in the user's cache.
-engines: $(READY)
+engines: $(SERVERS)
 	$(BIN)/python -m tests.real_engines.environment
 	$(BIN)/pytest -n 0 tests/real_engines
 
