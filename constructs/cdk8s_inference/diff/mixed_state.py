@@ -34,6 +34,11 @@ class MixedState:
     findings: tuple[Finding, ...]
     rules: Mapping[str, tuple[str, str]]
 
+    @property
+    def is_of_pods(self) -> bool:
+        """Whether it is about prefill and decode, and not about the pool."""
+        return any(each.code.startswith(_PAIR) for each in self.findings)
+
 
 def mixed_states(
     old: ServedModel, new: ServedModel, rolls: Collection[KubeObject], known: Collection[Identity]

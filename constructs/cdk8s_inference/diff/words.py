@@ -10,6 +10,7 @@ from cdk8s_inference.diff.comparison import Comparison, Refusal
 from cdk8s_inference.diff.field_change import FieldChange
 from cdk8s_inference.diff.model_change import ModelChange
 from cdk8s_inference.diff.noise import folded, noise_of
+from cdk8s_inference.diff.object_pair import key_of
 from cdk8s_inference.diff.reading import Reading
 from cdk8s_inference.diff.rollout import Rollout
 from cdk8s_inference.diff.shown import Shown
@@ -62,8 +63,11 @@ def summary(comparison: Comparison) -> str:
     if appear:
         parts.append(f"{plural(len(appear), 'error')} {_verb(len(appear), 'appear')}")
     mixed = [each for model in comparison.models for each in model.mixed]
-    if any(each.severity == "error" for state in mixed for each in state.findings):
+    failing = [state for state in mixed if any(each.severity == "error" for each in state.findings)]
+    if any(state.is_of_pods for state in failing):
         parts.append("old and new pods do not work together")
+    elif failing:
+        parts.append("old pods do not work with the new pool")
     if comparison.refused:
         objects = len({each.object for each in comparison.refused})
         parts.append(f"{plural(objects, 'object')} must be deleted first")
@@ -145,6 +149,14 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
             f"the pool no longer selects the old pods of {name}: they get no requests, while the "
             "new ones start",
         )
+    before = {each.name for each in model.engines if each.old}
+    if before and before <= set(model.unselected):
+        yield Line(
+            "outage",
+            "the pool selects no engine, and requests fail until the first new pods are Ready",
+            (),
+            "warning",
+        )
     for state in model.mixed:
         for finding in state.findings:
             title, why = state.rules[finding.code]
@@ -155,12 +167,21 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
                 (why,),
                 finding.severity,
             )
-    wired = not model.unselected and not any("prefill" in each.what for each in model.mixed)
-    if _both_roll(model) and wired:
+    if _both_roll(model) and not model.unselected and not model.mixed:
         yield Line("handover", "old and new prefill and decode hand over to each other: no rule "
                    "about them is broken while both run")  # fmt: skip
-    yield from _traffic(model.traffic)
+    yield from _traffic(model.traffic, stays=_route_stays(model, comparison))
     yield from _devices(model)
+
+
+def _route_stays(model: ModelChange, comparison: Comparison) -> bool:
+    """Whether an old route takes requests until somebody deletes it."""
+    routes = [] if model.old is None else [key_of(each.object) for each in model.old.routes]
+    return any(
+        key_of(pair.old) in routes
+        for pair in comparison.pairs
+        if pair.old is not None and (pair.new is None or pair.renamed)
+    )
 
 
 def _both_roll(model: ModelChange) -> bool:
@@ -262,12 +283,20 @@ def _rollout(change: WorkloadChange) -> Iterator[str]:
     if rollout is None or new.count is None:
         return
     copy = "gang" if new.size > 1 else "pod"
-    yield f"rollout: {_steps(rollout, new.count, copy, change.spare_devices, new.devices)}"
+    grown = _difference(new.devices, change.old.devices)
+    yield f"rollout: {_steps(rollout, new.count, copy, change.spare_devices, new.devices, grown)}"
     if new.size > 1 and rollout.strategy == "RollingUpdate":
         yield f"all {max(new.size, change.old.size)} pods of a gang stop and start together"
 
 
-def _steps(rollout: Rollout, count: int, copy: str, spare: int | None, devices: int | None) -> str:
+def _steps(
+    rollout: Rollout,
+    count: int,
+    copy: str,
+    spare: int | None,
+    devices: int | None,
+    more: int | None,
+) -> str:
     if rollout.strategy == "Recreate":
         return f"Recreate: all {copy}s stop, then the new ones start"
     if rollout.strategy == "OnDelete":
@@ -295,9 +324,12 @@ def _steps(rollout: Rollout, count: int, copy: str, spare: int | None, devices: 
         )
         return f"up to {plural(surge, f'new {copy}')} beside the old ones{asked}{kept}"
     if not surge:
+        needed = "no free accelerator is needed"
+        if more:
+            needed = f"each new {copy} needs {plural(more, 'free accelerator')}, or waits"
         return (
-            f"in place, {gone} at a time: {count - gone} of {count} keep serving, and no free "
-            f"accelerator is needed{kept}"
+            f"in place, {gone} at a time: {count - gone} of {count} keep serving, and "
+            f"{needed}{kept}"
         )
     return (
         f"up to {surge} more and {gone} fewer at a time: {count - gone} of {count} keep serving; "
@@ -317,9 +349,10 @@ def _caches(change: WorkloadChange) -> Iterator[str]:
         yield "their KV caches start empty, and each loads the model anew"
 
 
-def _traffic(traffic: Traffic) -> Iterator[Line]:
+def _traffic(traffic: Traffic, *, stays: bool) -> Iterator[Line]:
+    until = ", once the old route is deleted" if stays else ""
     for entry in traffic.gone:
-        yield Line("route", f"no route takes {_entry(entry)} any longer", (), "warning")
+        yield Line("route", f"no route takes {_entry(entry)} any longer{until}", (), "warning")
     for entry in traffic.made:
         yield Line("route", f"{_entry(entry)} is routed to it now")
     for shift in traffic.shifts:
