@@ -2,7 +2,7 @@
 FROM python:3.13-slim AS build
 COPY . /source
 RUN python -m venv --without-pip /opt/cdk8s-inference \
-    && pip --python /opt/cdk8s-inference/bin/python install --no-cache-dir '/source[cluster]'
+    && pip --python /opt/cdk8s-inference/bin/python install --no-cache-dir '/source[cel,cluster]'
 
 FROM python:3.13-slim
 COPY --from=build /opt/cdk8s-inference /opt/cdk8s-inference

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,21 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the container is built from: setuptools writes beside the sources."""
+    copy = tmp_path_factory.mktemp("source")
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in (line[1:] for line in lines if line.startswith("!")):
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
+        else:
+            shutil.copy(ROOT / name, copy)
+    return copy
+
+
 def loaded(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text())
 
@@ -40,23 +58,34 @@ def ran(script: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def test_the_action(project: Path) -> None:
+def test_the_action(project: Path, source: Path) -> None:
+    """Its steps as a runner takes them, from an empty environment."""
     action = loaded("action.yml")
-    *_, check = action["runs"]["steps"]
-    inputs = {f"${{{{ inputs.{name} }}}}": each for name, each in action["inputs"].items()}
-    assert set(check["env"].values()) <= inputs.keys()
-    done = ran(
-        check["run"],
-        project,
-        PATHS="a folder\n",
-        ARGUMENTS="--strict\n--kubernetes=1.36",
-        SARIF="out.sarif",
-        GITHUB_STEP_SUMMARY=str(project / "summary.md"),
-    )
-    assert done.returncode == 1, done.stderr
+    values = {f"inputs.{name}": each["default"] for name, each in action["inputs"].items()} | {
+        "github.action_path": str(source),
+        "inputs.paths": "a folder\n",
+        "inputs.arguments": "--strict\n--kubernetes=1.36",
+        "inputs.sarif-file": "out.sarif",
+    }
+    added, summary = project / "path", project / "summary.md"
+    files = {"GITHUB_PATH": added, "GITHUB_STEP_SUMMARY": summary, "RUNNER_TEMP": project / "temp"}
+    setup, *steps = action["runs"]["steps"]
+    assert setup["uses"].startswith("actions/setup-python@")
+    assert setup["with"] == {"python-version": "${{ inputs.python-version }}"}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    for step in steps:
+        given = {name: re.sub(r"\$\{\{ (\S+) \}\}", lambda each: values[each[1]], text)
+                 for name, text in step["env"].items()}  # fmt: skip
+        more = added.read_text().split() if added.exists() else []
+        environment = {**given, **{name: str(each) for name, each in files.items()}}
+        done = ran(step["run"], project, **environment, PATH=os.pathsep.join([*more, path]))
+        assert done.returncode == (1 if step["name"] == "Check" else 0), done.stderr
+    assert [Path(each).name for each in more] == ["bin"]
     assert done.stdout.startswith("::error file=a folder/all.yaml,line=")
-    assert '"T201"' in (project / "out.sarif").read_text()
-    assert "error T201" in (project / "summary.md").read_text()
+    sarif = (project / "out.sarif").read_text()
+    assert '"T201"' in sarif
+    assert "CEL rules" not in sarif
+    assert "error T201" in summary.read_text()
 
 
 def test_the_hook(project: Path) -> None:
@@ -67,21 +96,40 @@ def test_the_hook(project: Path) -> None:
     assert "error[T201]" in done.stdout
 
 
-def test_the_template_of_gitlab(project: Path) -> None:
+def test_the_template_of_gitlab(project: Path, source: Path) -> None:
     job = loaded("templates/gitlab-ci.yml")["cdk8s-inference"]
-    install, *scripts = job["script"]
-    assert install.startswith("pip install ")
-    done = ran("\n".join(scripts), project, CDK8S_INFERENCE_PATHS=".")
-    assert done.returncode == 1
+    assert job["image"].startswith("python:")
+    package = job["variables"]["CDK8S_INFERENCE_PACKAGE"].replace("cdk8s-inference", str(source))
+    venv.create(project / "environment", with_pip=True)
+    done = ran(
+        "\n".join(job["script"]),
+        project,
+        CDK8S_INFERENCE_PATHS=".",
+        CDK8S_INFERENCE_PACKAGE=package,
+        PATH=os.pathsep.join((str(project / "environment" / "bin"), os.environ["PATH"])),
+    )
+    assert done.returncode == 1, done.stderr
     for file in job["artifacts"]["reports"].values():
         assert "T201" in (project / file).read_text()
 
 
-def test_the_container_has_what_is_built() -> None:
-    """Everything that pyproject.toml names is let into the build."""
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert kept >= {"LICENSE", "README.md", "constructs", "pyproject.toml"}
+def test_the_container(project: Path, source: Path, tmp_path: Path) -> None:
+    """The command that builds it, with what is let into the build, and what it runs."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (build,) = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)
+    home = tmp_path / "opt"
+    places = {"/opt/cdk8s-inference": str(home), "/source": str(source)}
+    for place, ours in places.items():
+        build, entry = build.replace(place, ours), entry.replace(place, ours)
+    done = ran(build, tmp_path)
+    assert done.returncode == 0, done.stderr
+    program = shlex.join(yaml.safe_load(entry))
+    done = ran(f"{program} check 'a folder'", project)
+    assert done.returncode == 1, done.stderr
+    assert "error[T201]" in done.stdout
+    assert "CEL rules" not in done.stdout
+    assert ran(f"{program} verify --help", project).returncode == 0
 
 
 def test_the_comment_on_a_pull_request(tmp_path: Path) -> None:

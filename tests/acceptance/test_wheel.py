@@ -23,7 +23,7 @@ from tests.cli.console import save
 from tests.document.builders import edited, gangs, prefill_decode
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("cdk8s", "cluster")
+EXTRAS = ("cdk8s", "cel", "cluster")
 HOME = ROOT / "constructs" / "cdk8s_inference"
 
 
@@ -126,7 +126,7 @@ def test_metadata(wheel: Path) -> None:
         for name, installed in required(requirements(wheel), extra).items()
         for file in installed.files or ()
     }
-    needed = imported() - ({"tomli"} if sys.version_info >= (3, 11) else set())
+    needed = imported() - ({"tomli"} if sys.version_info >= (3, 11) else {"cel_expr_python"})
     assert needed <= homes.keys()
     declared = {
         canonicalize_name(requirement.name)
@@ -170,6 +170,15 @@ def test_the_command_line_runs_without_the_extra(wheel: Path, tmp_path: Path) ->
     light.call("cdk8s-inference", "check", file)
     light.call("cdk8s-inference", "synth", file, "--output", tmp_path / "out")
     light.call("cdk8s-inference", "check", tmp_path / "out")
+    ours = [
+        each for each in light.site.iterdir() if not each.name.startswith(("pip", "setuptools"))
+    ]
+    assert sum(map(size, ours)) <= 40 * 10**6
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all below a folder."""
+    return sum(map(size, path.iterdir())) if path.is_dir() else path.stat().st_size
 
 
 def test_it_composes_with_the_extra(wheel: Path, tmp_path: Path) -> None:
