@@ -110,8 +110,10 @@ class Crossplane(Delivery):
             "namespace": component.namespace,
             "skipCreateNamespace": True,
             "wait": True,
-            # By default 5 minutes, which a slow pull of an image exceeds.
-            "waitTimeout": "15m",
+            # By default 5 minutes, which a slow pull of an image exceeds. Below the 10 minutes that
+            # the provider gives a reconcile (its --timeout), which does not end Helm's wait: after
+            # them what Helm did is not written down.
+            "waitTimeout": "9m",
         }
         if not component.brings_own_crds:
             parameters["skipCRDs"] = True
