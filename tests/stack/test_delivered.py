@@ -139,9 +139,9 @@ def test_argo_cd_and_istiod_agree_on_the_failure_policy() -> None:
 
 
 def test_a_failed_release_is_tried_again() -> None:
-    """Without a limit provider-helm takes it for up to date."""
+    """Without a limit provider-helm takes it for up to date; it gives a reconcile 10 minutes."""
     found = Crossplane().deliver(plan(StackProps())).components
     charts = [each for each in found if each["kind"] == "Release"]
     assert charts
     assert all(each["spec"]["rollbackLimit"] > 0 for each in charts)
-    assert all(each["spec"]["forProvider"]["waitTimeout"] == "15m" for each in charts)
+    assert all(each["spec"]["forProvider"]["waitTimeout"] == "9m" for each in charts)
