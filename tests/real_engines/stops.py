@@ -43,7 +43,15 @@ _DEFAULT = ("--shutdown-timeout=0",)
 _AT_ONCE = ("at once", (0.0, 20.0))
 
 STOPS = (
-    Stop("decode", _DEFAULT, "a stream", "ends with an error", *_AT_ONCE, healthy=False),
+    Stop(
+        "decode",
+        _DEFAULT,
+        "a stream",
+        "ends with an error",
+        "at once, or when it is killed",
+        (0, 100),
+        healthy=False,
+    ),
     Stop("decode", ("--shutdown-timeout=60",), "a stream", "completes", "after it", (0, 60)),
     Stop(
         "decode",
