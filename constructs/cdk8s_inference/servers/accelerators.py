@@ -8,6 +8,7 @@ would call every new vendor's engine one without a device.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _EXTENDED = re.compile(r"(?P<domain>[a-z0-9][a-z0-9.-]*\.[a-z0-9.-]+)/(?P<name>[A-Za-z0-9._-]+)")
 
@@ -23,6 +24,8 @@ _KNOWN = re.compile(
     re.VERBOSE,
 )
 """Resources of device plugins that are accelerators for sure. Read in the vendors' plugins."""
+
+_CPU_IMAGE = re.compile(r"(?<![a-z])(cpu|sim|xeon)(?![a-z])")
 
 _ONE_RANK = re.compile(
     r"nvidia\.com/(gpu|mig-.*)|amd\.com/gpu|gpu\.intel\.com/(i915|xe)|habana\.ai/gaudi"
@@ -102,6 +105,19 @@ def may_be_accelerator(resource: str) -> bool:
     if found is None or _OTHER_RESOURCES.fullmatch(resource):
         return False
     return _OTHER_DOMAINS.fullmatch(found["domain"]) is None
+
+
+def runs_on_cpu(image: str, words: Iterable[str] = ()) -> bool:
+    """Whether a container is made for the CPU, or simulates: by its image's name, or its words.
+
+    >>> runs_on_cpu("ghcr.io/llm-d/llm-d-inference-sim:v0.10.2"), runs_on_cpu("vllm/vllm-openai")
+    (True, False)
+    >>> runs_on_cpu("vllm:v1", ["vllm", "serve", "m", "--device", "cpu"])
+    True
+    """
+    return _CPU_IMAGE.search(image) is not None or "--device cpu" in " ".join(words).replace(
+        "--device=", "--device "
+    )
 
 
 def may_be_accelerator_class(device_class: str) -> bool:

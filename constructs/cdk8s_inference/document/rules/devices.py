@@ -23,6 +23,7 @@ from cdk8s_inference.document.subject import (
 from cdk8s_inference.findings import shown
 from cdk8s_inference.findings.example import REMOVED, command, edited, python
 from cdk8s_inference.findings.rule import Violation
+from cdk8s_inference.servers.accelerators import runs_on_cpu
 from cdk8s_inference.source import Cursor
 
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
@@ -33,17 +34,28 @@ _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
     "error",
     "An engine claims no device",
     why=f"{REFUSED} The engine would not start, or would run on the CPU.",
-    evidence=f"{CEL_RULE} In Python an engine may be without one, which T705 is about.",
+    evidence=f"{CEL_RULE} An image for the CPU, a simulator and --device=cpu need none, and are "
+    "composed, although that API rejects them. In Python an engine may be without one, which T705 "
+    "is about.",
     fix="add nodeSelector.devices to the member that needs the accelerator",
     example=unified(f"{MEMBER}.nodeSelector", REMOVED),
 )
 def no_device(subject: EngineSubject) -> Iterator[Violation]:
     if subject.typed:
         return
-    if subject.members and not any(member["nodeSelector"].present for member in subject.members):
+    claimed = any(member["nodeSelector"].present for member in subject.members)
+    if subject.members and not claimed and not all(map(_runs_on_cpu, subject.members)):
         yield Violation(
             subject.engine["members"], "no member has a nodeSelector: the engine claims no device"
         )
+
+
+def _runs_on_cpu(member: Cursor) -> bool:
+    """Whether a container of a member is made for the CPU."""
+    return any(
+        runs_on_cpu(each["image"].text or "", (*each["command"].strings, *each["args"].strings))
+        for each in member.at("template", "spec", "containers").items()
+    )
 
 
 @DEPLOYMENT_RULES.rule(
