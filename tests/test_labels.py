@@ -134,7 +134,7 @@ def test_everything_carries_the_recommended_labels(objects: list[Json]) -> None:
 def test_labels_of_the_template_go_on_every_object() -> None:
     found = edited(prefill_decode(), "spec.template.metadata", {"labels": {"team": "a", "z": ""}})
     objects = composed(found)
-    assert len(objects) == 12
+    assert len(objects) == 15
     for entry in objects:
         assert {"team": "a", "z": ""}.items() <= entry["metadata"]["labels"].items()
 

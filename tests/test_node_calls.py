@@ -33,7 +33,7 @@ def compose(app: App, document: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "document", "composing", "synthesizing"),
-    [("unified", unified(), 18, 10), ("disagg", prefill_decode(), 47, 18)],
+    [("unified", unified(), 18, 10), ("disagg", prefill_decode(), 59, 21)],
     ids=["Unified", "PrefillDecode"],
 )
 def test_each_deployment_asks_as_often(

@@ -139,7 +139,7 @@ def test_as_a_user_writes_it() -> None:
     assert not isinstance(replica.routing, UnifiedRouting)
     picker: EndpointPicker = replica.routing.picker
     assert picker.port == 9002
-    assert len(synthesized(app)) == 13
+    assert len(synthesized(app)) == 16
 
 
 def wrongly_typed() -> None:

@@ -99,14 +99,16 @@ def test_a_cache_is_the_model_where_nothing_else_is(
 @pytest.mark.parametrize(
     ("role", "release", "fields", "told"),
     [
-        ("Standalone", "0.32.0", {}, True),
+        ("Standalone", "0.32.0", {"args": ["--model=m"]}, True),
+        # They would replace those of the image.
+        ("Standalone", "0.32.0", {}, False),
         ("Standalone", "0.32.0", {"command": ["vllm", "serve"]}, True),
         ("Standalone", "0.32.0", {"command": ["sh", "-c", "vllm serve m"]}, False),
         ("Standalone", "0.32.0", {"command": ["my-server"]}, False),
         ("Standalone", "0.32.0", {"args": ["--config=vllm.yaml"]}, False),
-        ("Standalone", "0.17.0", {}, False),
-        ("Leader", "0.32.0", {}, False),
-        ("Worker", "0.32.0", {}, False),
+        ("Standalone", "0.17.0", {"args": ["--model=m"]}, False),
+        ("Leader", "0.32.0", {"args": ["--model=m"]}, False),
+        ("Worker", "0.32.0", {"args": ["--model=m"]}, False),
     ],
 )
 def test_an_engine_is_told_to_finish_what_runs(

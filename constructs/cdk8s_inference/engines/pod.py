@@ -330,8 +330,11 @@ def _drain(container: Container, seconds: int) -> list[str]:
     """``--shutdown-timeout`` where vLLM's release is known to have it, and nothing gives it.
 
     Without it SIGTERM cuts streams, and prefill's blocks are gone before decode has fetched them
-    (seen run): each pod that is replaced fails requests. The grace period is for this.
+    (seen run): each pod that is replaced fails requests. The grace period is for this. Arguments
+    that the image brings are not replaced by it.
     """
+    if not (container.command or container.args):
+        return []
     given = invocation_of(container.command or (), container.args or (), container.image)
     flags = VLLM.flags(given.release) if given.server is VLLM and given.release else None
     drain, config = str(VLLM.names.drain), str(VLLM.names.config_file)
