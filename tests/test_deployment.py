@@ -518,7 +518,7 @@ def deployments(draw: st.DrawFn) -> Json:
     return found
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(deployments(), st.sampled_from(["service", "picker"]))
 def test_a_valid_deployment_is_composed_or_refused_with_findings(found: Json, mode: Any) -> None:
     try:
@@ -571,7 +571,7 @@ def mutilated(draw: st.DrawFn) -> Json:
     return found
 
 
-@settings(max_examples=75)
+@settings(max_examples=40)
 @given(mutilated())
 def test_a_broken_document_is_composed_or_refused_with_findings(found: Json) -> None:
     app = App()

@@ -31,7 +31,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(st.dictionaries(texts, values, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_any_objects(objects: list[dict[str, Any]]) -> None:
     assert stringify(objects) == Yaml.stringify(*objects)

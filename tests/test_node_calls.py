@@ -49,7 +49,7 @@ def test_each_deployment_asks_as_often(
     No two deployments have a name in common: a patch with the same path and value is made once.
     """
     asked = []
-    for count in (2, 12):
+    for count in (2, 7):
         app = App(outdir=str(tmp_path / str(count)))
         # Loads classes, and asks for the tree's root.
         compose(app, document, f"{mode}-first-of-{count}")
@@ -60,4 +60,4 @@ def test_each_deployment_asks_as_often(
         before = calls["all"]
         app.synth()
         asked.append(calls["all"] - before)
-    assert asked[1] - asked[0] == 10 * synthesizing
+    assert asked[1] - asked[0] == 5 * synthesizing

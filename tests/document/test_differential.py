@@ -47,7 +47,7 @@ with_cel = pytest.mark.skipif(not HAS_CEL, reason="no CEL library for this Pytho
 
 PROFILE = settings(
     deadline=None,
-    max_examples=int(os.environ.get("CDK8S_INFERENCE_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("CDK8S_INFERENCE_EXAMPLES", "60")),
     derandomize="CDK8S_INFERENCE_EXAMPLES" not in os.environ,
     database=None,
 )
