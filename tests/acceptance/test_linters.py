@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from cdk8s_inference.schemas import ClusterApi
 from tests.acceptance.binaries import program
 from tests.acceptance.counts import COUNTS
 from tests.acceptance.sources import ROOT
 from tests.kit.openapi import as_object, json_schema
 from tests.kit.shared import KUBERNETES_RELEASES, custom_schema, definitions, own_kinds
+from tests.schemas.test_agreement import MUTANTS, OBJECTS, mutant
 
 PAGE = (ROOT / "docs" / "pods.md").read_text()
 SNAPSHOTS = ROOT / "tests" / "__snapshots__" / "test_snapshots"
@@ -75,6 +78,42 @@ def test_kubeconform_has_no_complaint(column: str, tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert (done.returncode, told["resources"]) == (0, [])
     assert told["summary"] == {"valid": len(objects), "invalid": 0, "errors": 0, "skipped": 0}
+
+
+def test_kubeconform_refuses_the_same_mutants(tmp_path: Path) -> None:
+    """A field misspelled, removed, or of another type: 200 objects, and what each says of them."""
+    random_ = random.Random(19)
+    values = [mutant(random_) for _ in range(MUTANTS)]
+    for number, value in enumerate(values):
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(value))
+    _write_schemas(tmp_path, OBJECTS)
+    location = f"{tmp_path}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    conform = (program("kubeconform"), "-strict", "-verbose", "-output=json")
+    files = sorted(tmp_path.glob("*.yaml"))
+    done = subprocess.run(
+        [*conform, f"-schema-location={location}", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    accepted = {
+        int(Path(each["filename"]).stem)
+        for each in json.loads(done.stdout)["resources"]
+        if each["status"] == "statusValid"
+    }
+    api = ClusterApi(KUBERNETES)
+    ours = {
+        number
+        for number, value in enumerate(values)
+        # What is checked in code is in no schema, and kubeconform evaluates no rules of CRDs.
+        if all(
+            each.problem in ("name", "rule")
+            for each in api.violations(value["apiVersion"], value["kind"], value)
+        )
+    }
+    assert accepted == ours
+    assert 20 < len(ours) < MUTANTS - 20
+    COUNTS["mutants of which kubeconform says the same"] += MUTANTS
 
 
 def _write_schemas(folder: Path, objects: Iterable[Any]) -> None:
