@@ -153,34 +153,32 @@ def engines(*, gang: bool = False) -> list[Engine]:
     return [one("Prefill", 8000), one("Decode", 8001)]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["pods", "gangs"])
-def both(request: pytest.FixtureRequest) -> tuple[list[Json], list[Json]]:
-    """The objects of a deployment, and of its twin."""
-    chart = ModelDeployment(
+def disaggregated(
+    platform: Platform, *, gang: bool, model_cache: str | None = None
+) -> ModelDeployment:
+    return ModelDeployment(
         App(),
         "qwen",
         name="qwen",
         namespace="ml-team",
         serving_mode="PrefillDecode",
-        model_cache="weights",
-        engines=engines(gang=request.param),
-        platform=production(),
+        model_cache=model_cache,
+        engines=engines(gang=gang),
+        platform=platform,
     )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["pods", "gangs"])
+def both(request: pytest.FixtureRequest) -> tuple[list[Json], list[Json]]:
+    """The objects of a deployment, and of its twin."""
+    chart = disaggregated(production(), gang=request.param, model_cache="weights")
     return synthesized(chart), synthesized(chart.simulated(App(), "qwen"))
 
 
 @pytest.mark.parametrize("gang", [False, True], ids=["pods", "gangs"])
 @pytest.mark.parametrize("release", ROUTER_RELEASES, ids=lambda each: each.version)
 def test_the_twin_of_a_release_runs_its_programs(release: RouterRelease, gang: bool) -> None:
-    chart = ModelDeployment(
-        App(),
-        "qwen",
-        name="qwen",
-        namespace="ml-team",
-        serving_mode="PrefillDecode",
-        engines=engines(gang=gang),
-        platform=Platform(router=release, simulate=Simulation()),
-    )
+    chart = disaggregated(Platform(router=release, simulate=Simulation()), gang=gang)
     objects = synthesized(chart)
     assert not [str(each) for each in chart.check() if each.severity != "note"]
     made = [*workloads(objects), the(objects, "Deployment", "qwen-0-epp")]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from cdk8s_inference import plain_tree
 from cdk8s_inference.checks.composed import at_document
 from cdk8s_inference.checks.document import without_repeats
@@ -40,12 +42,10 @@ class Composed:
 
     Attributes:
         text: The manifests, as one YAML text.
-        images: The images of all containers.
         findings: What a check finds in them.
     """
 
     text: str
-    images: frozenset[str]
     findings: Sequence[Finding]
 
 
@@ -79,13 +79,16 @@ def _composed(item: Loaded, platform: Platform) -> Composed:
     said = {each.code for each in item.findings}
     new = [each for each in chart.check() if each.code not in said]
     told = without_repeats(item.findings, at_document(new, item.deployment, item.document))
-    objects = chart.to_json()
-    findings = [each for each in told if each not in item.findings]
-    return Composed(stringify(objects), frozenset(_images(objects)), findings)
+    text = stringify(chart.to_json())
+    return Composed(text, [each for each in told if each not in item.findings])
+
+
+def images_of(text: str) -> frozenset[str]:
+    """The images of all containers in manifests, of which few runs are asked."""
+    return frozenset(_images(list(yaml.load_all(text, yaml.CSafeLoader))))
 
 
 def _images(value: Any) -> Iterator[str]:
-    """The images of the containers within a value of manifests."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key in ("containers", "initContainers"):

@@ -14,8 +14,9 @@ from cdk8s_inference.checks.rules.no_objects import foreign, not_rendered
 from cdk8s_inference.findings import Finding, Place, Severity
 from cdk8s_inference.source import Document
 
-_HELM = "helm template {} | cdk8s-inference check -"
-_KUSTOMIZE = "kubectl kustomize {} | cdk8s-inference check -"
+_RENDERED = "check what it renders: --render, or"
+_HELM = f"{_RENDERED} helm template {{}} | cdk8s-inference check -"
+_KUSTOMIZE = f"{_RENDERED} kubectl kustomize {{}} | cdk8s-inference check -"
 
 TEMPLATE = "Helm template"
 OTHER_TEMPLATE = "template file"
@@ -132,8 +133,6 @@ def findings(found: Iterable[NotObjects], *, alone: bool) -> Iterator[Finding]:
         counted = plural(len(group), what)
         if what in _FIXES:
             fix = _FIXES[what].format(_rendered_folder(what, group[0].file))
-            if what != OTHER_TEMPLATE:
-                fix = f"check what it renders: --render, or {fix}"
             yield not_rendered(places, counted, fix, severity)
         else:
             yield foreign(places, counted, severity)

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from cdk8s_inference.checks.coverage import plural
-from cdk8s_inference.cli.compose import DELIVERIES, CannotCompose, compose, compose_stack
+from cdk8s_inference.cli.compose import DELIVERIES, CannotCompose, compose, compose_stack, images_of
 from cdk8s_inference.cli.configuration import Configuration
 from cdk8s_inference.cli.failure import writing
 from cdk8s_inference.cli.files import Input, inputs, unreadable
@@ -299,7 +299,7 @@ def synth(
     texts = [each.text for each in composed]
     checked = [finding for each in composed for finding in each.findings]
     if digests is not None:
-        run_images = {image for each in composed for image in each.images}
+        run_images = {image for text in texts for image in images_of(text)}
         checked += unlisted_images(digests.document, run_images)
     findings = policy.applied([*findings, *checked])
     if is_failure(findings, strict=strict):

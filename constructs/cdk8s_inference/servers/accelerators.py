@@ -8,7 +8,6 @@ would call every new vendor's engine one without a device.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 _EXTENDED = re.compile(r"(?P<domain>[a-z0-9][a-z0-9.-]*\.[a-z0-9.-]+)/(?P<name>[A-Za-z0-9._-]+)")
 
@@ -107,17 +106,13 @@ def may_be_accelerator(resource: str) -> bool:
     return _OTHER_DOMAINS.fullmatch(found["domain"]) is None
 
 
-def runs_on_cpu(image: str, words: Iterable[str] = ()) -> bool:
-    """Whether a container is made for the CPU, or simulates: by its image's name, or its words.
+def is_cpu_image(image: str) -> bool:
+    """Whether an image is made for the CPU, or simulates, by its name.
 
-    >>> runs_on_cpu("ghcr.io/llm-d/llm-d-inference-sim:v0.10.2"), runs_on_cpu("vllm/vllm-openai")
+    >>> is_cpu_image("ghcr.io/llm-d/llm-d-inference-sim:v0.10.2"), is_cpu_image("vllm/vllm-openai")
     (True, False)
-    >>> runs_on_cpu("vllm:v1", ["vllm", "serve", "m", "--device", "cpu"])
-    True
     """
-    return _CPU_IMAGE.search(image) is not None or "--device cpu" in " ".join(words).replace(
-        "--device=", "--device "
-    )
+    return _CPU_IMAGE.search(image) is not None
 
 
 def may_be_accelerator_class(device_class: str) -> bool:

@@ -100,6 +100,11 @@ class Invocation:
         flag = next((match.flag for name in names if (match := self._match(name))), None)
         return flag is not None and flag.default is True
 
+    @property
+    def is_on_cpu(self) -> bool:
+        """Whether the engine is told to run on the CPU."""
+        return self.text("--device") == "cpu"
+
     def json(self, *names: str) -> dict[str, Any] | None:
         """The object of a JSON flag; None where it is not given, unread, or no object.
 

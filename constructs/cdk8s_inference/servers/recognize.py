@@ -16,10 +16,10 @@ from cdk8s_inference.servers import dynamo
 from cdk8s_inference.servers.command_line import PASSED_ON, SHELLS, Given, Word, commands, flags_of
 from cdk8s_inference.servers.command_line import given as flags_given
 from cdk8s_inference.servers.invocation import Invocation
-from cdk8s_inference.servers.registry import SERVERS
+from cdk8s_inference.servers.registry import MODULES, SERVERS
 from cdk8s_inference.servers.server import Program, Server
 
-_OTHER_PACKAGES = frozenset({"dynamo", "sglang_router"})
+_OTHER_PACKAGES = frozenset({dynamo.PACKAGE, "sglang_router"})
 """Python packages of which programs run in an engine's image, with its flags, and serve otherwise.
 
 SGLang's router and Dynamo's frontend are no engines.
@@ -55,8 +55,6 @@ _OTHER_PROGRAMS = frozenset(
 )
 """Programs that are known to be none, for a container without a command: its arguments may go to
 an entrypoint that runs them."""
-
-_MODULES = frozenset(module.name for server in SERVERS for module in server.modules)
 
 _STARTERS = frozenset({"exec", "eval", "env", "nohup", "time"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -228,7 +226,7 @@ def _is_unread_program(words: Sequence[str]) -> bool:
 def _runs_module(words: Sequence[str], packages: Iterable[str]) -> bool:
     pairs = itertools.pairwise(words)
     return any(
-        option == "-m" and name.partition(".")[0] in packages and name not in _MODULES
+        option == "-m" and name.partition(".")[0] in packages and name not in MODULES
         for option, name in pairs
     )
 

@@ -25,6 +25,9 @@ SERVERS: tuple[Server, ...] = (
 
 ENGINES: tuple[Server, ...] = tuple(server for server in SERVERS if server.is_engine)
 
+MODULES: frozenset[str] = frozenset(module.name for server in SERVERS for module in server.modules)
+"""The Python modules that start them."""
+
 
 def server_named(name: ServerName) -> Server:
     """The server of a name."""

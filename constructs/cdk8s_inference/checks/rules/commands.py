@@ -10,12 +10,11 @@ from cdk8s_inference.findings import Violation, near_name, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.servers.command_line import SHELLS
 from cdk8s_inference.servers.recognize import PYTHON, server_in
-from cdk8s_inference.servers.registry import SERVERS
+from cdk8s_inference.servers.registry import MODULES, SERVERS
 from cdk8s_inference.source import has_placeholder
 from cdk8s_inference.topology import Container, SourceValue, Topology
 
 _OTHER_SHELLS = frozenset({*SHELLS, "csh", "fish", "ksh", "mksh", "rbash", "tcsh", "ssh", "rsh"})
-_MODULES = frozenset(module.name for server in SERVERS for module in server.modules)
 _PROGRAMS = frozenset(
     {"python", "python3", *(program.name for server in SERVERS for program in server.programs)}
 )
@@ -100,13 +99,13 @@ def _python(words: Sequence[SourceValue[str]]) -> Iterator[tuple[SourceValue[str
         return
     for before, word in itertools.pairwise(words):
         is_module = before.value == "-m"
-        if word.value in _MODULES and not is_module:
+        if word.value in MODULES and not is_module:
             yield word, f"{word.value} is a module, and {shown(before.value)} is not -m"
         elif is_module and before is words[1]:
-            meant = near_name(word.value, sorted(_MODULES))
+            meant = near_name(word.value, sorted(MODULES))
             if word.value.startswith("-"):
                 yield word, "no module follows -m"
-            elif meant is not None and word.value not in _MODULES:
+            elif meant is not None and word.value not in MODULES:
                 yield word, f"there is no module {word.value}, but {meant}"
     if words[-1].value == "-m" and len(words) == 2:
         yield words[-1], "no module follows -m"

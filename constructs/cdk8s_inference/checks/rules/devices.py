@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Mend, Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.topology import Container, Engine, KubeObject, Pods, SourceValue, Topology
+from cdk8s_inference.topology import Container, KubeObject, Pods, SourceValue, Topology
 
 _REQUEST = "spec.spec.devices.requests[0]"
 _TEMPLATE = "ResourceClaimTemplate/two-gpus"
@@ -261,15 +261,9 @@ def no_device(topology: Topology) -> Iterator[Violation]:
             engine.kind
             and not gets
             and not any(w in container.image.value for w in ("cpu", "sim", "tpu", "xeon"))
-            and not _on_cpu(engine)
+            and not engine.invocation.is_on_cpu
         ):
             yield Violation(container.here, f"container {container.name!r} has no device")
-
-
-def _on_cpu(engine: Engine) -> bool:
-    """Whether an engine is told to run on the CPU."""
-    given = engine.flag("--device")
-    return given is not None and given.value == "cpu"
 
 
 @rule(

@@ -23,7 +23,8 @@ from cdk8s_inference.document.subject import (
 from cdk8s_inference.findings import shown
 from cdk8s_inference.findings.example import REMOVED, command, edited, python
 from cdk8s_inference.findings.rule import Violation
-from cdk8s_inference.servers.accelerators import runs_on_cpu
+from cdk8s_inference.servers import invocation_of
+from cdk8s_inference.servers.accelerators import is_cpu_image
 from cdk8s_inference.source import Cursor
 
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
@@ -53,7 +54,8 @@ def no_device(subject: EngineSubject) -> Iterator[Violation]:
 def _runs_on_cpu(member: Cursor) -> bool:
     """Whether a container of a member is made for the CPU."""
     return any(
-        runs_on_cpu(each["image"].text or "", (*each["command"].strings, *each["args"].strings))
+        is_cpu_image(image := each["image"].text or "")
+        or invocation_of(each["command"].strings, each["args"].strings, image).is_on_cpu
         for each in member.at("template", "spec", "containers").items()
     )
 
