@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cdk8s_inference.schemas import violations
+from cdk8s_inference.schemas import ClusterApi, violations
 from tests.kit import examples
 
+ANY = ClusterApi()
 CONTAINER: dict[str, Any] = {"name": "vllm", "image": "vllm/vllm-openai:v0.23.0"}
 ROUTE = {
     "apiVersion": "gateway.networking.k8s.io/v1",
@@ -193,3 +194,24 @@ def test_never_fails(value: Any) -> None:
 def test_the_examples_are_right(base: str) -> None:
     for each in examples.base(base):
         assert violations(each["apiVersion"], each["kind"], each) == []
+
+
+def test_what_was_right_once_is_not_taken_to_be_right_elsewhere() -> None:
+    bare: dict[str, Any] = {"name": "vllm", "ports": [{"containerPort": 1}]}
+    assert violations("v1", "PodSpec", {"containers": [bare]}) == []
+    for ports, said in (
+        ([{"containerPort": True}], "is True, true or false; must be an integer"),
+        ([{"containerPort": 1, "hostPrt": 1}], "ContainerPort has no field hostPrt"),
+    ):
+        assert [each[0] for each in of_container(ports=ports)] == [said]
+    # The same value as another type, and whole where it was a part.
+    (found,) = violations("v1", "PodSpec", {"containers": [], "securityContext": bare})[:1]
+    assert found.message == "PodSecurityContext has no field name"
+    spec: dict[str, Any] = {"containers": [{"args": ["serve"]}]}
+    assert ANY.violations("v1", "PodSpec", spec, partial=True) == []
+    (missing,) = ANY.violations("v1", "PodSpec", spec)
+    assert missing.message == "Container needs name, which is missing"
+    # And of a release that has the field.
+    newer = {"containers": [bare], "schedulingGroup": {}}
+    assert ClusterApi("1.36").violations("v1", "PodSpec", newer) == []
+    assert ClusterApi("1.34").violations("v1", "PodSpec", newer)[0].problem == "release"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any
@@ -28,10 +28,12 @@ class Facts:
 
     Attributes:
         text: Its lines: a name, the releases in which it is so, and a schema.
+        right: Values that were found to be right, with the definition and what it was asked.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.right: set[tuple[Hashable, ...]] = set()
         self._parsed: dict[str, list[tuple[tuple[str, ...], Schema]]] = {}
 
     @cached_property

@@ -7,6 +7,7 @@ Kubernetes may say is little: a CRD's has to be structural.
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,10 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "object": ("an object", (dict, Mapping)),
     "string": ("a string", (str,)),
 }
+_MOST_REMEMBERED = 8192
+_LONGEST_REMEMBERED = 4096
+"""Bytes of a value that is remembered to be right, and how many of them there are."""
+
 _LONGEST_MATCHED = 1024
 """Characters of a text that patterns are tried on: what some of them take grows faster."""
 
@@ -102,12 +107,40 @@ class Walk:
         if "enum" not in schema and isinstance(value, str) and is_for_a_person(value):
             return
         definition = reference_name(schema)
-        if definition is not None:
-            if self._special(value, definition, path):
-                return
-            schema = self.facts.target(schema["$ref"], self.release)
-            if "." in definition:
-                name = definition.rpartition(".")[2]
+        if definition is None:
+            self._against(value, schema, path, name, None, above)
+        elif not self._special(value, definition, path):
+            self._defined(value, definition, path, name, above)
+
+    def _defined(
+        self, value: Any, definition: str, path: Path, name: str, above: tuple[Schema, ...]
+    ) -> None:
+        """Visits a value whose schema has a name, and remembers one that is right.
+
+        The containers, probes and volumes of a fleet are the same in most of its objects.
+        """
+        written = _written(value) if isinstance(value, dict) else None
+        key = (definition, self.release, self.partial, self.closed, written)
+        if written is not None and key in self.facts.right:
+            return
+        before = len(self.found), len(self.ruled)
+        schema = self.facts.definition(definition, self.release) or {}
+        own_name = definition.rpartition(".")[2] if "." in definition else name
+        self._against(value, schema, path, own_name, definition, above)
+        if written is not None and before == (len(self.found), len(self.ruled)):
+            if len(self.facts.right) >= _MOST_REMEMBERED:
+                self.facts.right.clear()
+            self.facts.right.add(key)
+
+    def _against(
+        self,
+        value: Any,
+        schema: Schema,
+        path: Path,
+        name: str,
+        definition: str | None,
+        above: tuple[Schema, ...],
+    ) -> None:
         if schema.get("x-kubernetes-int-or-string"):
             if not self._is_int_or_string(value, path):
                 return
@@ -399,6 +432,15 @@ def _near_field(name: str, properties: Mapping[str, Any]) -> str | None:
 def _plain(name: str) -> str:
     """A name without hyphens, which no field has: what others write as node-name is nodeName."""
     return name.replace("-", "").replace("_", "")
+
+
+def _written(value: Mapping[PathPart, Any]) -> bytes | None:
+    """What tells a value from others; None for a long one, or one of types that YAML has not."""
+    try:
+        content = marshal.dumps(value, 0)  # Later versions tell the same text in two ways.
+    except ValueError:
+        return None
+    return content if len(content) <= _LONGEST_REMEMBERED else None
 
 
 def _near_quantity(text: str) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -223,6 +223,8 @@ def _large_data(text: str) -> Any:
 
 _LARGE = 64 * 1024
 
+_NO_CHILDREN: Mapping[PathPart, Node] = {}
+
 _OF_EVERY_OBJECT = ("apiVersion", "kind", "metadata")
 
 
@@ -231,7 +233,7 @@ class _Composer:
 
     def __init__(self, text: str, file: str | None) -> None:
         self._file = file
-        self._events: Iterator[Any] = yaml.parse(text, yaml.CSafeLoader)
+        self._next: Callable[[], Any] = yaml.CSafeLoader(text).get_event
         self._anchors: dict[str, Any] = {}  # An event stands for its node until that is whole.
         self._findings: list[Finding] = []
         self._path: list[PathPart] = []
@@ -241,10 +243,10 @@ class _Composer:
 
     def roots(self) -> Iterator[Node]:
         """The root of each document."""
-        for event in self._events:
+        while (event := self._next()) is not None:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors.clear()
-                yield self._node(next(self._events), 0)
+                yield self._node(self._next(), 0)
 
     def take_findings(self) -> tuple[Finding, ...]:
         """The findings since the last call."""
@@ -260,25 +262,25 @@ class _Composer:
         told = D003.finding(Violation(place, message, fix=fix))
         return (told, *(each for each in found if "." in each.path or "[" in each.path))
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int, key_line: int | None = None) -> Node:
         line = event.start_mark.line + 1
         kind = type(event)
         if kind is yaml.AliasEvent:
             node = self._target(str(event.anchor), line)
             self._aliased += node.size
             self._grow(node.size, node.length, depth + node.height, line)
-            return node
+            return node if key_line is None else node.under(key_line)
         before, length_before = self._size, self._length
         if event.anchor:
             self._anchors[event.anchor] = event
         if kind is yaml.ScalarEvent:
             length = len(event.value)
             self._grow(1, length, depth, line)
-            node = Node(scalar(event, line), line, {}, 1, length, 0)
+            node = Node(scalar(event, line), key_line or line, _NO_CHILDREN, 1, length, 0)
         else:
             self._grow(1, 0, depth + 1, line)
             is_list = kind is yaml.SequenceStartEvent
-            if event.tag not in (None, "!", f"{CORE_TAG}{'seq' if is_list else 'map'}"):
+            if event.tag and event.tag not in ("!", f"{CORE_TAG}{'seq' if is_list else 'map'}"):
                 raise foreign_tag(event.tag, line)
             value: list[Any] | dict[PathPart, Any]
             if is_list:
@@ -287,9 +289,9 @@ class _Composer:
             else:
                 children = self._entries(depth + 1)
                 value = {key: child.value for key, child in children.items()}
-            height = 1 + max((child.height for child in children.values()), default=0)
+            height = 1 + max([child.height for child in children.values()], default=0)
             size, length = self._size - before, self._length - length_before
-            node = Node(value, line, children, size, length, height)
+            node = Node(value, key_line or line, children, size, length, height)
         # Unless a node within took the anchor over: an alias means the nearest before it.
         if event.anchor and self._anchors[event.anchor] is event:
             self._anchors[event.anchor] = node
@@ -325,17 +327,17 @@ class _Composer:
 
     def _items(self, depth: int) -> dict[PathPart, Node]:
         items: dict[PathPart, Node] = {}
-        while type(event := next(self._events)) is not yaml.SequenceEndEvent:
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
             items[len(items)] = self._child(len(items), event, depth)
         return items
 
     def _entries(self, depth: int) -> dict[PathPart, Node]:
         entries: dict[PathPart, Node] = {}
         merged: dict[PathPart, Node] = {}
-        while type(event := next(self._events)) is not yaml.MappingEndEvent:
+        while type(event := self._next()) is not yaml.MappingEndEvent:
             key = self._node(event, depth)
             name = key.value if isinstance(key.value, str) else None
-            node = self._child(name or "", next(self._events), depth)
+            node = self._child(name or "", self._next(), depth, key.line)
             if name is None:
                 what = "an object or list" if key.children else shown(key.value)
                 self._bad_key((), key.line, f"key {what} is not a string", "quote the key")
@@ -350,12 +352,12 @@ class _Composer:
                 reason = f"duplicate key, first on line {entries[name].line}"
                 self._bad_key((name,), key.line, reason, "keep one of the two")
             else:
-                entries[name] = node.under(key.line)
+                entries[name] = node
         return {**merged, **entries}
 
-    def _child(self, part: PathPart, event: Any, depth: int) -> Node:
+    def _child(self, part: PathPart, event: Any, depth: int, key_line: int | None = None) -> Node:
         self._path.append(part)
-        node = self._node(event, depth)
+        node = self._node(event, depth, key_line)
         self._path.pop()
         return node
 

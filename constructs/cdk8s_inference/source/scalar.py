@@ -12,6 +12,7 @@ from cdk8s_inference.findings import shown
 from cdk8s_inference.source.unreadable import Unreadable, malformed
 
 CORE_TAG = "tag:yaml.org,2002:"
+_STRING_TAGS = ("!", f"{CORE_TAG}str")
 _SCALAR_TYPES = {"null": type(None), "bool": bool, "int": int, "float": float}
 _TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 _FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
@@ -37,7 +38,7 @@ def foreign_tag(tag: str, line: int) -> Unreadable:
 def scalar(event: yaml.ScalarEvent, line: int) -> Any:
     """The value of a scalar."""
     text: str = event.value
-    if event.tag in ("!", f"{CORE_TAG}str") or not (event.tag or event.implicit[0]):
+    if event.tag in _STRING_TAGS or not (event.tag or event.implicit[0]):
         return text
     value = _resolved(text)
     if isinstance(value, float) and not math.isfinite(value):

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from cdk8s_inference.findings import Finding, Path, PathPart, field_path, near_name
@@ -185,10 +186,15 @@ def _in_mapping(value: Mapping[PathPart, Any], path: Path) -> Iterator[Secret]:
             if hidden or not _PUBLIC_VARIABLE.fullmatch(str(named)):
                 for at, each in _scalars(child, where):
                     yield Secret(at, str(each), hidden or is_secret_name(str(key)))
-        elif isinstance(named, str) and (key == "value" or near_name(str(key), ["value"])):
+        elif isinstance(named, str) and _means_value(str(key)):
             yield from _in(child, where, named)
         else:
             yield from _in(child, where, str(key))
+
+
+@lru_cache(maxsize=1024)  # The same few keys are in every object.
+def _means_value(key: str) -> bool:
+    return key == "value" or near_name(key, ["value"]) is not None
 
 
 def _scalars(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
