@@ -37,7 +37,7 @@ MODES: Sequence[Mode] = ("Unified", "PrefillDecode")
 
 def rounds(count: int) -> int:
     """How often each side runs: what takes minutes varies less from run to run."""
-    return 7 if count <= 10 else 5 if count <= 100 else 3
+    return 7 if count <= 10 else 5 if count <= 100 else 3 if count <= 1000 else 2
 
 
 def main() -> None:

@@ -81,6 +81,11 @@ SYNTH = Side(
     lambda work, _, out: _ours("synth", work.documents, "--output", out),
     rendered=True,
 )
+UNCHANGED = Side(
+    "`synth --cache`, nothing changed",
+    lambda work, _, out: _ours("synth", work.documents, "--cache", work.cache, "--output", out),
+    rendered=True,
+)
 TYPESCRIPT = Side(
     "cdk8s in TypeScript, same objects",
     lambda work, tools, out: [tools.node, tools.typescript, work.objects, out],
@@ -108,7 +113,7 @@ KUBECONFORM = Side(
     ],
 )
 
-COMPOSING = (RAW, EMPTY, COMPOSED, SYNTH, TYPESCRIPT, HELM, HELM_FLEET)
+COMPOSING = (RAW, EMPTY, COMPOSED, SYNTH, UNCHANGED, TYPESCRIPT, HELM, HELM_FLEET)
 """Compared with the first."""
 
 CHECKING = (PARSE, START, CHECK, KUBECONFORM)

@@ -46,6 +46,11 @@ class Workload:
         return self.folder / "manifests"
 
     @property
+    def cache(self) -> Path:
+        """What ``synth --cache`` kept of them."""
+        return self.folder / "cache"
+
+    @property
     def chart(self) -> Path:
         """A Helm chart of one deployment, whose name is that of the release."""
         return self.folder / "chart"
@@ -73,7 +78,8 @@ def prepare(mode: Mode, count: int, folder: Path) -> Workload:
     documents = [document(mode, index) for index in range(count)]
     made.documents.write_text(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False))
     command: list[str | Path] = [sys.executable, "-m", "cdk8s_inference", "synth", made.documents]
-    subprocess.run([*command, "--output", made.manifests], check=True, capture_output=True)
+    command += ["--cache", made.cache, "--output", made.manifests]
+    subprocess.run(command, check=True, capture_output=True)
     objects = made.read(made.manifests)
     made.objects.write_text(json.dumps(objects))
     _write_charts(made, next(made.manifests.glob(f"*{name(0)}.k8s.yaml")).read_text())

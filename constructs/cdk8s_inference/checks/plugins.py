@@ -32,7 +32,7 @@ def load_rules() -> tuple[NotLoaded, ...]:
 
 
 def _load() -> Iterator[NotLoaded]:
-    if not _is_named():
+    if not may_have_rules():
         return
     from importlib.metadata import entry_points
 
@@ -45,7 +45,7 @@ def _load() -> Iterator[NotLoaded]:
             yield NotLoaded(f"{each.name} = {each.value}", reason)
 
 
-def _is_named() -> bool:
+def may_have_rules() -> bool:
     """Whether an installed package may have rules.
 
     Most environments have none, and ``importlib.metadata`` takes longer to import than a file to

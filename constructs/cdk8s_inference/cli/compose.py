@@ -20,6 +20,7 @@ from cdk8s_inference.manifest_yaml import stringify
 from cdk8s_inference.platform import Platform
 
 if TYPE_CHECKING:
+    from cdk8s_inference.cli.manifest_cache import ManifestCache
     from cdk8s_inference.stack.delivery import Delivery
 
 DELIVERIES: Mapping[str, str] = {
@@ -49,18 +50,35 @@ class Composed:
     findings: Sequence[Finding]
 
 
-def compose(loaded: Sequence[Loaded], platform: Platform, jobs: int) -> Iterator[Composed]:
+def compose(
+    loaded: Sequence[Loaded], platform: Platform, jobs: int, cache: ManifestCache | None = None
+) -> Iterator[Composed]:
     """The manifests of each deployment, in order.
 
     Args:
         jobs: Processes that compose, at most.
+        cache: What earlier runs composed, if it is kept.
     """
+    kept = [cache.get(item) if cache else None for item in loaded]
+    changed = [item for item, text in zip(loaded, kept, strict=True) if text is None]
+    fresh = _compose_all(changed, platform, jobs)
+    for item, text in zip(loaded, kept, strict=True):
+        if text is not None:
+            yield Composed(text, ())
+            continue
+        composed = next(fresh)
+        if cache and not composed.findings:
+            cache.put(item, composed.text)
+        yield composed
+
+
+def _compose_all(loaded: Sequence[Loaded], platform: Platform, jobs: int) -> Iterator[Composed]:
     # Imported before processes are forked, which share it then.
     import cdk8s_inference.deployment  # noqa: F401
 
     # Constructs live in one Node.js, which forked processes cannot share.
     jobs = jobs if plain_tree.is_used() else 1
-    return parallel_map(partial(_composed, platform=platform), loaded, jobs)
+    yield from parallel_map(partial(_composed, platform=platform), loaded, jobs)
 
 
 def _composed(item: Loaded, platform: Platform) -> Composed:

@@ -231,6 +231,7 @@ _Read = Callable[[_Reader, str, Any], Any]
 
 _OPTIONS: Mapping[str, _Read] = {
     "baseline": _Reader.path_of,
+    "cache": _Reader.path_of,
     "complete": _Reader.switch,
     "exclude": _Reader.texts,
     "exit-zero": _Reader.switch,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
@@ -39,6 +39,9 @@ from cdk8s_inference.platform import (
 from cdk8s_inference.platform.document import read_image_digests, unlisted_images
 from cdk8s_inference.releases import ROUTER_NEWEST, ROUTER_RELEASES, router_release
 from cdk8s_inference.source import Document, single
+
+if TYPE_CHECKING:
+    from cdk8s_inference.cli.manifest_cache import ManifestCache
 
 EXIT_INVALID_INPUT = 1
 
@@ -207,6 +210,13 @@ def _device_classes(_: click.Context, __: click.Parameter, values: Sequence[str]
     type=click.IntRange(min=1),
     help="Processes that compose many documents, on Linux.  [default: the CPUs]",
 )
+@click.option(
+    "--cache",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep manifests in this folder, and compose only documents of which something changed: "
+    "their content, the options, the day, the installed packages. Remove it to clear it.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress on a terminal.")
 @click.option(
     "--format",
@@ -239,6 +249,7 @@ def synth(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     jobs: int | None,
+    cache: Path | None,
     quiet: bool,
     format: Format,
 ) -> None:
@@ -294,7 +305,8 @@ def synth(
         parts = [compose_stack(stack, delivery) for stack in stacks]
     except CannotCompose as error:
         raise click.UsageError(str(error)) from None
-    composing = compose(loaded, platform, jobs or usable_cpus())
+    kept = None if cache is None else _kept(cache, platform)
+    composing = compose(loaded, platform, jobs or usable_cpus(), kept)
     composed = list(with_progress(composing, len(loaded), "deployment", quiet=quiet))
     texts = [each.text for each in composed]
     checked = [finding for each in composed for finding in each.findings]
@@ -319,6 +331,14 @@ def synth(
     if removed:
         outcome += f", {plural(len(removed), 'file')} of an earlier run removed"
     report(findings, format, outcome)
+
+
+def _kept(folder: Path, platform: Platform) -> ManifestCache:
+    from cdk8s_inference.cli.manifest_cache import ManifestCache
+
+    cache = ManifestCache(folder, platform)
+    cache.remove_old()
+    return cache
 
 
 def _given(option: str) -> bool:

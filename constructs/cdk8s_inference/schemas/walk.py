@@ -434,7 +434,7 @@ def _plain(name: str) -> str:
     return name.replace("-", "").replace("_", "")
 
 
-def _written(value: Mapping[PathPart, Any]) -> bytes | None:
+def _written(value: dict[Any, Any]) -> bytes | None:
     """What tells a value from others; None for a long one, or one of types that YAML has not."""
     try:
         content = marshal.dumps(value, 0)  # Later versions tell the same text in two ways.
