@@ -157,7 +157,9 @@ def test_replicas_are_complete_each() -> None:
     for index in range(3):
         text = json.dumps(one).replace("qwen-0", f"qwen-{index}")
         assert json.loads(text) == objects[index * len(one) : (index + 1) * len(one)]
-    assert len(objects) == 3 * len(one) + 1
+    budgets = {each["metadata"]["name"] for each in of_kind(objects, "PodDisruptionBudget")}
+    assert budgets == {"qwen-prefill", "qwen-decode"}
+    assert len(objects) == 3 * len(one) + 1 + len(budgets)
     assert {route["metadata"]["name"] for route in of_kind(objects, "HTTPRoute")} == {
         "qwen",
         "qwen-0",

@@ -30,6 +30,7 @@ from cdk8s_inference.document.model_deployment import (
 from cdk8s_inference.document.object_keys import ObjectKey, object_keys
 from cdk8s_inference.document.validation import check, check_spec
 from cdk8s_inference.engines import EngineGroup
+from cdk8s_inference.engines.disruption_budget import phase_budgets
 from cdk8s_inference.findings import Finding, InvalidInput, errors, shown, warn
 from cdk8s_inference.kubernetes_types import LabelValue, NonEmpty, ObjectName
 from cdk8s_inference.picker_config import PickerConfig
@@ -100,6 +101,7 @@ class ModelReplica(Construct):
         AppState.add(self, scope)
         self.name = name
         self.serving_mode = serving_mode
+        platform = (platform or Platform()).effective
         self.engines: Mapping[str, EngineGroup] = _Engines(
             {
                 engine.name: EngineGroup(
@@ -113,7 +115,7 @@ class ModelReplica(Construct):
                     part_of=part_of,
                     model_cache=model_cache,
                     object_labels=object_labels,
-                    platform=platform,
+                    platform=_budgeted_above(platform),
                 )
                 for engine in engines
             }
@@ -121,11 +123,20 @@ class ModelReplica(Construct):
         self.phases: dict[str, Stage] = {
             engine.name: engine.stage for engine in engines if engine.stage
         }
+        if platform.disruption_budgets:
+            phase_budgets(
+                self,
+                engines=[*self.engines.values()],
+                name=name,
+                namespace=namespace,
+                part_of=part_of,
+                object_labels=object_labels,
+            )
         self.routing = self._route(
             ReplicaContext(
                 name,
                 namespace,
-                (platform or Platform()).effective,
+                platform,
                 part_of,
                 object_labels,
                 picker_config,
@@ -151,6 +162,11 @@ class ModelReplica(Construct):
             sidecar_pool=sidecar_pool,
             **context.arguments,
         )
+
+
+def _budgeted_above(platform: Platform) -> Platform:
+    """The platform for the parts of what has PodDisruptionBudgets itself: two hold a pod fast."""
+    return replace(platform, disruption_budgets=False) if platform.disruption_budgets else platform
 
 
 class _Engines(dict[str, EngineGroup]):
@@ -260,6 +276,7 @@ class ModelDeployment(Chart):
         stack = platform.gateway.stack
         if stack is not None and AppState.of(stack) is state:
             self.node.add_dependency(stack)
+        within = _budgeted_above(platform)
         splits = replicas == 1 or platform.gateway.provider.splits(pooled=True)
         self.replicas = [
             ModelReplica(
@@ -273,12 +290,22 @@ class ModelDeployment(Chart):
                 part_of=name,
                 object_labels=labels,
                 picker_config=picker_config,
-                platform=platform,
+                platform=within,
                 warnings=False,
                 sidecar_pool=None if splits else name,
             )
             for index in range(replicas)
         ]
+        groups = [each for replica in self.replicas for each in replica.engines.values()]
+        if platform.disruption_budgets:
+            phase_budgets(
+                self,
+                engines=groups,
+                name=name,
+                namespace=namespace,
+                part_of=name,
+                object_labels=labels,
+            )
         self.routing: UnifiedRouting | DisaggRouting | DeploymentRouting = self.replicas[0].routing
         if replicas > 1:
             from cdk8s_inference.routing.deployment_routing import DeploymentRouting
@@ -287,7 +314,7 @@ class ModelDeployment(Chart):
                 self,
                 "routing",
                 replicas=[replica.routing for replica in self.replicas],
-                engines=[each for replica in self.replicas for each in replica.engines.values()],
+                engines=groups,
                 name=name,
                 namespace=namespace,
                 object_labels=labels,

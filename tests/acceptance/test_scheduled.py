@@ -187,13 +187,7 @@ def test_scaling_by_the_document(cluster: Cluster, changing: Callable[[Source], 
     assert changed == {
         f"{workload}/changing-{replica}-{part}"
         for replica in (0, 1)
-        for workload, part in (
-            ("LeaderWorkerSet", "prefill"),
-            ("Deployment", "decode"),
-            # A single copy has none: it would keep its node from being drained.
-            ("PodDisruptionBudget", "prefill"),
-            ("PodDisruptionBudget", "decode"),
-        )
+        for workload, part in (("LeaderWorkerSet", "prefill"), ("Deployment", "decode"))
     }
     assert before.items() < pods(cluster).items()
     changing(disaggregated())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from cdk8s_inference import labels, names
+from cdk8s_inference.document.disruption import budget_name, phases_of_several
 from cdk8s_inference.document.model_deployment import Engine, ServingMode
 from cdk8s_inference.gateways.policies import Backend, policies
 from cdk8s_inference.platform import Platform
@@ -43,6 +44,9 @@ def deployment_objects(
     """The objects of a deployment in its namespace."""
     for index in range(replicas):
         yield from replica_objects(names.replica(deployment, index), engines, mode, platform)
+    if platform.disruption_budgets:
+        for stage in phases_of_several([*engines] * replicas):
+            yield "PodDisruptionBudget", budget_name(deployment, stage)
     if replicas > 1:
         yield from _objects_over_replicas(deployment, mode, platform)
 
@@ -50,12 +54,10 @@ def deployment_objects(
 def replica_objects(
     replica: str, engines: Sequence[Engine], mode: ServingMode, platform: Platform
 ) -> Iterator[ObjectKey]:
-    """The objects of one replica in its namespace."""
+    """The objects of one replica of a deployment in its namespace."""
     for engine in engines:
         workload = names.workload(replica, engine.name, gang=engine.is_gang)
         yield ("LeaderWorkerSet" if engine.is_gang else "Deployment", workload)
-        if engine.copies > 1 and platform.disruption_budgets:
-            yield "PodDisruptionBudget", workload
         for member in engine.members:
             if member.node_selector is not None and platform.simulate is None:
                 yield "ResourceClaimTemplate", names.claim_template(workload, member.role)

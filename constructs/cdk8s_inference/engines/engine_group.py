@@ -18,10 +18,12 @@ from cdk8s_inference.arguments.objects import (
     WeightedPodAffinityTermObject,
 )
 from cdk8s_inference.construct_tree import ApiObject, ApiObjectMetadata, Construct
+from cdk8s_inference.document.disruption import component
 from cdk8s_inference.document.drain import drain_seconds
 from cdk8s_inference.document.model_deployment import Engine, EnvVar, Member
 from cdk8s_inference.document.ports import listening
 from cdk8s_inference.document.validation import check_engine
+from cdk8s_inference.engines.disruption_budget import disruption_budget
 from cdk8s_inference.engines.pod import CACHE_MOUNT_PATH, claim_template, pod_template
 from cdk8s_inference.engines.simulation import simulated
 from cdk8s_inference.findings import InvalidInput, errors
@@ -156,7 +158,7 @@ class EngineGroup(Construct):
             labels.recommended(
                 name="model-server",
                 instance=instance or self.name,
-                component=engine.stage.lower() if engine.stage else "engine",
+                component=component(engine.stage),
                 part_of=part_of,
             ),
             {labels.ENGINE: self.name},
@@ -170,7 +172,9 @@ class EngineGroup(Construct):
         self._serving: list[_Template]
         self.workload = self._compose_gang() if engine.is_gang else self._compose_deployment()
         if engine.copies > 1 and platform.disruption_budgets:
-            self._compose_disruption_budget()
+            disruption_budget(
+                self, "disruption-budget", engines=[self], metadata=self._metadata(self.name)
+            )
 
     @property
     def serving_selector(self) -> dict[str, str]:
@@ -361,24 +365,6 @@ class EngineGroup(Construct):
             kind="ResourceClaimTemplate",
             metadata=self._metadata(name),
             body={"spec": spec},
-        )
-
-    def _compose_disruption_budget(self) -> None:
-        manifest(
-            self,
-            "disruption-budget",
-            api_version="policy/v1",
-            kind="PodDisruptionBudget",
-            metadata=self._metadata(self.name),
-            body={
-                "spec": {
-                    # Of a gang every pod: the others cannot go on without one.
-                    "maxUnavailable": 1,
-                    "selector": {"matchLabels": {labels.ENGINE: self.name}},
-                    # A pod that loads its model, perhaps in vain, must not hold up a drain.
-                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
-                }
-            },
         )
 
     def _compose_deployment(self) -> ApiObject:

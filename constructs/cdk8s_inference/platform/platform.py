@@ -144,8 +144,9 @@ class Platform:
         pods: What every engine pod gets, unless an engine or its member wants otherwise.
         rollout: How engine pods are replaced, unless an engine wants otherwise.
         gang: Where the pods of gangs go, unless an engine wants otherwise.
-        disruption_budgets: Adds a PodDisruptionBudget to each engine of several copies: one copy
-            at a time is evicted, such as by a drain of its node.
+        disruption_budgets: Adds a PodDisruptionBudget over the engines of each phase of a
+            deployment, where these have several copies over all replicas: one pod of the phase is
+            evicted at a time, such as by a drain of its node.
         image_digests: Digest of an image, by the image as it is written without one, such as
             ``vllm/vllm-openai:v0.32.0``. Every container that has the image gets the digest too,
             and runs exactly that; an image that is not listed stays as it is written.
