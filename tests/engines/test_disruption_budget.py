@@ -27,7 +27,7 @@ def deployed(
     engines: list[Engine], replicas: int = 1, platform: Platform | None = None
 ) -> list[Json]:
     app = App()
-    mode = "PrefillDecode" if engines[0].stage else "Unified"
+    mode: Any = "PrefillDecode" if engines[0].stage else "Unified"
     ModelDeployment(
         app,
         "d",
@@ -89,11 +89,9 @@ def test_a_phase_of_several_copies_has_one(
 
 def gang(name: str) -> Engine:
     args = ["--model=m", "--device=cpu", "--port=8001", NIXL]
-    leader, worker = (
-        Member.of(role, image="vllm/vllm-openai:v0.32.0", args=args, nodes=nodes)
-        for role, nodes in (("Leader", None), ("Worker", 1))
-    )
-    return Engine(name=name, phase="Decode", members=[leader, worker])
+    said: Json = {"image": "vllm/vllm-openai:v0.32.0", "args": args}
+    members = [Member.of("Leader", **said), Member.of("Worker", **said, nodes=1)]
+    return Engine(name=name, phase="Decode", members=members)
 
 
 def test_of_gangs_every_pod_is_held() -> None:

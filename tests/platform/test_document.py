@@ -87,12 +87,24 @@ def test_an_empty_file_is_the_default() -> None:
         ("picker:\n  memoryGibibytes: 9", "picker", 1),
         ("pods:\n  requests:\n    cpu: a", "pods.requests.cpu", 3),
         ("rollout:\n  strategy: OnDelete", "rollout.strategy", 2),
+        ("pods:\n  hostIpc: true", "pods.hostIpc", 2),
+        ("pods:\n  tolerations:\n  - effect: None", "pods.tolerations[0].effect", 3),
+        ("pods: {imagePullSecrets: [{nme: a}]}", "pods.imagePullSecrets[0].nme", 1),
     ],
 )
 def test_what_is_wrong_is_told_by_its_line(text: str, path: str, line: int) -> None:
     platform, findings = platform_of(text)
     assert platform is None
     assert findings == [("D141", path, line)]
+
+
+def test_fields_are_those_of_kubernetes() -> None:
+    text = "pods: {hostIPC: true, imagePullSecrets: [{name: a}, b]}"
+    platform, problems = platform_of(text)
+    assert platform is not None
+    assert not problems
+    spec = platform.pods.over({"spec": {}})["spec"]
+    assert spec == {"hostIPC": True, "imagePullSecrets": [{"name": "a"}, {"name": "b"}]}
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ Json = dict[str, Any]
 
 GPU = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"')
 
+_SPREAD = {"maxSkew": 1, "topologyKey": "zone"}
+
 EVERYTHING = PodSettings(
     requests={"cpu": 8, "memory": "64Gi", "ephemeral-storage": "20Gi"},
     limits={"memory": "128Gi", "amd.com/gpu": 2},
@@ -346,6 +348,20 @@ def test_copies_are_spread(settings: PodSettings | None, copies: int, keys: list
     assert [each["topologyKey"] for each in constraints] == keys
     for each in constraints:
         assert each["labelSelector"]["matchLabels"] == group.serving_selector
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({"tolerations": [{"operator": "Exist"}]}, "Exists"),
+        ({"topology_spread_constraints": [_SPREAD | {"whenUnsatisfiable": "scheduleanyway"}]}, "S"),
+        ({"pod": {"spec": {"dnsPolicy": "clusterfirst"}}}, "ClusterFirst"),
+    ],
+)
+def test_values_that_the_schema_does_not_list(settings: Json, written: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        PodSettings(**settings)
+    assert raised.value.findings[0].fix.startswith(f"write {written}")
 
 
 def test_scaling_changes_no_pod() -> None:

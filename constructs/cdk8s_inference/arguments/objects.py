@@ -10,9 +10,11 @@ from cdk8s_inference import names
 from cdk8s_inference.arguments.constraint import Constraint, Problem
 from cdk8s_inference.arguments.fit import problems
 from cdk8s_inference.arguments.json_value import json_problems
-from cdk8s_inference.findings import Path
+from cdk8s_inference.findings import Path, is_slip, shown
 from cdk8s_inference.kubernetes_types import DnsLabel, Image, LabelValue
 from cdk8s_inference.schemas import violations
+from cdk8s_inference.schemas.allowed_values import limited_fields
+from cdk8s_inference.source import Cursor
 
 
 def kubernetes_problems(
@@ -28,6 +30,12 @@ def kubernetes_problems(
     """
     for found in violations("v1", kind, value, path, partial=partial):
         yield Problem(found.path, found.message, found.fix or "write it as Kubernetes' API has it")
+    for at, allowed in limited_fields(Cursor(value, path)):
+        if at.text is not None and at.text not in allowed:
+            listed = ", ".join(filter(None, allowed))
+            near = next((each for each in allowed if is_slip(at.text, each)), None)
+            fix = f"write {near}" if near else "use one of them"
+            yield Problem(at.path, f"is {shown(at.text)}, and may be {listed}", fix)
 
 
 def _container(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -82,6 +90,9 @@ ContainerObject = Annotated[JsonObject, Constraint(_container)]
 
 VolumeObject = Annotated[JsonObject, Constraint(_volume)]
 """A volume, with a name."""
+
+PullSecretObject = Annotated[JsonObject, _part("LocalObjectReference")]
+"""The name of a Secret."""
 
 VolumeMountObject = Annotated[JsonObject, _part("VolumeMount")]
 """Where a container has a volume."""

@@ -19,7 +19,7 @@ from cdk8s_inference.findings import (
     Finding,
     InvalidInput,
     errors,
-    near_name,
+    is_slip,
     shown,
     type_name,
 )
@@ -69,6 +69,9 @@ _BY_NAME: Mapping[tuple[type, str], Mapping[Any, Any]] = {
 }
 """Values that a file names."""
 
+_KUBERNETES_OWN = {"host_ipc": "hostIPC"}
+"""Fields that Kubernetes writes otherwise than in plain camelCase."""
+
 _PYTHON_ALONE = {(Gateway, "stack")}
 
 
@@ -112,7 +115,7 @@ def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
     before = len(findings)
     for key, place in at.fields():
         if key not in known:
-            near = near_name(key, known)
+            near = next((each for each in known if is_slip(key, each)), None)
             refuse(place, "field is not defined", f"write {near}" if near else "remove it")
             continue
         name, hint = known[key]
@@ -144,7 +147,7 @@ def _fields(kind: type[Any]) -> Mapping[str, tuple[str, Any]]:
     """The fields of a dataclass as a file names them: each with its name in Python and its type."""
     hints = get_type_hints(kind, include_extras=True)
     return {
-        to_camel(each.name): (each.name, hints[each.name])
+        _KUBERNETES_OWN.get(each.name) or to_camel(each.name): (each.name, hints[each.name])
         for each in fields(kind)
         if (kind, each.name) not in _PYTHON_ALONE
     }

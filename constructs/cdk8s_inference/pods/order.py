@@ -46,6 +46,8 @@ _CONTAINER = (
     "volumeMounts",
 )
 
+_RESOURCES = ("requests", "limits", "claims")
+
 
 def pod_in_order(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The same pod, with its fields and those of its containers in order."""
@@ -58,7 +60,10 @@ def pod_in_order(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def container_in_order(container: Mapping[str, Any]) -> dict[str, Any]:
     """The same container, with its fields in order."""
-    return _in_order(container, _CONTAINER)
+    ordered = _in_order(container, _CONTAINER)
+    if isinstance(resources := ordered.get("resources"), Mapping):
+        ordered["resources"] = _in_order(resources, _RESOURCES)
+    return ordered
 
 
 def fields_after(key: str) -> Sequence[str]:

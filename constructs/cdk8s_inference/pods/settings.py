@@ -17,6 +17,7 @@ from cdk8s_inference.arguments.objects import (
     LifecycleObject,
     MetadataKey,
     PodSecurityContextObject,
+    PullSecretObject,
     SecurityContextObject,
     TolerationObject,
     TopologySpreadConstraintObject,
@@ -152,7 +153,8 @@ class PodSettings:
         host_network: Uses the node's network. DNS of the cluster still works.
         host_ipc: Uses the node's IPC namespace.
         image_pull_policy: When the engine's image is pulled.
-        image_pull_secrets: Secrets with credentials of registries.
+        image_pull_secrets: Secrets with credentials of registries: their names, or
+            ``{"name": ...}`` each.
         lifecycle: Hooks after the engine container's start and before its stop.
         termination_grace_period_seconds: How long the pod may take to stop. By default as long as
             the engine may drain, and the platform's margin.
@@ -183,7 +185,7 @@ class PodSettings:
     host_network: bool | None = None
     host_ipc: bool | None = None
     image_pull_policy: ImagePullPolicy | None = None
-    image_pull_secrets: Sequence[ObjectName] = ()
+    image_pull_secrets: Sequence[ObjectName | PullSecretObject] = ()
     lifecycle: LifecycleObject = field(default_factory=dict)
     termination_grace_period_seconds: Annotated[int, Field(ge=1)] | None = None
     pod: PodOverlay = field(default_factory=dict)
@@ -290,7 +292,7 @@ class PodSettings:
             ("volumes", self.volumes),
             ("initContainers", self.init_containers),
             ("topologySpreadConstraints", self.topology_spread_constraints),
-            ("imagePullSecrets", [{"name": name} for name in self.image_pull_secrets]),
+            ("imagePullSecrets", self._pull_secrets()),
         ):
             if settings:
                 spec[key] = settings
@@ -306,6 +308,10 @@ class PodSettings:
         if len(container) > 1:
             spec["containers"] = [container]
         return {"spec": spec} if spec else {}
+
+    def _pull_secrets(self) -> list[Mapping[str, Any]]:
+        given = self.image_pull_secrets
+        return [{"name": each} if isinstance(each, str) else each for each in given]
 
     def _resources(self) -> dict[str, Any]:
         amounts = {

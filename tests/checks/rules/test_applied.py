@@ -63,6 +63,8 @@ _NO_FIELD = {"name": "pod", "projected": {"sources": [{"downwardAPI": {"items": 
         (_ENV, {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPx"}}}, "T632"),
         (_ENV, {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}, None),
         ("spec.template.spec.volumes[1]", _NO_FIELD, "T632"),
+        ("spec.template.spec.tolerations", [{"operator": "Exist"}], "T632"),
+        ("spec.template.spec.tolerations", [{"operator": "Exists", "effect": ""}], None),
         ("spec.template.spec.volumes[1]", {"name": "empty"}, None),
         (f"{_ENGINE}.resources.requests", {"rdma/ib": 1}, "T633"),
         (f"{_ENGINE}.resources.requests", {"hugepages-2Mi": "1Gi"}, None),

@@ -12,6 +12,7 @@ from cdk8s_inference.findings import Severity, Violation, shown
 from cdk8s_inference.findings.example import breaks
 from cdk8s_inference.names import LABEL
 from cdk8s_inference.quantity import quantity
+from cdk8s_inference.schemas.allowed_values import limited_fields
 from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology import Container, Pods, SourceValue, Topology
 from cdk8s_inference.topology.container import PROBE_KINDS
@@ -198,24 +199,12 @@ def _is_extended(name: str) -> bool:
 
 
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
-_VALUES = {
-    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
-    "effect": ("NoExecute", "NoSchedule", "PreferNoSchedule"),
-    "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
-    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
-    "medium": ("", "HugePages", "HugePages-1Gi", "HugePages-2Mi", "Memory"),
-    "protocol": ("SCTP", "TCP", "UDP"),
-}
-"""Fields of pods that take a few values alone, whatever they are in."""
 
 
 def _unknown_values(pods: Pods) -> Iterator[Violation]:
     strategy = pods.workload.at.at("strategy", "type")
     places: list[tuple[Cursor, tuple[str, ...]]] = [(strategy, ("Recreate", "RollingUpdate"))]
-    for at in pods.at["spec"].descendants():
-        known = _VALUES.get(str(at.path[-1])) if at.path else None
-        if known is not None:
-            places.append((at, known))
+    places += limited_fields(pods.at["spec"])
     for at, known in places if pods.workload.kind == "Deployment" else places[1:]:
         yield from other_value(pods.object, at, known)
 
