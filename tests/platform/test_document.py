@@ -207,8 +207,14 @@ def test_what_is_no_digest_is_told(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("path", "where"),
     [
-        ("template.spec.nodeSelector", "pods.pod.spec"),
-        ("template.spec.containers[0].lifecycle", "pods.pod.spec.containers"),
+        ("template.spec.nodeSelector", "pods.nodeSelector"),
+        ("template.spec.hostIPC", "pods.hostIPC"),
+        ("template.spec.securityContext", "pods.podSecurityContext"),
+        ("template.spec.dnsConfig", "pods.pod.spec"),
+        ("template.spec.containers[0].lifecycle", "pods.lifecycle"),
+        ("template.spec.containers[0].securityContext", "pods.securityContext"),
+        ("template.spec.containers[0].resources", "pods.requests and pods.limits"),
+        ("template.spec.containers[0].stdin", "pods.pod.spec.containers, of the container"),
         ("template.spec.nodeSelectors", None),
         ("nodeSelectors", None),
     ],

@@ -279,7 +279,11 @@ def _part_of_pod(path: Path) -> str | None:
     else:
         return None
     found = violations("v1", kind, {name: None}, partial=True)
-    return None if any(each.problem == "unknown field" for each in found) else part
+    if any(each.problem == "unknown field" for each in found):
+        return None
+    from cdk8s_inference.platform.document import pod_setting
+
+    return pod_setting(kind, str(name)) or part
 
 
 def fields_after_142(spec: Cursor) -> Iterator[Finding]:

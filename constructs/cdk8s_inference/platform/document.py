@@ -27,6 +27,7 @@ from cdk8s_inference.findings.example import command, python
 from cdk8s_inference.findings.rule import RuleSet, Violation
 from cdk8s_inference.gateways import GATEWAY_PROVIDERS
 from cdk8s_inference.platform.platform import Gateway, Platform
+from cdk8s_inference.pods import PodSettings
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.source import Cursor, Document
 
@@ -90,6 +91,19 @@ def read_image_digests(document: Document) -> tuple[dict[str, str], list[Finding
         at = document.root.at(*each.path)
         findings.append(D141.finding(Violation(at, each.message, fix=each.fix)))
     return ({} if errors(findings) else dict(document.data)), findings
+
+
+def pod_setting(kind: str, field: str) -> str | None:
+    """Where a platform file has a field of a pod, as a setting of its own.
+
+    Args:
+        kind: ``PodSpec``, or ``Container`` for a field of the engine container.
+        field: The field, as Kubernetes writes it.
+    """
+    if (kind, field) == ("Container", "resources"):
+        return "pods.requests and pods.limits"
+    own = "podSecurityContext" if (kind, field) == ("PodSpec", "securityContext") else field
+    return f"pods.{own}" if own in _fields(PodSettings) else None
 
 
 def unlisted_images(digests: Document, images: Iterable[str]) -> list[Finding]:

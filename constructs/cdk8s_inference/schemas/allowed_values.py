@@ -18,7 +18,7 @@ _VALUES = {
     "protocol": ("", "SCTP", "TCP", "UDP"),
     "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
 }
-"""Whatever they are in. Kubernetes: validation of core/v1, after defaults: they take an empty text."""
+"""Whatever they are in. Kubernetes: validation of core/v1, which defaults precede."""
 
 _SELECTOR_OPERATORS = ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")
 
