@@ -57,7 +57,9 @@ def test_exit_code(name: str, status: int, tmp_path: Path) -> None:
     assert run("diff", old, new).exit_code == 0
 
 
-@pytest.mark.parametrize("name", ["image", "claim", "route", "secret", "gone"])
+@pytest.mark.parametrize(
+    "name", ["image", "claim", "route", "secret", "gone", "mode", "listener", "service selector"]
+)
 def test_json(name: str, pair: Callable[[str], tuple[Path, Path]]) -> None:
     old, new = pair(name)
     if name == "gone":

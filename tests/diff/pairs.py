@@ -116,6 +116,41 @@ def _route() -> Pair:
     )
 
 
+def _new_names(*names: str) -> Pair:
+    """Engines of another name and image, which the same pool selects: blue and green."""
+    new = examples.base("disaggregated")
+    for found in new:
+        name = found["metadata"]["name"]
+        if name in (names or ("prefill", "decode")):
+            found["metadata"]["name"] = f"{name}-green"
+            template = found["spec"]["template"]
+            for labels in (
+                found["spec"]["selector"]["matchLabels"],
+                template["metadata"]["labels"],
+            ):
+                labels["app"] = f"{name}-green"
+            template["spec"]["containers"][0]["image"] = NEWER
+    return examples.base("disaggregated"), new
+
+
+def _without(kind: str, name: str) -> Callable[[], Pair]:
+    def pair() -> Pair:
+        old = examples.base("disaggregated")
+        return old, [
+            each for each in old if (each["kind"], each["metadata"]["name"]) != (kind, name)
+        ]
+
+    return pair
+
+
+def _other_namespace() -> Pair:
+    new = examples.base("disaggregated")
+    for found in new:
+        if found["metadata"].get("namespace") == "llm":
+            found["metadata"]["namespace"] = "llm-2"
+    return examples.base("disaggregated"), new
+
+
 _IMAGE_OF_BOTH = [
     Edit("Deployment/prefill", f"{_ENGINE}.image", NEWER),
     Edit("Deployment/decode", f"{_ENGINE}.image", NEWER),
@@ -223,6 +258,20 @@ PAIRS: Mapping[str, Callable[[], Pair]] = {
         composed(_disaggregated()),
         composed(edited(_disaggregated(), "metadata.name", "qwen3")),
     ),
+    "mode back": lambda: (composed(_disaggregated()), composed(_unified())),
+    "new names in one pool": _new_names,
+    "one new name in one pool": lambda: _new_names("decode"),
+    "prefill removed": _without("Deployment", "prefill"),
+    "pool removed": _without("InferencePool", "qwen"),
+    "route removed": _without("HTTPRoute", "qwen"),
+    "service selector": _edits("gang", Edit("Service/kimi-http", "spec.selector", {"app": "none"})),
+    "listener": _edits("disaggregated", Edit("Gateway/inference", "spec.listeners[0].port", 8080)),
+    "many more copies": _edits(
+        "disaggregated",
+        Edit("Deployment/decode", "spec.replicas", 5),
+        Edit("Deployment/decode", f"{_ENGINE}.args[4]", "--max-num-seqs=64"),
+    ),
+    "namespace": _other_namespace,
     "new": lambda: ([], examples.base("disaggregated")),
     "gone": lambda: (examples.base("disaggregated"), []),
 }

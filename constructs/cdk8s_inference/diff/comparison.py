@@ -14,7 +14,7 @@ from cdk8s_inference.diff.model_change import ModelChange, model_pairs
 from cdk8s_inference.diff.object_pair import ObjectPair, key_of, object_pairs
 from cdk8s_inference.diff.reading import Reading, readings
 from cdk8s_inference.diff.rollout import rollout_of
-from cdk8s_inference.diff.traffic import traffic_between
+from cdk8s_inference.diff.traffic import ServiceChange, listener_changes, traffic_between
 from cdk8s_inference.diff.workload_change import Copies, WorkloadChange, rolling_causes
 from cdk8s_inference.findings import Finding, Path
 from cdk8s_inference.findings.identity import identity
@@ -27,6 +27,9 @@ from cdk8s_inference.topology import (
     Topology,
     Workload,
 )
+
+_Everywhere = tuple[Mapping[Any, Any], Mapping[Any, Any]]
+"""Engines and pickers of all served models, before and after, by their pair of objects."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,6 @@ class _Compared:
 
     def comparison(self) -> Comparison:
         models = list(self._models())
-        told = {id(each.workload) for each in self._served}
         changed = [each for each in models if each.is_changed]
         appear, gone = self._findings()
         return Comparison(
@@ -146,7 +148,7 @@ class _Compared:
             tuple(self.pairs),
             self.changes,
             tuple(changed),
-            tuple(each for each in self._others(told) if each.is_touched),
+            tuple(each for each in self._others() if each.is_touched),
             tuple(self._refusals(models)),
             tuple(self._readings()),
             appear,
@@ -168,15 +170,18 @@ class _Compared:
             for change, source in refused:
                 yield Refusal(str(pair.either), change, source, users)
 
-    @property
-    def _served(self) -> Iterator[ServedEngine | Pods]:
-        for model in (*self._old_models, *self._new_models):
-            yield from model.engines
-            yield from (picker.pods for picker in model.pickers)
-
     def _models(self) -> Iterator[ModelChange]:
         self._old_models = list(self.old.served_models)
         self._new_models = list(self.new.served_models)
+        self._told: set[int] = set()
+        self._services = [
+            {by.get(each.object): each for each in topology.services}
+            for by, topology in ((self.by_old, self.old), (self.by_new, self.new))
+        ]
+        self._everywhere = (
+            self._by_pair(self.by_old, self.old, self._old_models),
+            self._by_pair(self.by_new, self.new, self._new_models),
+        )
         for old, new in model_pairs(self._old_models, self._new_models, self.pairs):
             yield self._model(old, new)
 
@@ -186,13 +191,19 @@ class _Compared:
         engines = tuple(
             self._engine(one, other)
             for one, other in self._workload_pairs(
-                old.engines if old else (), new.engines if new else (), _engine_key
+                old.engines if old else (),
+                new.engines if new else (),
+                _engine_key,
+                self._everywhere,
             )
         )
         pickers = tuple(
             self._picker(one, other)
             for one, other in self._workload_pairs(
-                old.pickers if old else (), new.pickers if new else (), _picker_key
+                old.pickers if old else (),
+                new.pickers if new else (),
+                _picker_key,
+                self._everywhere,
             )
         )
         traffic = traffic_between(
@@ -201,8 +212,23 @@ class _Compared:
             all_old=self.old.routes,
             all_new=self.new.routes,
         )
+        if old is not None and new is not None:
+            traffic = replace(
+                traffic,
+                listeners=listener_changes(old.gateways, self.new.gateways),
+                services=tuple(self._service_changes(old, new)),
+            )
         change = ModelChange(str(either), either.served_names, old, new, engines, pickers, traffic)
-        if old is None or new is None or old.pool is None or new.pool is None:
+        if old is None or new is None:
+            return change
+        leaving = [
+            each
+            for each in old.engines
+            if (pair := self.by_old.get(each.object)) and pair.new is None
+        ]
+        stay = [each for each in leaving if _still_selects(old, new, each.pods[0])]
+        change = replace(change, stay=tuple(map(_name, stay)))
+        if old.pool is None or new.pool is None:
             return change
         if key_of(old.pool.object) != key_of(new.pool.object):
             return change  # Another pool than that of the old pods: there is one for each.
@@ -215,21 +241,55 @@ class _Compared:
             for each in old.engines
             if each.pods[0] in old.pool.members and not selector.matches(each.pods[0].labels)
         )
-        mixed = tuple(mixed_states(old, new, rolls, self.known))
+        kept = [each.object for each in stay] if any(each.old is None for each in engines) else []
+        mixed = tuple(mixed_states(old, new, rolls, kept, self.known))
         return replace(change, mixed=mixed, unselected=lost)
 
+    def _by_pair(
+        self, pairs: Mapping[KubeObject, ObjectPair], topology: Topology, models: list[ServedModel]
+    ) -> Mapping[tuple[ObjectPair | None, str], ServedEngine | Picker]:
+        engines = [each for model in models for each in model.engines]
+        found: dict[tuple[ObjectPair | None, str], ServedEngine | Picker] = {}
+        for engine in engines:
+            found[pairs.get(engine.object), engine.part] = engine
+        for picker in topology.pickers:
+            found[pairs.get(picker.object), ""] = picker
+        return found
+
+    def _service_changes(self, old: ServedModel, new: ServedModel) -> Iterator[ServiceChange]:
+        """The Services that lead to other engines, of those that are there before and after."""
+        sides = self._services
+        engines = self._workload_pairs(old.engines, new.engines, _engine_key, self._everywhere)
+        for before, after in engines:
+            if before is None or after is None:
+                continue
+            for pair in dict.fromkeys((*sides[0], *sides[1])):
+                led = [
+                    each.pods[0] in services[pair].backends if pair in services else False
+                    for each, services in zip((before, after), sides, strict=True)
+                ]
+                if pair is not None and led[0] != led[1]:
+                    yield ServiceChange(str(pair), _name(after), leads=led[1])
+
     def _workload_pairs(
-        self, old: Sequence[Any], new: Sequence[Any], key: Callable[[Any], tuple[KubeObject, str]]
+        self,
+        old: Sequence[Any],
+        new: Sequence[Any],
+        key: Callable[[Any], tuple[KubeObject, str]],
+        everywhere: _Everywhere = ({}, {}),
     ) -> Iterator[tuple[Any, Any]]:
+        """Workloads before and after; what is not among the new ones may be elsewhere."""
         before = {}
+        all_old, all_new = everywhere
         for each in old:
             found, part = key(each)
             before[self.by_old.get(found), part] = each
         for each in new:
             found, part = key(each)
-            yield before.pop((self.by_new.get(found), part), None), each
-        for each in before.values():
-            yield each, None
+            at = (self.by_new.get(found), part)
+            yield before.pop(at, None) or all_old.get(at), each
+        for at, each in before.items():
+            yield each, all_new.get(at)
 
     def _engine(self, old: ServedEngine | None, new: ServedEngine | None) -> WorkloadChange:
         either = new or old
@@ -253,12 +313,12 @@ class _Compared:
             [either.pods],
         )
 
-    def _others(self, told: set[int]) -> Iterator[WorkloadChange]:
+    def _others(self) -> Iterator[WorkloadChange]:
         def key(workload: Workload) -> tuple[KubeObject, str]:
             return workload.object, str(workload.at.path[len(workload.object.root.path) :])
 
         rest = [
-            [each for each in topology.workloads if id(each) not in told]
+            [each for each in topology.workloads if id(each) not in self._told]
             for topology in (self.old, self.new)
         ]
         for old, new in self._workload_pairs(rest[0], rest[1], key):
@@ -280,6 +340,7 @@ class _Compared:
         new: tuple[Workload, Copies] | None,
         pods: Iterable[Pods],
     ) -> WorkloadChange:
+        self._told.update(id(each[0]) for each in (old, new) if each is not None)
         if old is None or new is None:
             return WorkloadChange(name, role, old and old[1], new and new[1])
         workload, copies = new
@@ -361,6 +422,22 @@ def _data(found: KubeObject | None) -> Mapping[str, Any]:
 
 def _name(engine: ServedEngine) -> str:
     return f"{engine.object}/{engine.part}" if engine.part else str(engine.object)
+
+
+def _still_selects(old: ServedModel, new: ServedModel, pods: Pods) -> bool:
+    """Whether what led to pods before, and leads to the new engines, selects those pods still."""
+    leads = [(each.pool.object, each.pool.selector) for each in (old, new) if each.pool]
+    if len(leads) == 2:
+        (before, _), (after, selector) = leads
+        return key_of(before) == key_of(after) and selector.value.matches(pods.labels)
+    known = {key_of(each.object) for each in old.services}
+    return (
+        any(
+            key_of(each.object) in known and each.selector.value.matches(pods.labels)
+            for each in new.services
+        )
+        and not leads
+    )
 
 
 def _engine_key(engine: ServedEngine) -> tuple[KubeObject, str]:

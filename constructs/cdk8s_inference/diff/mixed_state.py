@@ -41,7 +41,11 @@ class MixedState:
 
 
 def mixed_states(
-    old: ServedModel, new: ServedModel, rolls: Collection[KubeObject], known: Collection[Identity]
+    old: ServedModel,
+    new: ServedModel,
+    rolls: Collection[KubeObject],
+    stay: Collection[KubeObject],
+    known: Collection[Identity],
 ) -> Iterator[MixedState]:
     """The states between two of a served model in which something is wrong.
 
@@ -49,6 +53,7 @@ def mixed_states(
         old: Before.
         new: After.
         rolls: The workloads, after, whose pods are replaced one after the other.
+        stay: The workloads, before, that are not there after, and that the pool still selects.
         known: What is wrong before or after.
     """
     rolling = {key_of(each) for each in rolls}
@@ -65,6 +70,9 @@ def mixed_states(
     if rolling:
         kept = [each.object for each in old.engines if key_of(each.object) in rolling]
         yield from _wrong("old engines run with the new pool", new, kept, None, _MEMBERS, known)
+    if stay:
+        what = "old engines run beside the new ones"
+        yield from _wrong(what, new, stay, None, (*_PAIR, *_MEMBERS), known)
 
 
 def _wrong(

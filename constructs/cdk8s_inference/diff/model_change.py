@@ -13,6 +13,23 @@ from cdk8s_inference.topology import ServedModel
 
 
 @dataclass(frozen=True)
+class Devices:
+    """Accelerators of the engines of a served model; None where that cannot be told.
+
+    Attributes:
+        old: Before.
+        most: While old and new pods run, at the most.
+        new: After.
+        spare: How many must be free, so that nothing waits for others to stop.
+    """
+
+    old: int | None
+    most: int | None
+    new: int | None
+    spare: int | None
+
+
+@dataclass(frozen=True)
 class ModelChange:
     """A served model before and after.
 
@@ -27,6 +44,8 @@ class ModelChange:
         mixed: What is wrong while pods of before and after run at once.
         unselected: Engines that the pool no longer selects as they were before, so that those get
             no requests.
+        stay: Engines that nobody asked to keep, and that get requests until they are deleted: what
+            leads to the new engines selects them too.
     """
 
     name: str
@@ -38,6 +57,7 @@ class ModelChange:
     traffic: Traffic
     mixed: tuple[MixedState, ...] = ()
     unselected: tuple[str, ...] = ()
+    stay: tuple[str, ...] = ()
 
     @property
     def workloads(self) -> tuple[WorkloadChange, ...]:
@@ -48,8 +68,40 @@ class ModelChange:
     def is_changed(self) -> bool:
         """Whether anything becomes of it."""
         touched = any(each.is_touched for each in self.workloads)
-        apart = (self.old is None) != (self.new is None)
+        apart = self.is_new or self.is_gone or self.loses_pool
         return bool(touched or apart or self.traffic or self.mixed or self.unselected)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing served it before."""
+        return self.old is None and not any(each.old for each in self.workloads)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing serves it afterwards."""
+        return self.new is None and not any(each.new for each in self.workloads)
+
+    @property
+    def loses_pool(self) -> bool:
+        """Whether its engines stay, and its pool goes."""
+        if self.old is None or self.old.pool is None or self.switch is not None:
+            return False
+        return any(each.new for each in self.engines) and not (self.new and self.new.pool)
+
+    @property
+    def devices(self) -> Devices:
+        """The accelerators of its engines."""
+        old, new = (
+            _sum(0 if each is None else each.all_devices for each in side)
+            for side in zip(*((each.old, each.new) for each in self.engines), strict=True)
+        ) if self.engines else (0, 0)  # fmt: skip
+        rolling = [each.spare_devices for each in self.engines]
+        made = [each.new.all_devices for each in self.engines
+                if each.new is not None and (each.old is None or each.renamed_from)]  # fmt: skip
+        spare = None if None in rolling else max((each or 0 for each in rolling), default=0)
+        return Devices(
+            old, _sum(each.most_devices for each in self.engines), new, _sum([*made, spare])
+        )
 
     @property
     def is_disturbed(self) -> bool:
@@ -57,7 +109,10 @@ class ModelChange:
         return any(each.is_disturbed for each in self.workloads)
 
     def outages(self) -> Iterator[str]:
-        """The roles that no pod has for a time: ``prefill``, ``decode``, ``both``, ``picker``."""
+        """The roles that no pod has until a new one is Ready.
+
+        ``prefill``, ``decode``, ``encode``, ``both`` (prefill and decode) or ``picker``.
+        """
         roles = dict.fromkeys(each.role or "both" for each in self.workloads if each.old)
         if self.takes_over:
             return  # When those are Ready is not known.
@@ -65,7 +120,26 @@ class ModelChange:
             own = [each for each in self.workloads if (each.role or "both") == role]
             running = [each for each in own if each.old is not None and each.old.count != 0]
             # Where a workload takes over from another, it is not known when it is ready.
-            if running and all(each.outage for each in running):
+            follows = any(each.old is None for each in own)
+            stays = any(each.new is not None and each.new.count != 0 for each in own)
+            if running and stays and not follows and all(each.outage for each in running):
+                yield role
+
+    def lost(self) -> Iterator[str]:
+        """The roles that pods had, and that none has any longer, as in :meth:`outages`."""
+        before, after = (
+            dict.fromkeys(
+                change.role or "both"
+                for change in self.workloads
+                for copies in [change.old if old else change.new]
+                if copies is not None and copies.count != 0
+            )
+            for old in (True, False)
+        )
+        pooled = self.new is not None and self.new.pool is not None
+        for role in before:
+            others = {"both": {"decode"}, "prefill": {"both"}, "decode": {"both"}}.get(role, set())
+            if not after.keys() & {role, *others} and (pooled or role != "picker"):
                 yield role
 
     @property
@@ -81,7 +155,10 @@ class ModelChange:
         if self.old is None or self.new is None:
             return None
         modes = ("Unified", "PrefillDecode")
-        before, after = (modes[each.disaggregates] for each in (self.old, self.new))
+        before, after = (
+            modes[each.disaggregates or any(one.sidecar for one in each.engines)]
+            for each in (self.old, self.new)
+        )
         has_engines = self.old.engines and self.new.engines
         return (before, after) if before != after and has_engines else None
 
@@ -128,3 +205,9 @@ def model_pairs(
     found += [(taken.get(id(each)), each) for each in ahead]
     found += [(each, None) for each in left]
     return found
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    found = list(counts)
+    known = [each for each in found if each is not None]
+    return sum(known) if len(known) == len(found) else None

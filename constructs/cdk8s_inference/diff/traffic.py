@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cdk8s_inference.diff.object_pair import key_of
-from cdk8s_inference.topology import Route, RouteRule
+from cdk8s_inference.topology import Gateway, Route, RouteRule
 
 Entry = tuple[str, str]
 """A host and a path; an empty host is any."""
@@ -29,6 +29,36 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class ListenerChange:
+    """A listener of a Gateway that goes, or is new.
+
+    Attributes:
+        gateway: The Gateway.
+        listener: Its protocol, port and host, such as ``HTTPS :443 a.example.com``.
+        listens: Whether it is there after the change.
+    """
+
+    gateway: str
+    listener: str
+    listens: bool
+
+
+@dataclass(frozen=True)
+class ServiceChange:
+    """A Service that selects an engine no longer, or does now.
+
+    Attributes:
+        service: The Service.
+        engine: The engine.
+        leads: Whether it leads there after the change.
+    """
+
+    service: str
+    engine: str
+    leads: bool
+
+
+@dataclass(frozen=True)
 class Traffic:
     """How the requests to a served model change.
 
@@ -38,6 +68,8 @@ class Traffic:
         shifts: Requests that go elsewhere.
         gateways_gone: Gateways that routes leave.
         gateways_made: Gateways that routes join.
+        listeners: Listeners of its Gateways that go or are new.
+        services: Services that lead to its engines no longer, or do now.
     """
 
     gone: tuple[Entry, ...] = ()
@@ -45,10 +77,12 @@ class Traffic:
     shifts: tuple[Shift, ...] = ()
     gateways_gone: tuple[str, ...] = ()
     gateways_made: tuple[str, ...] = ()
+    listeners: tuple[ListenerChange, ...] = ()
+    services: tuple[ServiceChange, ...] = ()
 
     def __bool__(self) -> bool:
-        found = (self.gone, self.made, self.shifts, self.gateways_gone, self.gateways_made)
-        return any(found)
+        routes = (self.gone, self.made, self.shifts, self.gateways_gone, self.gateways_made)
+        return any((*routes, self.listeners, self.services))
 
 
 def traffic_between(
@@ -102,3 +136,32 @@ def _shares(rule: RouteRule) -> dict[str, int]:
         weights[str(backend)] += weight if isinstance(weight, int) else 1
     total = sum(weights.values())
     return {name: round(100 * each / total) for name, each in weights.items()} if total else {}
+
+
+def listener_changes(old: Iterable[Gateway], new: Iterable[Gateway]) -> tuple[ListenerChange, ...]:
+    """Listeners that differ.
+
+    Args:
+        old: The Gateways that lead to a served model, before.
+        new: All Gateways after.
+    """
+    after = {key_of(each.object): each for each in new}
+    found = []
+    for before in old:
+        same = after.get(key_of(before.object))
+        sides = [_listeners(before), [] if same is None else _listeners(same)]
+        for side, other, listens in ((sides[0], sides[1], False), (sides[1], sides[0], True)):
+            found += [
+                ListenerChange(str(before.object), each, listens)
+                for each in dict.fromkeys(side)
+                if each not in other
+            ]
+    return tuple(found)
+
+
+def _listeners(gateway: Gateway) -> list[str]:
+    return [
+        " ".join(part for part in (each.protocol, f":{port}", each.at["hostname"].text) if part)
+        for each in gateway.listeners
+        for port in [each.at["port"].value]
+    ]

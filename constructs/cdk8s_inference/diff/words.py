@@ -15,7 +15,7 @@ from cdk8s_inference.diff.reading import Reading
 from cdk8s_inference.diff.rollout import Rollout
 from cdk8s_inference.diff.shown import Shown
 from cdk8s_inference.diff.traffic import Entry, Shift, Traffic
-from cdk8s_inference.diff.workload_change import WorkloadChange
+from cdk8s_inference.diff.workload_change import Copies, WorkloadChange
 from cdk8s_inference.findings import Finding, Severity
 
 _CAUSES = 4
@@ -75,11 +75,20 @@ def summary(comparison: Comparison) -> str:
 
 
 def _sums(workloads: Sequence[WorkloadChange]) -> Iterator[str]:
-    restarts = sum(each.restarts or 0 for each in workloads)
+    restarting = [each for each in workloads if each.restarts and each.renamed_from is None]
+    renamed = [each for each in workloads if each.restarts and each.renamed_from is not None]
+    restarts = sum(each.restarts or 0 for each in restarting)
     unknown = any(each.restarts is None for each in workloads)
-    devices = [each.restarted_devices for each in workloads if each.restarts]
     if restarts:
-        yield f"{plural(restarts, 'pod')} {_verb(restarts, 'restart')}{_of(_sum(devices))}"
+        devices = _sum(each.restarted_devices for each in restarting)
+        yield f"{plural(restarts, 'pod')} {_verb(restarts, 'restart')}{_of(devices)}"
+    if renamed:
+        count = sum(each.restarts or 0 for each in renamed)
+        devices = _sum(each.restarted_devices for each in renamed)
+        yield (
+            f"{plural(count, 'pod')} {_verb(count, 'start')} under another name{_of(devices)}, and "
+            "the old ones run until they are deleted"
+        )
     if unknown:
         yield (
             "pods of DaemonSets or of other controllers restart too"
@@ -92,7 +101,7 @@ def _sums(workloads: Sequence[WorkloadChange]) -> Iterator[str]:
         yield f"{plural(starts, 'pod')} {_verb(starts, 'start')}"
     if stops:
         yield f"{plural(stops, 'pod')} {_verb(stops, 'stop')}"
-    if not (restarts or unknown or starts or stops):
+    if not (restarts or renamed or unknown or starts or stops):
         yield "no pod restarts"
 
 
@@ -124,25 +133,20 @@ def sections(comparison: Comparison) -> Iterator[Section]:
 
 
 def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator[Line]:
-    if model.old is None:
+    if model.is_new:
         yield Line("new", "nothing served it before")
-    elif model.new is None:
+    elif model.is_gone:
         yield Line("goes", "nothing serves it afterwards, once its objects are deleted")
+    elif model.loses_pool and model.old is not None:
+        text = f"{model.old.pool} goes, once it is deleted: nothing picks among these engines then"
+        yield Line("pool", text, (), "warning")
     if model.switch is not None:
         yield Line("mode", f"{model.switch[0]} → {model.switch[1]}")
     for each in model.workloads:
         if each.is_touched:
             yield _workload(each, shown)
     yield from _outages(model)
-    if model.takes_over:
-        yield Line(
-            "order",
-            "no engine of before is one of after: requests fail from when the route leads to the "
-            "new ones until those are Ready; apply the routes last, and delete the old engines "
-            "after that",
-            (),
-            "warning",
-        )
+    yield from _order(model)
     for name in model.unselected:
         yield Line(
             "requests",
@@ -168,8 +172,8 @@ def _model(model: ModelChange, shown: Shown, comparison: Comparison) -> Iterator
                 finding.severity,
             )
     if _both_roll(model) and not model.unselected and not model.mixed:
-        yield Line("handover", "old and new prefill and decode hand over to each other: no rule "
-                   "about them is broken while both run")  # fmt: skip
+        yield Line("handover", "old and new prefill and decode stay compatible while both run: "
+                   "none of the rules T3xx is broken")  # fmt: skip
     yield from _traffic(model.traffic, stays=_route_stays(model, comparison))
     yield from _devices(model)
 
@@ -194,13 +198,32 @@ def _outages(model: ModelChange) -> Iterator[Line]:
         "prefill": "no pod prefills",
         "decode": "no pod decodes, and requests fail",
         "both": "no engine answers, and requests fail",
-        "picker": "no picker answers: whether requests fail says the pool's failureMode",
+        "picker": "no picker answers (the pool's failureMode says whether requests fail)",
         "encode": "no pod encodes",
     }
+    if model.is_gone:
+        return
     for role in model.outages():
-        if model.new is None:
-            continue
         yield Line("outage", f"{words[role]} until the first new pod is Ready", (), "warning")
+    for role in model.lost():
+        yield Line("outage", f"{words[role]} any longer, and none starts", (), "warning")
+
+
+def _order(model: ModelChange) -> Iterator[Line]:
+    """What to apply and to delete first, where new engines take over from old ones."""
+    if model.stay and any(each.old is None for each in model.engines):
+        names = ", ".join(model.stay)
+        yield Line("order", f"old and new engines get requests until {names} "
+                   f"{'are' if len(model.stay) > 1 else 'is'} deleted: delete the old ones when "
+                   "the new ones are Ready")  # fmt: skip
+    elif model.takes_over:
+        yield Line(
+            "order",
+            "all engines are new ones: requests fail from the time that the route leads to them "
+            "until they are Ready; apply the route last, and delete the old engines after that",
+            (),
+            "warning",
+        )
 
 
 def _workload(change: WorkloadChange, shown: Shown) -> Line:
@@ -221,11 +244,14 @@ def _effect(change: WorkloadChange) -> str:
     assert old is not None
     assert new is not None
     parts = []
-    if change.renamed_from is not None:
-        parts.append(f"it was {change.renamed_from}, which runs until it is deleted")
-    elif change.refused:
+    if change.refused and change.renamed_from is None:
         parts.append("it is deleted and made again")
-    if change.restarts is None:
+    if change.renamed_from is not None:
+        started = f"{_pods(new.count, new.size)} {_starts(new.pods)}{_of(new.all_devices)}"
+        parts.append(
+            f"{started}; {change.renamed_from}, as it was called, runs until it is deleted"
+        )
+    elif change.restarts is None:
         every = (
             "the pod of every node restarts"
             if old.count is None
@@ -236,12 +262,12 @@ def _effect(change: WorkloadChange) -> str:
         what = _pods(change.replaced, old.size)
         count = change.replaced if old.size > 1 else change.restarts
         parts.append(f"{what} {_verb(count or 0, 'restart')}{_of(change.restarted_devices)}")
-    elif change.causes:
+    elif change.causes or change.gets_other_devices:
         parts.append("no pod restarts by itself")
     if old.size != new.size:
         parts.append(f"gangs of {old.size} pods become gangs of {new.size}")
     devices = None if new.devices is None else new.devices
-    if change.starts:
+    if change.starts and change.renamed_from is None:
         more = _difference(new.all_devices, old.all_devices)
         parts.append(f"{plural(change.starts, 'pod')} {_verb(change.starts, 'start')}{_of(more)}")
     if change.stops:
@@ -283,20 +309,14 @@ def _rollout(change: WorkloadChange) -> Iterator[str]:
     if rollout is None or new.count is None:
         return
     copy = "gang" if new.size > 1 else "pod"
-    grown = _difference(new.devices, change.old.devices)
-    yield f"rollout: {_steps(rollout, new.count, copy, change.spare_devices, new.devices, grown)}"
+    yield f"rollout: {_steps(change, rollout, new, copy)}"
     if new.size > 1 and rollout.strategy == "RollingUpdate":
         yield f"all {max(new.size, change.old.size)} pods of a gang stop and start together"
 
 
-def _steps(
-    rollout: Rollout,
-    count: int,
-    copy: str,
-    spare: int | None,
-    devices: int | None,
-    more: int | None,
-) -> str:
+def _steps(change: WorkloadChange, rollout: Rollout, new: Copies, copy: str) -> str:
+    count, devices = new.count or 0, new.devices
+    more = None if change.old is None else _difference(devices, change.old.devices)
     if rollout.strategy == "Recreate":
         return f"Recreate: all {copy}s stop, then the new ones start"
     if rollout.strategy == "OnDelete":
@@ -318,8 +338,8 @@ def _steps(
             ""
             if not devices
             else (
-                f", which needs {plural(spare or 0, 'free accelerator')}, or it waits while the "
-                "old serve"
+                f", which needs {plural(change.spare_devices or 0, 'free accelerator')}, or it "
+                "waits while the old serve"
             )
         )
         return f"up to {plural(surge, f'new {copy}')} beside the old ones{asked}{kept}"
@@ -328,13 +348,23 @@ def _steps(
         if more:
             needed = f"each new {copy} needs {plural(more, 'free accelerator')}, or waits"
         return (
-            f"in place, {gone} at a time: {count - gone} of {count} keep serving, and "
-            f"{needed}{kept}"
+            f"in place, {gone} at a time: {_keep(change, count - gone, copy)}, and {needed}{kept}"
         )
     return (
-        f"up to {surge} more and {gone} fewer at a time: {count - gone} of {count} keep serving; "
+        f"up to {surge} more and {gone} fewer at a time: {_keep(change, count - gone, copy)}; "
         f"without free accelerators it takes those of stopped {copy}s{kept}"
     )
+
+
+def _keep(change: WorkloadChange, least: int, copy: str) -> str:
+    """How many copies keep serving, where at least some of the wanted ones must."""
+    before = 0 if change.old is None else change.old.count or 0
+    count = 0 if change.new is None else change.new.count or 0
+    if before == count:
+        return f"{least} of {count} keep serving"
+    if least >= before:
+        return f"the old {copy}s keep serving until {least} are Ready"
+    return f"at least {least} of {plural(before, copy)} keep serving"
 
 
 def _caches(change: WorkloadChange) -> Iterator[str]:
@@ -356,11 +386,19 @@ def _traffic(traffic: Traffic, *, stays: bool) -> Iterator[Line]:
     for entry in traffic.made:
         yield Line("route", f"{_entry(entry)} is routed to it now")
     for shift in traffic.shifts:
-        yield Line("traffic", _shift(shift))
+        yield Line("traffic", f"{_shift(shift)}{until}")
     for name in traffic.gateways_gone:
         yield Line("route", f"{name} routes to it no longer", (), "warning")
     for name in traffic.gateways_made:
         yield Line("route", f"{name} routes to it now")
+    for listener in traffic.listeners:
+        text = "listens on {} now" if listener.listens else "no longer listens on {}"
+        yield Line("listener", f"{listener.gateway} {text.format(listener.listener)}", (),
+                   None if listener.listens else "warning")  # fmt: skip
+    for each in traffic.services:
+        leads = "leads" if each.leads else "no longer leads"
+        text = f"{each.service} {leads} to {each.engine}{' now' if each.leads else ''}"
+        yield Line("requests", text, (), None if each.leads else "warning")
 
 
 def _entry(entry: Entry) -> str:
@@ -379,19 +417,29 @@ def _shift(shift: Shift) -> str:
 
 
 def _devices(model: ModelChange) -> Iterator[Line]:
-    old = None if model.old is None else model.old.devices
-    new = None if model.new is None else model.new.devices
-    if model.old is None or model.new is None:
+    if model.is_new or model.is_gone or not model.engines:
         return
-    if old is None or new is None:
+    found = model.devices
+    old, new = found.old, found.new
+    if old is None or new is None or found.most is None:
         yield Line("devices", "how many accelerators it has cannot be told")
+    elif found.most > max(old, new):
+        rolling = any(each.replaced and each.renamed_from is None for each in model.engines)
+        yield Line(
+            "devices",
+            f"{plural(old, 'accelerator')} before, {'up to ' if rolling else ''}{found.most} while "
+            f"old and new pods run, {new} after; {found.spare} must be free, or new pods wait",
+            ("where they are not free, delete the old engines first: no request is answered until "
+             "the new ones are Ready",)
+            if model.takes_over
+            else (),
+        )  # fmt: skip
     elif old != new:
-        yield Line("devices", f"{old} → {plural(new, 'accelerator')}")
+        later = any(each.gets_other_devices and each.restarts == 0 for each in model.engines)
+        until = ", once its pods restart" if later else ""
+        yield Line("devices", f"{old} → {plural(new, 'accelerator')}{until}")
     elif old:
-        spare = [each.spare_devices for each in model.engines]
-        most = max((each for each in spare if each is not None), default=0)
-        more = f"; {most} more must be free for the rollout" if most else ""
-        yield Line("devices", f"{plural(new, 'accelerator')}, as before{more}")
+        yield Line("devices", f"{plural(new, 'accelerator')}, as before")
 
 
 _WAYS = {

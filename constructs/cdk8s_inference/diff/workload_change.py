@@ -119,7 +119,14 @@ class WorkloadChange:
     @property
     def is_touched(self) -> bool:
         """Whether anything becomes of its pods, now or later."""
-        return bool(self.is_disturbed or self.starts or self.causes or self.is_deleted)
+        changed = self.causes or self.is_deleted or self.gets_other_devices
+        return bool(self.is_disturbed or self.starts or changed)
+
+    @property
+    def gets_other_devices(self) -> bool:
+        """Whether a copy has another number of accelerators, once it is a new one."""
+        counts = {each.devices for each in (self.old, self.new) if each is not None}
+        return len(counts) == 2 and None not in counts
 
     @property
     def outage(self) -> bool:
@@ -134,6 +141,25 @@ class WorkloadChange:
             return False
         # What a rollout may take away is counted from the copies that are wanted.
         return self.rollout.least_ready(self.new.count) == 0
+
+    @property
+    def most_devices(self) -> int | None:
+        """Accelerators that its old and new pods have at once, at the most; None: not known."""
+        old, new = ((0, 0) if each is None else (each.count, each.devices)
+                    for each in (self.old, self.new))  # fmt: skip
+        (old_count, old_each), (count, each) = old, new
+        if old_count is None or old_each is None or count is None or each is None:
+            return None
+        before, after = old_count * old_each, count * each
+        if self.renamed_from is not None:
+            return before + after
+        if self.new is None or self.is_deleted:
+            return max(before, after)
+        if not self.replaced or self.rollout is None:
+            return after
+        surge = self.rollout.surge
+        first = before + min(surge, count) * each
+        return max(first, after + min(surge, old_count) * old_each)
 
     @property
     def spare_devices(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from cdk8s_inference.diff import Comparison, FieldChange, ModelChange, WorkloadChange
@@ -79,14 +80,13 @@ def _model(model: ModelChange, shown: Shown) -> dict[str, Any]:
         "name": model.name,
         "served_names": list(model.served),
         "mode": list(model.switch) if model.switch else None,
-        "devices": {
-            "old": model.old.devices if model.old else 0,
-            "new": model.new.devices if model.new else 0,
-        },
+        "devices": asdict(model.devices),
         "engines": [_workload(each, shown) for each in model.engines],
         "pickers": [_workload(each, shown) for each in model.pickers],
         "outages": list(model.outages()),
+        "lost": list(model.lost()),
         "unselected": list(model.unselected),
+        "stay": list(model.stay),
         "mixed": [
             {"state": each.what, "findings": [found.as_dict() for found in each.findings]}
             for each in model.mixed
@@ -100,6 +100,8 @@ def _model(model: ModelChange, shown: Shown) -> dict[str, Any]:
             ],
             "gateways_gone": list(model.traffic.gateways_gone),
             "gateways_added": list(model.traffic.gateways_made),
+            "listeners": [asdict(each) for each in model.traffic.listeners],
+            "services": [asdict(each) for each in model.traffic.services],
         },
     }
 
