@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -132,19 +133,29 @@ def test_the_container(project: Path, source: Path, tmp_path: Path) -> None:
     assert ran(f"{program} verify --help", project).returncode == 0
 
 
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq does what gh does with --jq")
 def test_the_comment_on_a_pull_request(tmp_path: Path) -> None:
     """The steps of the workflow, with git and a gh that writes down what it is asked."""
-    steps = loaded("templates/github-diff.yml")["jobs"]["diff"]["steps"]
+    workflow = loaded("templates/github-diff.yml")
+    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "pull_request_target" not in (ROOT / "templates/github-diff.yml").read_text()
+    steps = workflow["jobs"]["diff"]["steps"]
+    assert "head.repo.full_name == github.repository" in steps[-1]["if"]
     assert all(len(step["uses"].partition("@")[2]) == 40 for step in steps if "uses" in step)
     compare, comment = (step["run"] for step in steps[-2:])
     gh = tmp_path / "bin" / "gh"
     gh.parent.mkdir()
-    gh.write_text('#!/bin/sh\necho "$*" >> asked\ncase "$*" in *--jq*) cat known;; esac\n')
+    gh.write_text(
+        '#!/bin/sh\necho "$*" >> asked\n'
+        'while [ $# -gt 0 ]; do [ "$1" = --jq ] && jq -r "$2" comments.json; shift; done\n'
+        "exit 0\n"
+    )
     gh.chmod(0o755)
     dist = tmp_path / "dist"
     dist.mkdir()
     git = "git -c user.name=a -c user.email=a@example.com"
-    for image in ("v0.32.0", "v0.33.0"):
+    # The base has moved on since the pull request left it: what others did is not said.
+    for image in ("v0.31.0", "v0.32.0", "v0.33.0"):
         text = yaml.safe_dump_all(examples.base("disaggregated"), sort_keys=False)
         (dist / "all.yaml").write_text(text.replace("openai:v0.32.0", f"openai:{image}"))
         done = ran(f"git init -q; git add dist; {git} commit -qm {image}", tmp_path)
@@ -152,15 +163,22 @@ def test_the_comment_on_a_pull_request(tmp_path: Path) -> None:
     done = ran(
         compare,
         tmp_path,
-        BASE="HEAD~1",
         MANIFESTS="dist",
         GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
     )
     assert done.returncode == 0, done.stderr
     assert "4 pods restart" in (tmp_path / "summary.md").read_text()
-    for known, method in (("", "POST repos/o/r/issues/7/comments"),
-                          ("12\n", "PATCH repos/o/r/issues/comments/12")):  # fmt: skip
-        (tmp_path / "known").write_text(known)
+    body = (tmp_path / "diff.md").read_text()
+    others = [
+        {"id": 10, "user": {"type": "User"}, "body": body},
+        {"id": 11, "user": {"type": "Bot"}, "body": "other"},
+    ]
+    own = {"id": 12, "user": {"type": "Bot"}, "body": body}
+    for comments, method in (
+        (others, "POST repos/o/r/issues/7/comments"),
+        ([*others, own], "PATCH repos/o/r/issues/comments/12"),
+    ):
+        (tmp_path / "comments.json").write_text(json.dumps(comments))
         script = f'PATH="{gh.parent}:$PATH"\n{comment}'
         done = ran(script, tmp_path, COMMENTS="repos/o/r/issues", NUMBER="7", GH_TOKEN="t")
         assert done.returncode == 0, done.stderr

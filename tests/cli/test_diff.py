@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -154,3 +156,42 @@ def test_the_documentation_shows_what_is_said(tmp_path: Path) -> None:
     text = (DOCS / "diff.md").read_text()
     (shown,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
     assert run("diff", *written(tmp_path, "image")).stdout == shown
+
+
+@pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose dist/ is committed, and the working directory."""
+    old, _ = written(tmp_path / "pair", "image")
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "all.yaml").write_text((old / "old.yaml").read_text())
+    git(tmp_path, "add", "dist")
+    git(tmp_path, "commit", "--quiet", "--message=old")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_git_where_a_folder_goes(committed: Path) -> None:
+    shutil.rmtree(committed / "dist")
+    result = run("diff", "--git", "HEAD", "--exit-code")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "5 pods stop")
+    assert run("diff", "--git", "HEAD", "nowhere").exit_code == 2
+
+
+def test_git_renders_with_what_is_beside_the_path(
+    committed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An overlay names a base that is in another folder."""
+    overlay = committed / "overlay"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text("resources: [../dist]\n")
+    git(committed, "add", "overlay")
+    git(committed, "commit", "--quiet", "--message=overlay")
+    shutil.copy(committed / "pair" / "new" / "new.yaml", committed / "dist" / "all.yaml")
+    kubectl = committed / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text('#!/bin/sh\nexec cat "$2/../dist/all.yaml"\n')
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{kubectl.parent}{os.pathsep}{os.environ['PATH']}")
+    result = run("diff", "--git", "HEAD", "--render", "overlay")
+    assert result.stdout.splitlines()[-1].startswith("4 pods restart"), result.stderr

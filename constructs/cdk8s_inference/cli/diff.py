@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -86,10 +87,11 @@ def diff(
         after = read_paths(paths[1:], excluded, render=render)
     else:
         tracked = paths or (_DEFAULT,)
-        with at_revision(revision, tracked) as committed:
-            # What is new in the working tree was in no file before.
-            before = read_paths(committed, excluded, render=render) if committed else Contents()
-        after = read_paths(tracked, excluded, render=render)
+        with at_revision(revision, tracked, whole=render) as committed:
+            before = _read([*committed.values()], excluded, render=render)
+        # What is not in the working tree any longer is gone, and is no path that is written wrong.
+        left = [path for path in tracked if path not in committed or os.path.lexists(path)]
+        after = _read(left, excluded, render=render)
     old, old_findings = _topology(before, revision or "OLD", api)
     new, new_findings = _topology(after, "the working tree" if revision else "NEW", api)
 
@@ -99,6 +101,10 @@ def diff(
     with writing("standard output"):
         say(written(format, comparison), nl=False)
     sys.exit(1 if exit_code and comparison.restarts else 0)
+
+
+def _read(paths: list[str], excluded: Excluded, *, render: bool) -> Contents:
+    return read_paths(paths, excluded, render=render) if paths else Contents()
 
 
 def _topology(contents: Contents, side: str, api: ClusterApi) -> tuple[Topology, list[Finding]]:

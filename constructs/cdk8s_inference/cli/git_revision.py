@@ -17,10 +17,17 @@ TIMEOUT = 120
 
 
 @contextmanager
-def at_revision(revision: str, paths: Sequence[str]) -> Iterator[list[str]]:
-    """Copies of files and folders of the repository as they were in a revision.
+def at_revision(
+    revision: str, paths: Sequence[str], *, whole: bool = False
+) -> Iterator[dict[str, str]]:
+    """Copies of files and folders of the repository as they were in a revision, by their paths.
 
     Paths that it does not have are left out.
+
+    Args:
+        revision: The revision.
+        paths: The files and folders.
+        whole: Whether what is beside them is copied too, as what a Kustomize overlay is made of.
 
     Raises:
         click.UsageError: There is no git, no repository, no such revision, or a path is not in the
@@ -30,19 +37,21 @@ def at_revision(revision: str, paths: Sequence[str]) -> Iterator[list[str]]:
     commit = _git(["rev-parse", "--verify", "--quiet", "--end-of-options",
                    f"{revision}^{{commit}}"], top).decode().strip()  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="cdk8s-inference-") as folder:
-        found = []
+        found: dict[str, str] = {}
         for path in paths:
             name = os.path.relpath(os.path.realpath(path), os.path.realpath(top))
             if name.startswith(os.pardir):
                 raise click.UsageError(f"{path} is not in the repository {top}.")
             if not _git(["ls-tree", "--full-tree", "-z", commit, *_pathspec(name)], top):
                 continue
-            archive = _git(["archive", "--format=tar", commit, *_pathspec(name)], top)
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                for member in tar.getmembers():
-                    if member.isfile() or member.isdir():  # No links: they lead elsewhere.
-                        tar.extract(member, folder, filter="data")
-            found.append(os.path.normpath(os.path.join(folder, name)))
+            if not (whole and found):
+                spec = _pathspec(os.curdir if whole else name)
+                archive = _git(["archive", "--format=tar", commit, *spec], top)
+                with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                    for member in tar.getmembers():
+                        if member.isfile() or member.isdir():  # No links: they lead elsewhere.
+                            tar.extract(member, folder, filter="data")
+            found[path] = os.path.normpath(os.path.join(folder, name))
         yield found
 
 
