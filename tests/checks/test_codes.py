@@ -40,12 +40,18 @@ Told = set[tuple[str, str]]
 """Codes and severities."""
 
 
-@pytest.fixture(autouse=True)
-def beside_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
     for file in resources.files("cdk8s_inference.findings.examples").iterdir():
         if file.name.endswith((".json", ".yaml")):
-            (tmp_path / file.name).write_text(file.read_text())
-    monkeypatch.chdir(tmp_path)
+            (folder / file.name).write_text(file.read_text())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def beside_the_examples(examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(examples)
 
 
 def told(example: Example, text: str) -> Told:
@@ -104,15 +110,15 @@ def test_the_mended_one(code: AnyRule) -> None:
     assert code.example.difference()
 
 
-@pytest.mark.parametrize("rule", all_rules().values(), ids=all_rules())
-def test_the_words(rule: AnyRule) -> None:
-    assert rule.title[0].isupper() or rule.title.startswith("--")
-    assert not rule.title.endswith(".")
-    assert rule.why.endswith(".")
-    assert rule.known or not rule.code.startswith("T3")
-    assert rule.grounds.endswith(".")
-    assert rule.fix[0].islower() or rule.fix.startswith("--")
-    assert not rule.fix.endswith(".")
+def test_the_words() -> None:
+    for code, rule in all_rules().items():
+        assert rule.title[0].isupper() or rule.title.startswith("--"), code
+        assert not rule.title.endswith("."), code
+        assert rule.why.endswith("."), code
+        assert rule.known or not rule.code.startswith("T3"), code
+        assert rule.grounds.endswith("."), code
+        assert rule.fix[0].islower() or rule.fix.startswith("--"), code
+        assert not rule.fix.endswith("."), code
 
 
 @pytest.mark.parametrize("code", [code for code in SHOWN if code.startswith("P")])
