@@ -23,6 +23,56 @@ Told = set[tuple[str, str, int | None]]
 OF_NO_DOCUMENT = {"30-helm", "45-helm-values", "46-list", "47-deploy"}
 """Files without a document: ``synth`` has nothing to compose, ``check`` judges what is there."""
 
+DEVICES = """\
+              nodeSelector:
+                devices:
+                  - name: gpu
+                    count: 8
+                    selectors:
+                      - cel: device.attributes["gpu.nvidia.com"].architecture == "Hopper"
+"""
+
+# fmt: off
+SLIPS: dict[str, tuple[str, dict[str, str], str]] = {
+    # What, the example, what stands there in place of what, and the code that tells of it.
+    "wrong type": ("prefill-decode", {"replicas: 1": 'replicas: "1"'}, "D006"),
+    "wrong type in a list": ("prefill-decode", {"- --port=8000": "- 8000"}, "D006"),
+    "object in place of a text": ("prefill-decode", {"name: qwen\n": "name: {a: b}\n"}, "D006"),
+    "text in place of a list": ("unified", {"engines:\n": "engines: x\n      y:\n"}, "D006"),
+    "null": ("prefill-decode", {"name: qwen\n": "name:\n"}, "D005"),
+    "misspelled key": ("prefill-decode", {"copies: 2": "copis: 2"}, "D004"),
+    "key in another case": ("prefill-decode", {"phase: Prefill": "Phase: Prefill"}, "D004"),
+    "misspelled key at the root": ("prefill-decode", {"spec:\n  rep": "specs:\n  rep"}, "D004"),
+    "missing field": ("prefill-decode", {"  replicas: 1\n": ""}, "D005"),
+    "missing field in a list": ("unified", {"image: vllm/vllm-openai:v0.32.0": "env: []"}, "D005"),
+    "missing apiVersion": ("prefill-decode", {"apiVersion: modelplane.ai/v1alpha1\n": ""}, "D010"),
+    "misspelled group": ("prefill-decode", {"modelplane.ai/": "modelplan.ai/"}, "D010"),
+    "group in another case": ("prefill-decode", {"modelplane.ai/": "ModelPlane.ai/"}, "D010"),
+    "no group": ("prefill-decode", {"modelplane.ai/v1alpha1": "v1alpha1"}, "D010"),
+    "another version": ("prefill-decode", {"modelplane.ai/v1alpha1": "modelplane.ai/v1"}, "D010"),
+    "no group of a stack": ("stack", {"infrastructure.modelplane.ai/v1alpha1": "v1"}, "D010"),
+    "bad enum": ("prefill-decode", {"mode: PrefillDecode": "mode: Disaggregated"}, "D008"),
+    "bad enum in a list": ("prefill-decode", {"phase: Decode": "phase: decode"}, "D008"),
+    "duplicate key": ("unified", {"copies: 2": "copies: 2\n          copies: 3"}, "D003"),
+    "rule of the CRD": ("prefill-decode", {"mode: PrefillDecode": "mode: Unified"}, "D104"),
+    "invalid name": ("prefill-decode", {"name: qwen\n": "name: qwen.2\n"}, "D009"),
+    "too many": ("prefill-decode", {"replicas: 1": "replicas: 11"}, "D007"),
+    "no port": ("prefill-decode", {"- --port=8001\n": "- --seed=0\n"}, "D201"),
+    "no port of SGLang": (
+        "unified",
+        {"vllm/vllm-openai:v0.32.0": "lmsysorg/sglang:v0.5.9", "--port=8000": "--tp-size=1",
+         "args:": "command: [python3, -m, sglang.launch_server]\n                      args:"},
+        "T616",
+    ),
+    "no devices": ("multi-node", {DEVICES: ""}, "T705"),
+    "no YAML": ("prefill-decode", {"copies: 2": "copies: 2: 3"}, "D001"),
+    "tab": ("prefill-decode", {"  replicas": "\treplicas"}, "D001"),
+    "alias without anchor": ("prefill-decode", {"copies: 2": "copies: *two"}, "D001"),
+    "template": ("prefill-decode", {"name: qwen\n": "name: {{ .Values.name }}\n"}, "T007"),
+}
+# fmt: on
+"""One slip each, in an example: at the root, within, in lists, of every kind."""
+
 
 def told(text: str) -> Told:
     found = json.loads(text)
@@ -62,6 +112,23 @@ def both(path: Path) -> tuple[Told, Told]:
 def test_check_and_synth_agree(path: Path) -> None:
     checked, composed = both(path)
     assert checked == composed
+
+
+@pytest.mark.parametrize(("example", "texts", "code"), SLIPS.values(), ids=SLIPS)
+def test_both_tell_a_slip_alike(
+    example: str, texts: dict[str, str], code: str, tmp_path: Path
+) -> None:
+    text = example_text(example)
+    for old, new in texts.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "it.yaml"
+    path.write_text(text)
+    checked, composed = both(path)
+    if code == "T007":  # There is nothing to compose, but something to check elsewhere.
+        checked = {(each, "error", line) for each, _, line in checked}
+    assert checked == composed
+    assert code in {each for each, _, _ in checked}
 
 
 CONTAINER = "spec.template.spec.engines[0].members[0].template.spec.containers[0]"

@@ -42,6 +42,11 @@ def test_the_smallest_is_modelplanes_own() -> None:
     ]
 
 
+def test_an_empty_text_is_the_default() -> None:
+    props, _ = stack("  nvidiaDriverRoot: ''\n")
+    assert props == stack()[0]
+
+
 def test_everything() -> None:
     props, findings = stack(
         "  nvidiaDriverRoot: /home/kubernetes/bin/nvidia\n"

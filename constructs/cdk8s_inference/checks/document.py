@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cdk8s_inference.checks.check import check_topology
@@ -30,6 +31,9 @@ ENGINE_CODES = (
 # fmt: on
 """The rules over Kubernetes objects that depend on what a document says of its engines."""
 
+PLAIN_CODES = ("T705",)
+"""Those that a platform's settings decide too; with a platform, composed objects tell of them."""
+
 POOL_CODES = ("T417",)
 """Those that also depend on whether there is an endpoint picker."""
 
@@ -39,6 +43,9 @@ _SAME: Mapping[str, Sequence[str]] = {
     "T616": ("D201",),
 }
 """Rules over Kubernetes objects, and the codes of documents that say the same more precisely."""
+
+_SETTLED: Mapping[str, str] = {"D201": "T616"}
+"""Warnings of documents that are errors where a rule over Kubernetes objects knows the engine."""
 
 _STRONGER: Mapping[str, str] = {"W102": "T302", "W108": "T302"}
 """Warnings of documents, and the errors that replace them where the engine settles it."""
@@ -54,18 +61,19 @@ def check_document(
 
     They are what synthesis refuses too, and here they point into the document.
     """
+    codes = ENGINE_CODES if platform else (*ENGINE_CODES, *PLAIN_CODES)
     platform = platform or Platform()
     deployment, findings = check(document, platform, namespace=namespace)
     if deployment is None:
         return None, findings
     template = deployment.spec.template.spec
     pooled = template.serving_mode == "PrefillDecode" or platform.unified_mode == "picker"
-    rules = [RULES[code] for code in (*ENGINE_CODES, *(POOL_CODES if pooled else ()))]
+    rules = [RULES[code] for code in (*codes, *(POOL_CODES if pooled else ()))]
     complete = _CompletedTemplate(template.model_cache_ref is not None)
     topology = document_topology(document, complete, pooled=pooled)
     found = check_topology(topology, rules=rules)
     # Whether a waiver is of use shows only when all of it is composed.
-    findings = without_repeats(findings, [each for each in found if each.code != "T002"])
+    findings = without_repeats(findings, [_judged(each) for each in found if each.code != "T002"])
     return None if errors(findings) else deployment, findings
 
 
@@ -83,16 +91,33 @@ def check_documents(documents: Iterable[Document]) -> list[Finding]:
 
 def without_repeats(of_document: Iterable[Finding], of_objects: Iterable[Finding]) -> list[Finding]:
     """Findings about a document and about its objects, each cause once."""
-    known = list(of_document)
+    known, told = list(of_document), list(of_objects)
     codes = {each.code for each in known}
-    found = [each for each in of_objects if not codes.intersection(_SAME.get(each.code, ()))]
-    places = {
+    found = [each for each in told if not codes.intersection(_SAME.get(each.code, ()))]
+    settled, places = _places(told), _places(found)
+    kept = [each for each in known if (_STRONGER.get(each.code), each.line) not in places]
+    judged = [
+        replace(each, severity="error") if (_SETTLED.get(each.code), each.line) in settled else each
+        for each in kept
+    ]
+    return [*judged, *found]
+
+
+def _judged(finding: Finding) -> Finding:
+    """A finding about engines, as grave as it is of a document."""
+    # Probes and the Service ask the port that is declared.
+    fatal = finding.code == "T616" and finding.severity == "warning"
+    return replace(finding, severity="error") if fatal else finding
+
+
+def _places(findings: Iterable[Finding]) -> set[tuple[str, int | None]]:
+    """The codes of findings that nobody waived, and the lines that they are about."""
+    return {
         (each.code, line)
-        for each in found
+        for each in findings
+        if each.waived is None
         for line in (each.line, *(place.line for place in each.related))
     }
-    kept = [each for each in known if (_STRONGER.get(each.code), each.line) not in places]
-    return [*kept, *found]
 
 
 class _CompletedTemplate:

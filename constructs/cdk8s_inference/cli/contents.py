@@ -13,14 +13,15 @@ from cdk8s_inference.cli.files import SUFFIXES, Input, inputs, unreadable
 from cdk8s_inference.cli.not_objects import NotObjects
 from cdk8s_inference.cli.progress import with_progress
 from cdk8s_inference.cli.rendering import Rendered, is_rendered, rendered
-from cdk8s_inference.findings import Finding
+from cdk8s_inference.findings import Finding, is_slip
 from cdk8s_inference.findings.secret import masked
 from cdk8s_inference.schemas import ClusterApi
-from cdk8s_inference.source import Document, read
+from cdk8s_inference.source import Document, has_placeholder, read
 from cdk8s_inference.source.secrets import KnownSecrets
 from cdk8s_inference.topology import Topology, read_topology
 
-_DOCUMENT_GROUPS = ("modelplane.ai/", "infrastructure.modelplane.ai/")
+_DOCUMENT_GROUPS = ("modelplane.ai", "infrastructure.modelplane.ai")
+_DOCUMENT_KINDS = ("ModelDeployment", "ServingStack")
 
 
 @dataclass
@@ -81,22 +82,22 @@ def read_paths(
         except OSError as error:
             found.findings.append(unreadable(source, error))
             continue
-        if (made := found.rendered.get(source.argument)) is not None:
+        argument = source.argument
+        if (made := found.rendered.get(argument)) is not None:
             source, content = Input(made.name), made.content
         documents, problems = read(content, source.name, may_be_empty=True)
-        is_named = source.argument in named
+        is_named = argument in named
         unparsed = not_objects.unparsed(source.name, content, named=is_named) if problems else None
         if unparsed is not None:
             found.others.append(unparsed)
         else:
             found.findings += problems
-        if b"{{" in content and any(document.findings for document in documents):
-            # name: {{ .Name }} is YAML too: an object as the key of another.
+        if not_objects.is_template(content, documents, ()):
             unparsed = NotObjects(not_objects.TEMPLATE, source.name, None, is_named)
             found.others.append(unparsed)
             documents = []
         if _sort(documents, source, content, found, is_named) or (problems and not unparsed):
-            holding.add(source.argument)
+            holding.add(argument)
         found.contents[source.name] = content
         found.read += documents
     _leave_patches_out(found)
@@ -152,8 +153,7 @@ def _sort(
     """Sorts the documents of a file, and says whether there is an object among them."""
     others, count = [], 0
     for document in documents:
-        version = document.root["apiVersion"].text or ""
-        if version.startswith(_DOCUMENT_GROUPS):
+        if _is_document(document):
             found.documents.append(document)
             count += 1
         elif not_objects.is_kustomization(document):
@@ -174,6 +174,18 @@ def _sort(
         what = not_objects.what_instead(source.name)
         found.others.append(NotObjects(what, source.name, None, named))
     return count > 0
+
+
+def _is_document(document: Document) -> bool:
+    """Whether a document is one of Modelplane's, also where its apiVersion is missing or a slip."""
+    root = document.root
+    version = root["apiVersion"].text or ""
+    group, slash, _ = version.partition("/")
+    if slash and group in _DOCUMENT_GROUPS:
+        return True
+    if root["kind"].text not in _DOCUMENT_KINDS or has_placeholder(version):
+        return False
+    return not slash or any(is_slip(group, known) for known in _DOCUMENT_GROUPS)
 
 
 def _embedded(document: Document, content: bytes) -> list[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cdk8s_inference.checks.document import check_document
+from cdk8s_inference.cli import not_objects
 from cdk8s_inference.cli.files import Input, unreadable
 from cdk8s_inference.document.deployment import Deployment
 from cdk8s_inference.document.serving_stack import is_serving_stack
@@ -75,6 +76,9 @@ def load(
             findings.append(unreadable(source, error))
             continue
         documents, problems = read(content, source.name)
+        if not_objects.is_template(content, documents, problems):
+            findings.append(not_objects.template(source.name))
+            continue
         findings += problems
         for document in documents:
             if is_serving_stack(document):

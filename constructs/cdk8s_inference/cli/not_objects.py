@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,22 @@ def unparsed(file: str, content: bytes, *, named: bool) -> NotObjects | None:
     if named or (_VERSION.search(text) and _KIND.search(text)):
         return None
     return NotObjects(OTHER, file, None, named)
+
+
+def is_template(content: bytes, documents: Iterable[Document], problems: Sequence[Finding]) -> bool:
+    """Whether a file is a template of Helm, as far as it was read.
+
+    ``name: {{ .Name }}`` is YAML too: an object as the key of another.
+    """
+    broken = bool(problems) or any(document.findings for document in documents)
+    return b"{{" in content and broken
+
+
+def template(file: str) -> Finding:
+    """The error about a template where a document to compose is expected."""
+    folder = _rendered_folder(TEMPLATE, file)
+    fix = f"compose what it renders: helm template {folder} | cdk8s-inference synth -"
+    return not_rendered([Place("", "", file)], plural(1, TEMPLATE), fix, "error")
 
 
 def is_kustomization(document: Document) -> bool:

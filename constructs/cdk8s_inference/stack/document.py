@@ -11,7 +11,7 @@ from cdk8s_inference.releases.stack import STACK_MODELPLANE
 from cdk8s_inference.source import Document
 from cdk8s_inference.source.secrets import without_secrets
 from cdk8s_inference.stack.listener import Listener
-from cdk8s_inference.stack.options import DraDriver
+from cdk8s_inference.stack.options import DEFAULT_DRIVER_ROOT, DraDriver
 from cdk8s_inference.stack.props import StackProps
 from cdk8s_inference.stack.rules import STACK_RULES
 from cdk8s_inference.stack.subject import StackSubject
@@ -52,7 +52,8 @@ def _props(document: ServingStackDocument, gateway: Gateway, allow_untested: boo
         # Envoy Gateway's is the document's default; another gateway has its own.
         gateway_class=spec.gateway.class_name if "class_name" in given else None,
         listeners=listeners or None,
-        devices=DraDriver(spec.nvidia_driver_root),
+        # An empty text is accepted, and says nothing.
+        devices=DraDriver(spec.nvidia_driver_root or DEFAULT_DRIVER_ROOT),
         allow_untested=allow_untested,
     )
 

@@ -73,6 +73,9 @@ class _DocumentTopology(Topology):
         requests = pods.devices.items()
         return total([found.number(each["count"]) or found.value_at(each, 1) for each in requests])
 
+    def gets_accelerator(self, pods: Pods, container: Container) -> bool:
+        return isinstance(pods, _DocumentPods) and any(pods.devices.items())
+
     def asks_for_one_kind(self, pods: Pods, container: Container) -> bool:
         return isinstance(pods, _DocumentPods) and len(list(pods.devices.items())) == 1
 

@@ -217,6 +217,10 @@ class Topology:
                 found.append(use)
         return found
 
+    def gets_accelerator(self, pods: Pods, container: Container) -> bool:
+        """Whether a container may get an accelerator, by a claim or of a device plugin."""
+        return bool(self.accelerator_claims(pods, container)) or container.may_have_accelerator
+
     @cached_property
     def _autoscalers(self) -> dict[tuple[str, str, str], Autoscaler]:
         return {

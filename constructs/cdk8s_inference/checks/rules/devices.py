@@ -256,10 +256,9 @@ def no_device(topology: Topology) -> Iterator[Violation]:
         container = engine.container
         if pods.may_gain("devices"):
             continue
-        gets = topology.accelerator_claims(pods, container) or container.may_have_accelerator
         if (
             engine.kind
-            and not gets
+            and not topology.gets_accelerator(pods, container)
             and not any(w in container.image.value for w in ("cpu", "sim", "tpu", "xeon"))
             and not engine.invocation.is_on_cpu
         ):

@@ -179,7 +179,8 @@ def one_name(topology: Topology) -> Iterator[Violation]:
     "T616",
     "warning",
     "The declared port is not the one that the engine listens on",
-    why="containerPort does not configure the engine: without --port it listens on its default.",
+    why="containerPort does not configure the engine: without --port it listens on its default. In "
+    "a ModelDeployment it is an error: what is composed asks the declared port.",
     evidence="vLLM listens on 8000 without --port, SGLang on 30000.",
     fix="set the engine's --port",
     example=manifests(

@@ -155,10 +155,10 @@ def one_port(deployment: DeploymentSubject) -> Iterator[Violation]:
 
 @DEPLOYMENT_RULES.rule(
     "D201",
-    "warning",
+    None,
     "The decode engine has no --port",
     why="Requests are forwarded to 8001. vLLM listens on 8000 by default, which is the sidecar's "
-    "port, and does not start.",
+    "port, and does not start. It is an error where the engine's flags are all known.",
     evidence="Modelplane forwards to 8001 if the document sets no port; vLLM's default is 8000.",
     fix=f"set --port={DECODE_PORT} on the decode engine",
     example=prefill_decode(f"{DECODE_CONTAINER}.args[1]", REMOVED),
@@ -175,6 +175,7 @@ def decode_without_port(deployment: DeploymentSubject) -> Iterator[Violation]:
             f"the decode engine has no --port: requests are forwarded to {forwarded}, and vLLM "
             f"listens on {SERVING_PORT} by default",
             fix=f"set --port={forwarded}",
+            severity="warning",
         )
 
 
