@@ -220,12 +220,16 @@ def test_checks_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_twin_is_composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(DOCS.parent / "examples")
-    (shown,) = re.findall(r"\$ cdk8s-inference (.*)\n(.*)\n", SIMULATE)
-    result = run(*shown[0].split())
-    assert (result.exit_code, result.stderr.strip()) == (0, shown[1])
-    objects = list(
-        yaml.safe_load_all((tmp_path / "twin" / "ml-team.qwen3-8b.k8s.yaml").read_text())
-    )
+    (file,) = re.findall(r"```yaml\n(.*?)```", SIMULATE, re.DOTALL)
+    (tmp_path / "platform.yaml").write_text(file)
+    made = []
+    for command, shown in re.findall(r"\$ cdk8s-inference (.*)\n(.*)\n", SIMULATE):
+        result = run(*command.split())
+        assert (result.exit_code, result.stderr.strip()) == (0, shown)
+        made.append((tmp_path / "twin" / "ml-team.qwen3-8b.k8s.yaml").read_text())
+    simulators, vllm = made
+    assert re.findall(r"--model=(.*)", vllm) == 2 * re.findall(r"model: (.*)", file)
+    objects = list(yaml.safe_load_all(simulators))
     assert {each["kind"] for each in objects} == {
         *("ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount")
     }

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from cdk8s_inference.platform import Gateway, Platform, Probes, Shutdown
     from cdk8s_inference.platform.picker_options import PickerOptions
     from cdk8s_inference.platform.sidecar_options import SidecarOptions
-    from cdk8s_inference.platform.simulation import Simulation
+    from cdk8s_inference.platform.simulation import CpuVllm, Simulation
     from cdk8s_inference.pods import GangPlacement, PodSettings, Rollout
     from cdk8s_inference.releases import NotInReleaseError, RouterRelease, router_release
     from cdk8s_inference.releases.stack import StackVersions
@@ -67,6 +67,7 @@ _MODULES = {
     "ArgoCD": "cdk8s_inference.stack.delivery",
     "Chart": "cdk8s",
     "Component": "cdk8s_inference.stack.component",
+    "CpuVllm": "cdk8s_inference.platform.simulation",
     "Crossplane": "cdk8s_inference.stack.delivery",
     "DevicePlugin": "cdk8s_inference.stack.options",
     "DeviceRequest": "cdk8s_inference.document.model_deployment",
@@ -134,6 +135,7 @@ __all__ = [
     "ArgoCD",
     "Chart",
     "Component",
+    "CpuVllm",
     "Crossplane",
     "DeploymentRouting",
     "DevicePlugin",

@@ -8,10 +8,13 @@ import pytest
 
 from cdk8s_inference import (
     App,
+    CpuVllm,
     DeviceRequest,
     Engine,
+    EngineGroup,
     EnvVar,
     GangPlacement,
+    InvalidInput,
     Member,
     ModelDeployment,
     Platform,
@@ -19,6 +22,8 @@ from cdk8s_inference import (
     Simulation,
     router_release,
 )
+from cdk8s_inference.construct_tree import Chart
+from cdk8s_inference.document.validation import check_engine
 from cdk8s_inference.engines.simulation import simulated
 from cdk8s_inference.releases import ROUTER_RELEASES, RouterRelease
 from tests.kit.synth import Json, of_kind, serving_template, synthesized, the, workloads
@@ -269,6 +274,79 @@ def test_what_a_twin_does_otherwise_is_told() -> None:
     said = [each.message for each in chart.findings if each.code == "D143"]
     assert [message.partition(",")[0] for message in said] == [
         "no model can be read from its command",
-        "the simulator publishes no events of its KV cache to the picker",
-        "the simulator takes requests without an API key",
+        "the twin publishes no events of its KV cache to the picker",
+        "the twin takes requests without an API key",
     ]
+
+
+SGLANG = ["python3", "-m", "sglang.launch_server"]
+WITH_NIXL = CpuVllm(image="example.com/vllm-cpu-nixl:v0.32.0")
+
+
+@pytest.mark.parametrize("gang", [False, True], ids=["pods", "gangs"])
+def test_vllm_on_the_cpu_serves_in_place_of_simulators(gang: bool) -> None:
+    chart = disaggregated(Platform(simulate=Simulation(vllm=WITH_NIXL)), gang=gang)
+    assert not [str(each) for each in chart.check() if each.severity != "note"]
+    for made, port in zip(workloads(synthesized(chart)), (8000, 8001), strict=True):
+        for template in templates(made):
+            container = template["spec"]["containers"][0]
+            assert container["image"] == WITH_NIXL.image
+            assert container["command"] == ["vllm", "serve"]
+            flags = [each for each in container["args"] if "shutdown" not in each]
+            assert flags[:2] == [f"--model={WITH_NIXL.model}", f"--port={port}"]
+            assert flags[-3:] == [NIXL, "--served-model-name", "Qwen/Qwen3-8B"]
+            assert container["resources"] == {"requests": {"cpu": "500m", "memory": "3Gi"}}
+
+
+def test_vllm_on_the_cpu_serves_a_unified_deployment_as_it_is() -> None:
+    engine = Engine.standalone(
+        "a", image="lmsysorg/sglang:v0.5.9", args=["--model-path=Qwen/Qwen3-8B"], devices=[GPU]
+    )
+    platform = Platform(simulate=Simulation(vllm=CpuVllm()))
+    twin = simulated(engine, platform, None).serving_member.container
+    assert twin.image == CpuVllm().image
+    assert (twin.args or [])[-2:] == ["--served-model-name", "Qwen/Qwen3-8B"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "vllm", "message"),
+    [
+        ({}, CpuVllm(), "has no NIXL"),
+        ({}, CpuVllm(image="registry.example.com/mirror/vllm-openai-cpu:v0.32.0"), "has no NIXL"),
+        ({"ranks": 2}, WITH_NIXL, "on 2 ports"),
+        ({"image": "lmsysorg/sglang:v0.5.9", "command": SGLANG}, WITH_NIXL, "hands over as SGLang"),
+    ],
+)
+def test_where_vllm_cannot_stand_in_it_is_refused(
+    changed: dict[str, Any], vllm: CpuVllm, message: str
+) -> None:
+    said = {"image": "vllm/vllm-openai:v0.32.0", "args": ["--model=a", NIXL], **changed}
+    engine = Engine.standalone("a", phase="Decode", devices=[GPU], **said)
+    with pytest.raises(InvalidInput) as raised:
+        EngineGroup(
+            Chart(App(), "c"),
+            "a",
+            engine=engine,
+            platform=Platform(simulate=Simulation(vllm=vllm)),
+        )
+    assert [each.message for each in raised.value.findings if each.code == "D145"] == [
+        each.message for each in raised.value.findings if message in each.message
+    ]
+
+
+def test_a_connector_that_was_not_seen_run_is_told() -> None:
+    other = NIXL.replace("NixlConnector", "MooncakeConnector")
+    engine = Engine.standalone(
+        "a", phase="Decode", image="vllm/vllm-openai:v0.32.0", args=["--model=a", other]
+    )
+    platform = Platform(simulate=Simulation(vllm=CpuVllm()))
+    found = check_engine(engine, platform)
+    assert [each.message for each in found if each.code in ("D143", "D145")] == [
+        "MooncakeConnector was not seen run on the CPU"
+    ]
+
+
+@pytest.mark.parametrize("said", [{"first_token_milliseconds": 200}, {"image": "a/sim:1"}])
+def test_what_is_of_the_simulator_is_not_vllms(said: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="leave them out"):
+        Simulation(vllm=CpuVllm(), **said)

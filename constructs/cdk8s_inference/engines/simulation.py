@@ -1,10 +1,14 @@
-"""The twin of an engine: its pods, with llm-d-inference-sim in place of the model server.
+"""The twin of an engine: its pods, with another server in place of the model server.
+
+llm-d-inference-sim, or vLLM on the CPU with a small model.
 
 Only what the pods run is replaced. Routing reads the engine itself, so that the picker, the
 sidecar's connector, roles and ports are those of the engine that is simulated.
 """
 
 from __future__ import annotations
+
+import json
 
 from cdk8s_inference.document.engine import Engine, Member
 from cdk8s_inference.document.model_deployment import (
@@ -18,7 +22,7 @@ from cdk8s_inference.document.model_deployment import Member as AnyMember
 from cdk8s_inference.document.model_names import model_name, served_names
 from cdk8s_inference.document.ports import listening
 from cdk8s_inference.platform import Platform
-from cdk8s_inference.platform.simulation import Simulation
+from cdk8s_inference.platform.simulation import CpuVllm, Simulation
 from cdk8s_inference.pods import GangPlacement
 from cdk8s_inference.servers import VLLM, Invocation, invocation_of
 from cdk8s_inference.servers import llm_d_inference_sim as sim
@@ -32,12 +36,23 @@ _POD_VARIABLES = (
 fetch a KV cache."""
 
 
+_VLLM_FLAGS = ("--enforce-eager", "--max-num-seqs=4", "--kv-cache-memory-bytes=268435456")
+"""No compilation, and room for a prompt of some thousand tokens."""
+
+_VLLM_VARIABLES = (
+    # Each engine would otherwise pin its threads to the same cores as its neighbors.
+    EnvVar(name="VLLM_CPU_OMP_THREADS_BIND", value="nobind"),
+    # NIXL's transport: without it UCX may try the memory of the node, which pods do not share.
+    EnvVar(name="UCX_TLS", value="tcp,self"),
+)
+
+
 def simulated(engine: AnyEngine, platform: Platform, cached_at: str | None) -> AnyEngine:
     """The engine whose pods run in place of another's; the same one without a simulation.
 
     Its pods have the labels and annotations of the other's. Settings of pods are left out, as they
-    name what production has: node labels, volumes, classes. Followers of a gang run a simulator
-    each, which nobody asks anything unless every pod serves.
+    name what production has: node labels, volumes, classes. Followers of a gang run a server each,
+    which nobody asks anything unless every pod serves.
 
     Args:
         engine: The engine that is simulated.
@@ -65,15 +80,10 @@ def _member(
 ) -> Member:
     simulation = platform.simulate
     assert simulation is not None
-    image = simulation.image or platform.router.simulator
-    container = Container(
-        name="engine",
-        image=image,
-        # Also in an image of another name it is then recognized.
-        command=[sim.PATH],
-        args=_arguments(engine, simulation, sim.SERVER.release_of(image), cached_at),
-        env=list(_POD_VARIABLES),
-    )
+    if simulation.vllm is None:
+        container = _simulator(engine, platform, cached_at)
+    else:
+        container = _vllm(engine, simulation.vllm, cached_at)
     template = member.template
     return Member(
         role=member.role,
@@ -84,6 +94,41 @@ def _member(
                 containers=[container], image_pull_secrets=template.spec.image_pull_secrets
             ),
         ),
+    )
+
+
+def _simulator(engine: AnyEngine, platform: Platform, cached_at: str | None) -> Container:
+    simulation = platform.simulate
+    assert simulation is not None
+    image = simulation.image or platform.router.simulator
+    return Container(
+        name="engine",
+        image=image,
+        # Also in an image of another name it is then recognized.
+        command=[sim.PATH],
+        args=_arguments(engine, simulation, sim.SERVER.release_of(image), cached_at),
+        env=list(_POD_VARIABLES),
+    )
+
+
+def _vllm(engine: AnyEngine, vllm: CpuVllm, cached_at: str | None) -> Container:
+    """A vLLM under the engine's names and on its port, handing KV caches over as it does."""
+    said = engine.serving_member.container
+    given = invocation_of(said.command or (), said.args or (), said.image)
+    written = (said.command, said.args)
+    model = model_name(given, *written) or cached_at or sim.NO_MODEL
+    served = served_names(given, *written) or [model]
+    args = [f"--model={vllm.model}", f"--port={listening(engine).ports[0]}", *_VLLM_FLAGS]
+    transfer = str(VLLM.names.kv_transfer)
+    if value := given.json(transfer):
+        args.append(f"{transfer}={json.dumps(value, separators=(',', ':'))}")
+    # Also in an image with another entrypoint it then is vLLM that runs.
+    return Container(
+        name="engine",
+        image=vllm.image,
+        command=["vllm", "serve"],
+        args=[*args, "--served-model-name", *served],
+        env=list(_VLLM_VARIABLES),
     )
 
 

@@ -10,10 +10,11 @@ from cdk8s_inference.platform.platform import (
     UnifiedMode,
 )
 from cdk8s_inference.platform.sidecar_options import SidecarOptions
-from cdk8s_inference.platform.simulation import Simulation
+from cdk8s_inference.platform.simulation import CpuVllm, Simulation
 
 __all__ = [
     "DEFAULT_DEVICE_CLASS",
+    "CpuVllm",
     "Gateway",
     "PickerOptions",
     "Platform",

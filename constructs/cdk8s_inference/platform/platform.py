@@ -152,9 +152,10 @@ class Platform:
             and runs exactly that; an image that is not listed stays as it is written.
         phases_within: Label of nodes, such as ``topology.kubernetes.io/zone``: the prefill and
             decode pods of a replica prefer to share a value of it, since KV caches go between them.
-        simulate: Composes a twin, in which llm-d-inference-sim runs in place of engines. Settings
-            that name what production nodes have are then left out: ``node_pool``, ``pods``,
-            topologies of ``gang``, ``cache_claims``, and what engines and members say of their own.
+        simulate: Composes a twin, in which llm-d-inference-sim, or vLLM on the CPU, runs in place
+            of engines. Settings that name what production nodes have are then left out:
+            ``node_pool``, ``pods``, topologies of ``gang``, ``cache_claims``, and what engines and
+            members say of their own.
     """
 
     gateway: Gateway = Gateway()
@@ -203,7 +204,7 @@ class Platform:
         return replace(
             self,
             node_pool=None,
-            pods=PodSettings(requests=self.simulate.requests),
+            pods=PodSettings(requests=self.simulate.engine_requests),
             gang=GangPlacement(startup_policy=self.gang.startup_policy),
             # What an engine answers on besides, the simulator does not.
             probes=replace(self.probes, path="/health"),
