@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -146,6 +147,41 @@ def test_everything_runs(cluster: Cluster, emitted: list[Source]) -> None:
     COUNTS["LeaderWorkerSets Available"] += sum(
         workload.kind == "LeaderWorkerSet" for workload in wanted
     )
+
+
+def test_a_budget_counts_the_pods_of_its_phase(
+    cluster: Cluster, changing: Callable[[Source], set[str]]
+) -> None:
+    """Also those of gangs, which are of StatefulSets; no eviction meets two budgets."""
+    del changing
+    wanted = {"changing-prefill": (6, 5, 1), "changing-decode": (2, 1, 1)}
+
+    def counted() -> list[str]:
+        found = {
+            each["metadata"]["name"]: tuple(
+                each.get("status", {}).get(key)
+                for key in ("currentHealthy", "desiredHealthy", "disruptionsAllowed")
+            )
+            for each in cluster.get("poddisruptionbudgets", namespace="changing")
+        }
+        return [] if found == wanted else [str(found)]
+
+    eventually(counted, timeout=MINUTES)
+    evicted = 0
+    for name in (each["metadata"]["name"] for each in cluster.get("pods", namespace="changing")):
+        path = f"/api/v1/namespaces/changing/pods/{name}"
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": "changing"},
+            "deleteOptions": {"dryRun": ["All"]},
+        }
+        answer = cluster.try_(
+            "create", f"--raw={path}/eviction", "--filename=-", given=json.dumps(eviction)
+        )
+        assert answer.code == 0, answer.error
+        evicted += 1
+    assert evicted >= 8
 
 
 def test_an_image_change_rolls_its_engine_alone(

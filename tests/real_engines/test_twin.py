@@ -21,9 +21,14 @@ GPU = DeviceRequest.of("gpu", 'device.driver == "gpu.nvidia.com"', count=8)
 
 
 def engine(phase: Phase, port: int) -> Engine:
-    args = ["--model=Qwen/Qwen3-235B-A22B", "--tensor-parallel-size=8", NIXL, f"--port={port}"]
+    """As it is in production, where its model is asked for as the client here asks."""
+    flags = ["--served-model-name=/mnt/models", "--tensor-parallel-size=8", f"--port={port}", NIXL]
     return Engine.standalone(
-        phase.lower(), phase=phase, image="vllm/vllm-openai:v0.32.0", args=args, devices=[GPU]
+        phase.lower(),
+        phase=phase,
+        image="vllm/vllm-openai:v0.32.0",
+        args=["--model=Qwen/Qwen3-235B-A22B", *flags],
+        devices=[GPU],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdk8s_inference import InvalidInput
+from cdk8s_inference import InvalidInput, Platform, PodSettings
 from tests.document.builders import edited, unified
 from tests.kit.synth import composed, of_kind
 
@@ -36,3 +36,18 @@ def test_another_engine_must_claim_one() -> None:
     with pytest.raises(InvalidInput) as refused:
         composed(document)
     assert [each.code for each in refused.value.findings] == ["D106"]
+
+
+@pytest.mark.parametrize(("resource", "enough"), [("habana.ai/gaudi", True), ("rdma/ib", False)])
+def test_accelerators_of_a_platform_are_devices(resource: str, enough: bool) -> None:
+    document = unified()
+    del document["spec"]["template"]["spec"]["engines"][0]["members"][0]["nodeSelector"]
+    platform = Platform(pods=PodSettings(limits={resource: 8}))
+    if not enough:
+        with pytest.raises(InvalidInput, match="D106"):
+            composed(document, platform)
+        return
+    (deployment,) = of_kind(composed(document, platform), "Deployment")
+    spec = deployment["spec"]["template"]["spec"]
+    assert spec["containers"][0]["resources"]["limits"] == {resource: "8"}
+    assert resource in {each["key"] for each in spec["tolerations"]}

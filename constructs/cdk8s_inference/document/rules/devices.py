@@ -24,7 +24,7 @@ from cdk8s_inference.findings import shown
 from cdk8s_inference.findings.example import REMOVED, command, edited, python
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.servers import invocation_of
-from cdk8s_inference.servers.accelerators import is_cpu_image
+from cdk8s_inference.servers.accelerators import is_cpu_image, may_be_accelerator
 from cdk8s_inference.source import Cursor
 
 _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
@@ -35,14 +35,15 @@ _DRIVER = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
     "error",
     "An engine claims no device",
     why=f"{REFUSED} The engine would not start, or would run on the CPU.",
-    evidence=f"{CEL_RULE} An image for the CPU, a simulator and --device=cpu need none, and are "
-    "composed, although that API rejects them. In Python an engine may be without one, which T705 "
-    "is about.",
-    fix="add nodeSelector.devices to the member that needs the accelerator",
+    evidence=f"{CEL_RULE} An image for the CPU, a simulator and --device=cpu need none, nor does "
+    "an engine where a platform file limits accelerators of a device plugin; all are composed, "
+    "although that API rejects them. In Python an engine may be without one, which T705 is about.",
+    fix="add nodeSelector.devices to the member that needs the accelerator, or the resource of its "
+    "device plugin to pods.limits of a platform file",
     example=unified(f"{MEMBER}.nodeSelector", REMOVED),
 )
 def no_device(subject: EngineSubject) -> Iterator[Violation]:
-    if subject.typed:
+    if subject.typed or any(map(may_be_accelerator, subject.platform.pods.extended)):
         return
     claimed = any(member["nodeSelector"].present for member in subject.members)
     if subject.members and not claimed and not all(map(_runs_on_cpu, subject.members)):
