@@ -223,7 +223,6 @@ class EndpointPicker(Construct):
     def _service_spec(self) -> dict[str, Any]:
         ports = {"grpc": GRPC_PORT, "metrics": _METRICS_PORT}
         return {
-            "type": "ClusterIP",
             "selector": {labels.PICKER: self.name},
             "ports": [
                 {"name": name, "port": port, "targetPort": port} for name, port in ports.items()
@@ -294,7 +293,6 @@ class EndpointPicker(Construct):
         return {
             "name": "endpoint-picker",
             "image": self._platform.image(self._release.image),
-            "imagePullPolicy": "IfNotPresent",
             "args": list(self._arguments),
             "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
             "startupProbe": _probe(started, 5, failures=60),

@@ -89,7 +89,6 @@ def container(
     return {
         "name": "envoy",
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
         "restartPolicy": "Always",
         "command": ["envoy"],
         "args": [
