@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cdk8s import Chart
+from cdk8s import ApiObject, Chart, JsonPatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +29,7 @@ from cdk8s_inference import (
 )
 from cdk8s_inference.findings import errors
 from cdk8s_inference.gateways import AGENTGATEWAY
+from cdk8s_inference.graph import Node
 from cdk8s_inference.source.reader import MAX_BYTES
 from tests.document import builders
 from tests.document.builders import CEL, accepted, as_yaml, document, gang, standalone, walk
@@ -583,3 +584,35 @@ def test_a_broken_document_is_composed_or_refused_with_findings(found: Json) -> 
         assert app.node.children == []
     else:
         synthesized(ModelDeployment.from_document(app, "it", found))
+
+
+# What it is drawn as
+
+
+def test_the_graph_is_of_what_it_is_now() -> None:
+    """Patches count, findings are on their part, and what is waived is a note there."""
+    app = App()
+    deployment = ModelDeployment.from_document(app, "it", builders.prefill_decode())
+
+    def sidecar() -> Node:
+        (section,) = deployment.graph().sections
+        return next(each for each in section.nodes if each.kind == "sidecar")
+
+    assert not sidecar().findings
+    decode = next(
+        each
+        for each in app.node.find_all()
+        if isinstance(each, ApiObject)
+        and each.name == "qwen-0-decode"
+        and each.kind == "Deployment"
+    )
+    port = "/spec/template/spec/containers/0/args/0"
+    decode.add_json_patch(JsonPatch.replace(port, "--port=8200"))
+    assert [(each.code, each.severity) for each in sidecar().findings] == [("T201", "error")]
+    deployment.waive("T201", "the engine moves next week")
+    assert [(each.code, each.severity) for each in sidecar().findings] == [("T201", "note")]
+    graph = deployment.graph()
+    assert graph.mermaid().startswith("flowchart TB")
+    assert graph.dot().startswith("digraph")
+    assert graph.svg().startswith("<svg")
+    assert graph.html().startswith("<!DOCTYPE html>")

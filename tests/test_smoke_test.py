@@ -63,6 +63,14 @@ def test_the_role_lets_it_find_the_deployment(objects: list[Any], tmp_path: Path
     assert not any("secrets" in rule["resources"] for rule in role["rules"])
 
 
+@pytest.mark.parametrize("address", [None, ADDRESS])
+def test_gateways_are_read_for_their_address_alone(address: str | None) -> None:
+    (role,) = (each for each in composed(address=address) if each["kind"] == "Role")
+    allowed = {name for rule in role["rules"] for name in rule["resources"]}
+    assert ("gateways" in allowed) == (address is None)
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+
+
 @pytest.mark.parametrize(
     ("hook", "key"),
     [("helm", "helm.sh/hook"), ("argocd", "argocd.argoproj.io/hook"), (None, None)],

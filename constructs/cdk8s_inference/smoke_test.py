@@ -33,13 +33,19 @@ _HOOKS: dict[Hook, dict[str, str]] = {
     },
 }
 _READ = (
-    ("", ("configmaps", "pods", "services")),
-    ("apps", ("deployments", "replicasets", "statefulsets")),
-    ("gateway.networking.k8s.io", ("gateways", "httproutes")),
+    # The verdict: whose counters are read, and what they are meant to do. Without an address the
+    # gateway's, with the path and host of the route.
     ("inference.networking.k8s.io", ("inferencepools",)),
+    ("gateway.networking.k8s.io", ("gateways", "httproutes")),
+    # Services lead to deployments without a pool. A picker that prefills nowhere is explained by
+    # its configuration, which is in a ConfigMap: the names of those are not known here.
+    ("", ("configmaps", "pods", "services")),
+    # What explains a failure is said of a workload, and not of each of its pods; one that has no
+    # pod yet is seen here alone.
+    ("apps", ("deployments", "replicasets", "statefulsets")),
     ("leaderworkerset.x-k8s.io", ("leaderworkersets",)),
 )
-"""What ``verify`` reads of a deployment: its objects, and its pods with what makes them."""
+"""What ``verify`` reads of a deployment: for its verdict, and for what explains it."""
 
 _STARTING_SECONDS = 120
 """For the image, and for the API server."""
@@ -52,8 +58,8 @@ class SmokeTest(Construct):
     """A Job that runs ``cdk8s-inference verify``, with a ServiceAccount, Role and RoleBinding.
 
     It fails where the deployment does not disaggregate, and its log says why. The Role lets it list
-    what it reads of the namespace, and no Secrets. The pod is what Pod Security ``restricted``
-    admits.
+    what it reads of the namespace for that, Gateways without an ``address`` alone, and no Secrets.
+    The pod is what Pod Security ``restricted`` admits.
 
     Attributes:
         name: Name of its objects.
@@ -110,7 +116,7 @@ class SmokeTest(Construct):
             {SMOKE_TEST: name},
         )
         self._object_labels = labels.merged(self._pod_labels, object_labels or {})
-        self._grant()
+        self._grant(address)
         arguments = [
             "verify",
             deployment,
@@ -138,13 +144,19 @@ class SmokeTest(Construct):
         }
         self.job = self._job(container, timeout_seconds + _STARTING_SECONDS, hook)
 
-    def _grant(self) -> None:
+    def _grant(self, address: str | None) -> None:
         # The pod mounts the token itself.
         self._compose(
             "service-account", "v1", "ServiceAccount", {"automountServiceAccountToken": False}
         )
+        # A gateway is read for its address alone.
+        unneeded = () if address is None else ("gateways",)
         rules = [
-            {"apiGroups": [group], "resources": list(resources), "verbs": ["list"]}
+            {
+                "apiGroups": [group],
+                "resources": [each for each in resources if each not in unneeded],
+                "verbs": ["list"],
+            }
             for group, resources in _READ
         ]
         self._compose("role", f"{_RBAC}/v1", "Role", {"rules": rules})

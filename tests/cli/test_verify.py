@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from tests.cli.console import run
 from tests.kit import examples
@@ -22,8 +23,10 @@ SECRET = "of-nobody-1234567"
 class Deployment:
     """Answers prompts, and counts as a gateway with a prefill and a decode engine."""
 
-    def __init__(self, *, apart: bool = True, status: int = 200, seconds: float = 0) -> None:
-        self.apart, self.status, self.seconds = apart, status, seconds
+    def __init__(
+        self, *, apart: bool = True, status: int = 200, seconds: float = 0, echo: str = ""
+    ) -> None:
+        self.apart, self.status, self.seconds, self.echo = apart, status, seconds, echo
         self.prefill = self.decode = 0
         self.prompts: list[str] = []
         self.sent: list[str | None] = []
@@ -54,7 +57,11 @@ def serving(deployment: Deployment) -> Iterator[str]:
             time.sleep(deployment.seconds)
             if deployment.status == 200:
                 deployment.answer(body)
-            self._say(deployment.status, '{"choices": []}')
+            sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            self._say(
+                deployment.status,
+                f"{deployment.echo}{sent}" if deployment.echo else '{"choices": []}',
+            )
 
         def _say(self, status: int, text: str) -> None:
             self.send_response(status)
@@ -72,6 +79,19 @@ def serving(deployment: Deployment) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def of_schema(text: str) -> Any:
+    """The one deployment of an output, which is as the schema says."""
+    folder = Path(__file__).parents[2] / "docs"
+    schema, findings = (
+        (folder / name).read_text() for name in ("verify.schema.json", "findings.schema.json")
+    )
+    whole = json.loads(schema.replace("findings.schema.json#", "#"))
+    whole["$defs"] |= json.loads(findings)["$defs"]
+    found = json.loads(text)
+    assert list(Draft202012Validator(whole).iter_errors(found)) == []
+    return found[0]
 
 
 def at(url: str) -> list[str]:
@@ -99,10 +119,22 @@ def test_a_good_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in result.output
 
 
+@pytest.mark.parametrize("before", [20, 390])
+def test_a_token_that_is_sent_back_is_not_shown(
+    before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No part of it either, where what a server says is cut."""
+    monkeypatch.setenv("KEY", SECRET)
+    with serving(Deployment(status=401, echo="x" * before)) as url:
+        result = run(*at(url), "--token-variable=KEY", "--model=m", "--json")
+    assert "xx***" in of_schema(result.stdout)["reason"]
+    assert SECRET[:5] not in result.output
+
+
 def test_one_that_prefills_on_decode() -> None:
     with serving(Deployment(apart=False)) as url:
         result = run(*at(url), "--json")
-    (found,) = json.loads(result.stdout)
+    found = of_schema(result.stdout)
     assert (result.exit_code, found["verdict"]) == (1, "decode-only")
     assert found["load"] == {"requests": 3, "words": 512, "max_tokens": 8}
     assert {each["status"] for each in found["answers"]} == {200}
@@ -134,7 +166,7 @@ def test_a_cluster_says_where_and_why(tmp_path: Path) -> None:
     served = Served(examples.broken("T201"))
     with live(served, tmp_path) as config, serving(Deployment(status=503)) as url:
         result = run("verify", "--kubeconfig", config, f"--address={url}", "--json")
-    (found,) = json.loads(result.stdout)
+    found = of_schema(result.stdout)
     assert (result.exit_code, found["verdict"]) == (1, "does not answer")
     assert found["deployment"] == "llm/qwen"
     assert [each["code"] for each in found["findings"]] == ["T201"]
@@ -151,6 +183,8 @@ def test_without_an_address_nothing_is_sent(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--address=nowhere",), "is no URL such as"),
+        (("--address=http://a/llm/qwen?x=y",), "has a query"),
+        (("--picker-metrics=http://b/#x", "--address=http://a"), "has a query or fragment"),
         (("--engine-metrics=prefill=http://a:1",), "need --address"),
         (("--address=http://a", "--engine-metrics=other=http://a"), "is not prefill=URL"),
         (("x", "--address=http://a", "--engine-metrics=decode=http://a"), "takes no NAME"),
@@ -160,6 +194,14 @@ def test_without_an_address_nothing_is_sent(tmp_path: Path) -> None:
 def test_usage(arguments: tuple[str, ...], said: str) -> None:
     result = run("verify", *arguments)
     assert (result.exit_code, said in result.stderr) == (2, True), result.output
+
+
+@pytest.mark.parametrize("option", ["--address=", "--picker-metrics=", "--engine-metrics=decode="])
+def test_an_address_with_a_password_is_refused_and_not_shown(option: str) -> None:
+    result = run("verify", f"{option}http://user:{SECRET}@gateway")
+    assert result.exit_code == 2
+    assert "--token-variable" in result.stderr
+    assert SECRET not in result.output
 
 
 def test_a_name_that_is_not_there(tmp_path: Path) -> None:

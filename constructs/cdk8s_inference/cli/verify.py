@@ -52,8 +52,12 @@ class Verified:
 
 
 def _url(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _is_url(value):
-        raise click.BadParameter(f"{value!r} is no URL such as http://10.0.0.1:8080/ml-team/qwen")
+    if value is not None:
+        _require_plain(value)
+        if not _is_url(value):
+            raise click.BadParameter(
+                f"{value!r} is no URL such as http://10.0.0.1:8080/ml-team/qwen"
+            )
     return value
 
 
@@ -65,11 +69,27 @@ def _is_url(text: str) -> bool:
         return False
 
 
+def _require_plain(url: str) -> None:
+    """Refuses a URL that has more than a scheme, a host, a port and a path.
+
+    Raises:
+        click.BadParameter: It has; a password is not repeated.
+    """
+    if "@" in url:
+        raise click.BadParameter(
+            "a URL with a user or a password is shown in the outcome; name the variable that has "
+            "the token with --token-variable"
+        )
+    if "?" in url or "#" in url:
+        raise click.BadParameter(f"{url!r} has a query or fragment; end it with its path")
+
+
 def _metrics(
     _: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     found = tuple(each.partition("=")[::2] for each in value)
     for part, url in found:
+        _require_plain(url)
         if part not in _PARTS or not _is_url(url):
             raise click.BadParameter(
                 f"{part}={url} is not prefill=URL, decode=URL or engine=URL, the last for an "
@@ -177,34 +197,37 @@ def verify(
     Exit status: 0 each does what it is meant to do, 1 some do not, 2 wrong usage, or no cluster.
     """
     load = Load(requests, words, max_tokens)
-    headers = _headers(token_variable)
+    token = None if token_variable is None else _token(token_variable)
     if engine_metrics or picker_metrics:
         if address is None:
             raise click.UsageError("--engine-metrics and --picker-metrics need --address.")
         given = (context, kubeconfig, namespace, all_namespaces or None, names or None)
         if any(each is not None for each in given):
             raise click.UsageError("--engine-metrics reads no cluster, and takes no NAME.")
-        target = _given_target(address, headers, engine_metrics, picker_metrics, model)
-        evidence = probe(target, load, timeout)
+        target = _given_target(address, _headers(token), engine_metrics, picker_metrics, model)
+        evidence = probe(target, load, timeout, token)
         found = [Verified(target, evidence, decide(evidence))]
     else:
         live = LiveInput(context, kubeconfig, namespace, all_namespaces)
-        found = _of_cluster(live, names, address, headers, model, via, load, timeout)
+        found = _of_cluster(live, names, address, token, model, via, load, timeout)
+    if as_json or format == "json":
+        text = json.dumps([_as_dict(each) for each in found], indent=2) + "\n"
+    else:
+        text = "".join(map(_text, found))
     with writing("standard output"):
-        if as_json or format == "json":
-            say(json.dumps([_as_dict(each) for each in found], indent=2))
-        else:
-            say("".join(_text(each) for each in found), nl=False)
+        say(text, nl=False)
     sys.exit(0 if all(each.verdict.is_good for each in found) else 1)
 
 
-def _headers(variable: str | None) -> Mapping[str, str]:
-    if variable is None:
-        return {}
-    token = os.environ.get(variable)
+def _token(variable: str) -> str:
+    token = os.environ.get(variable, "").strip()
     if not token:
         raise click.UsageError(f"--token-variable: {variable} is not set.")
-    return {"Authorization": f"Bearer {token}"}
+    return token
+
+
+def _headers(token: str | None) -> Mapping[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
 def _given_target(
@@ -224,7 +247,7 @@ def _of_cluster(
     live: LiveInput,
     names: Sequence[str],
     address: str | None,
-    headers: Mapping[str, str],
+    token: str | None,
     model: str | None,
     via: str,
     load: Load,
@@ -241,13 +264,13 @@ def _of_cluster(
     if address is not None and len(chosen) > 1:
         listed = ", ".join(each.name for each in chosen)
         raise click.UsageError(f"--address is of one deployment; name one of {listed}.")
-    cluster = LiveCluster(connection, objects, _way(via, connection.in_cluster), headers)
+    cluster = LiveCluster(connection, objects, _way(via, connection.in_cluster), _headers(token))
     findings = check_topology(topology)
     found = []
     for served, target in zip(chosen, cluster.targets(chosen, address, model), strict=True):
         why = causes(findings, served)
         errors = tuple(dict.fromkeys(each.code for each in why if each.severity == "error"))
-        evidence = replace(probe(target, load, timeout), errors=errors)
+        evidence = replace(probe(target, load, timeout, token), errors=errors)
         verdict = decide(evidence)
         shown = () if verdict.is_good else why
         found.append(Verified(target, evidence, verdict, shown, objects.unread))

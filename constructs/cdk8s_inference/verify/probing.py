@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from cdk8s_inference.findings.secret import masked
+from cdk8s_inference.findings.secret import MASK, masked
 from cdk8s_inference.findings.terminal import escaped
 from cdk8s_inference.verify.counters import changes, counters, samples
 from cdk8s_inference.verify.evidence import Answer, Change, Evidence, Load, Meaning
@@ -20,12 +20,17 @@ _SETTLING_SECONDS = 3.0
 """How long engines have to count what they have answered."""
 
 _PAUSE = 0.2
+_MOST_SAID = 64 * 1024
 
 Counts = Mapping[tuple[str, Meaning], float]
 
 
 def probe(
-    target: Target, load: Load, seconds: float, clock: Callable[[], float] = time.monotonic
+    target: Target,
+    load: Load,
+    seconds: float,
+    token: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Evidence:
     """What a deployment answers and counts.
 
@@ -33,19 +38,26 @@ def probe(
         target: The deployment.
         load: What is sent.
         seconds: How long all of it may take.
+        token: What it is asked with: a server that sends it back is not repeated.
         clock: The time.
     """
-    run = _Run(target, load, clock() + seconds, clock)
+    run = _Run(target, load, clock() + seconds, token, clock)
     return run.evidence()
 
 
 class _Run:
     def __init__(
-        self, target: Target, load: Load, deadline: float, clock: Callable[[], float]
+        self,
+        target: Target,
+        load: Load,
+        deadline: float,
+        token: str | None,
+        clock: Callable[[], float],
     ) -> None:
         self._target = target
         self._load = load
         self._deadline = deadline
+        self._token = token
         self._clock = clock
         self._unread: dict[str, str] = {}
 
@@ -105,7 +117,7 @@ class _Run:
             status, answer = self._target.send(method, path, content, self._left)
         except NoAnswer as none:
             return None, b"", self._clock() - started, str(none)
-        reason = "" if status == 200 else f"status {status}: {_said(answer)}"
+        reason = "" if status == 200 else f"status {status}: {_said(answer, self._token)}"
         return status, answer, self._clock() - started, reason
 
     def _counts(self, server: Counted) -> Counts:
@@ -140,7 +152,10 @@ class _Run:
             time.sleep(_PAUSE)
 
 
-def _said(body: bytes) -> str:
-    """What a refusal says, on one line."""
-    text = " ".join(body[:400].decode(errors="replace").split())
+def _said(body: bytes, token: str | None) -> str:
+    """What a refusal says, on one line, without a token."""
+    whole = body[:_MOST_SAID].decode(errors="replace")
+    if token is not None:
+        whole = whole.replace(token, MASK)  # Before it is cut, so that no part of it is left.
+    text = " ".join(whole[:400].split())
     return masked(escaped(text)) or "no reason given"
