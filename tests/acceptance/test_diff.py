@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cdk8s_inference import App, DeviceRequest, Engine, Member, ModelDeployment, Platform, Rollout
-from cdk8s_inference.diff import Comparison, compared
+from cdk8s_inference.diff import Comparison, WorkloadChange, compared
 from cdk8s_inference.releases import ROUTER_RELEASES
 from cdk8s_inference.source import read
 from cdk8s_inference.topology import Topology, read_topology
@@ -40,6 +40,8 @@ NAMES = (
     "gang-size",
     "gang-copies",
     "mode",
+    "mode-back",
+    "renamed",
 )
 
 Uids = Mapping[str, frozenset[str]]
@@ -74,13 +76,15 @@ def engine(
     return Engine(name=name, phase=phase, copies=copies, members=members, rollout=rollout)  # type: ignore[arg-type]
 
 
-def composed(name: str, *engines: Engine, release: Any = NEWEST) -> list[Object]:
+def composed(
+    name: str, *engines: Engine, release: Any = NEWEST, called: str | None = None
+) -> list[Object]:
     """What a deployment in a namespace of its own is composed to."""
     apart = all(each.phase for each in engines)
     chart = ModelDeployment(
         App(),
         "it",
-        name=name,
+        name=called or name,
         namespace=name,
         engines=engines,
         serving_mode="PrefillDecode" if apart else "Unified",
@@ -122,6 +126,11 @@ def changes() -> dict[str, tuple[list[Object], list[Object]]]:
             composed("gang-copies", engine("only", gang=2, copies=3)),
         ),
         "mode": (composed("mode", engine("only")), composed("mode", *pair())),
+        "mode-back": (composed("mode-back", *pair()), composed("mode-back", engine("only"))),
+        "renamed": (
+            composed("renamed", *pair()),
+            composed("renamed", *pair(), called="another"),
+        ),
     }
 
 
@@ -175,10 +184,21 @@ def seen(
     }
 
 
+def foretold(change: WorkloadChange) -> Iterator[tuple[str, tuple[int | None, int, int]]]:
+    """How many pods restart, start and stop: of one with another name, under either."""
+    if change.renamed_from is None:
+        yield change.name, (change.restarts, change.starts, change.stops)
+        return
+    assert change.old is not None
+    assert change.new is not None
+    yield change.name, (0, change.new.pods or 0, 0)
+    yield change.renamed_from, (0, 0, change.old.pods or 0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_restarts(seen: dict[str, Seen], name: str) -> None:
     found = seen[name]
-    said = {each.name: (each.restarts, each.starts, each.stops) for each in found.said.workloads}
+    said = dict(chain.from_iterable(map(foretold, found.said.workloads)))
     happened = {}
     for workload in {*found.before, *found.after}:
         old, new = (each.get(workload, frozenset()) for each in (found.before, found.after))

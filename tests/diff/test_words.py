@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
@@ -25,8 +26,6 @@ def comparison(name: str) -> Comparison:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_words(name: str, snapshot: SnapshotAssertion) -> None:
-    import click
-
     assert click.unstyle(written(comparison(name))) == snapshot(extension_class=Text)
 
 
@@ -69,3 +68,11 @@ def test_old_engines_that_the_pool_still_selects_are_judged_with_the_new_ones() 
     assert model.stay == ("Deployment llm/prefill", "Deployment llm/decode")
     (state,) = model.mixed
     assert {each.code for each in state.findings} == {"T305"}
+
+
+def test_a_new_image_is_not_hidden_among_other_causes() -> None:
+    """As where a flag of a container before it, and many more fields, change too."""
+    text = click.unstyle(written(comparison("many changes of a pod")))
+    (because,) = (line for line in text.splitlines() if "because" in line)
+    assert because.startswith("      because image vllm/vllm-openai:v0.32.0 → v0.33.0; ")
+    assert because.endswith("; and 2 more")

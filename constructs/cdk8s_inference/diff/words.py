@@ -9,7 +9,7 @@ from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.diff.comparison import Comparison, Refusal
 from cdk8s_inference.diff.field_change import FieldChange
 from cdk8s_inference.diff.model_change import ModelChange
-from cdk8s_inference.diff.noise import folded, noise_of
+from cdk8s_inference.diff.noise import folded, noise_of, own_name
 from cdk8s_inference.diff.object_pair import key_of
 from cdk8s_inference.diff.reading import Reading
 from cdk8s_inference.diff.rollout import Rollout
@@ -289,6 +289,8 @@ def _causes(change: WorkloadChange, shown: Shown) -> Iterator[str]:
         return
     if not loud:
         return
+    # Few are shown: a new image, by which old and new pods differ the most, is one of them.
+    loud.sort(key=lambda each: own_name(each) != "image")
     named = list(dict.fromkeys(shown.named(each) for each in loud))
     more = len(named) - _CAUSES
     yield f"because {'; '.join(named[:_CAUSES])}{f'; and {more} more' if more > 0 else ''}"
