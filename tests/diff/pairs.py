@@ -151,6 +151,21 @@ def _other_namespace() -> Pair:
     return examples.base("disaggregated"), new
 
 
+def _other_group() -> Pair:
+    """A pool before it was v1."""
+    old = examples.base("disaggregated")
+    for found in old:
+        if found["kind"] == "InferencePool":
+            picker = {"name": "qwen-epp", "portNumber": 9002}
+            found["apiVersion"] = "inference.networking.x-k8s.io/v1alpha2"
+            labels = found["spec"]["selector"]["matchLabels"]
+            found["spec"] = {"selector": labels, "targetPortNumber": 8000, "extensionRef": picker}
+        if found["kind"] == "HTTPRoute":
+            (rule,) = found["spec"]["rules"]
+            rule["backendRefs"][0]["group"] = "inference.networking.x-k8s.io"
+    return old, examples.base("disaggregated")
+
+
 _IMAGE_OF_BOTH = [
     Edit("Deployment/prefill", f"{_ENGINE}.image", NEWER),
     Edit("Deployment/decode", f"{_ENGINE}.image", NEWER),
@@ -280,6 +295,7 @@ PAIRS: Mapping[str, Callable[[], Pair]] = {
         Edit("Deployment/decode", f"{_ENGINE}.args[5]", "--seed=1"),
         _IMAGE_OF_BOTH[1],
     ),
+    "pool of another API group": _other_group,
     "namespace": _other_namespace,
     "new": lambda: ([], examples.base("disaggregated")),
     "gone": lambda: (examples.base("disaggregated"), []),

@@ -493,11 +493,15 @@ def _finding(finding: Finding) -> Line:
 
 
 def _objects(comparison: Comparison) -> Iterator[Line]:
+    removed = {str(pair) for pair in comparison.pairs if pair.new is None}
+    added = {str(pair) for pair in comparison.pairs if pair.old is None}
     for pair in comparison.pairs:
+        # Of one name and kind, and of another API group.
+        group = f" of {pair.either.group or 'v1'}" if str(pair) in removed & added else ""
         if pair.old is None:
-            yield Line("+", str(pair.new))
+            yield Line("+", f"{pair}{group}")
         elif pair.new is None:
-            yield Line("-", str(pair.old))
+            yield Line("-", f"{pair}{group}")
         elif pair.renamed:
             yield Line("→", f"{pair.old} is {pair.new} now")
 
