@@ -28,6 +28,12 @@ SUBDOMAIN = re.compile(
 
 PICKER_SUFFIX = "epp"
 
+SIDECAR_CONTAINER = "pd-sidecar"
+"""The container that routing adds to decode pods."""
+
+SIDECAR_TOKEN = "sidecar-token"
+"""The volume that routing adds to decode pods, with what their sidecar reads its pool by."""
+
 _SIDECAR_SUFFIX = "sidecar"
 
 _HASH_LENGTH = 8

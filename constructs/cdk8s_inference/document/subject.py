@@ -83,6 +83,12 @@ class EngineSubject:
         return tuple(self.engine["members"].items())
 
     @cached_property
+    def pod_settings(self) -> Sequence[Cursor]:
+        """What its pods get beside their templates: the platform's, its own and its members'."""
+        common = Cursor(vars(self.platform.pods), ("platform", "pods"))
+        return (common, self.engine["pods"], *(member["pods"] for member in self.members))
+
+    @cached_property
     def containers(self) -> Sequence[Cursor]:
         """The containers of its members."""
         return tuple(

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cdk8s_inference import names
 from cdk8s_inference.document.kv_transfer import KvTransfer
 from cdk8s_inference.document.ports import SERVING_PORT, rank_ports
 from cdk8s_inference.engines.pod import container_ports
 from cdk8s_inference.releases import RouterRelease
 from cdk8s_inference.releases.flag import FlagValue
 
-SIDECAR_CONTAINER = "pd-sidecar"
-
 REQUESTS: Mapping[str, str] = {"cpu": "100m", "memory": "128Mi"}
 """What it requests, unless told otherwise."""
 
 TOKEN_VOLUME: dict[str, Any] = {
-    "name": "sidecar-token",
+    "name": names.SIDECAR_TOKEN,
     "projected": {
         "sources": [
             {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
@@ -101,7 +100,7 @@ def sidecar(
         flags["enable-ssrf-protection"] = True
         flags["inference-pool"] = guarded_pool
     container: dict[str, Any] = {
-        "name": SIDECAR_CONTAINER,
+        "name": names.SIDECAR_CONTAINER,
         "image": image or release.sidecar.image,
         "args": release.arguments("sidecar", flags),
         "ports": container_ports("sidecar", rank_ports(SERVING_PORT, ranks)),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _MAPPINGS = (dict, Mapping)
 """Any mapping; ``dict`` is asked for first, since an abstract class takes ten times as long."""
 
+_LISTS = (list, tuple)
+"""A list; Python's values have tuples too."""
+
 
 # Not frozen, since that triples the time in which one is made, and rules make millions.
 @dataclass(slots=True, unsafe_hash=True)
@@ -36,7 +39,7 @@ class Cursor:
         if value is None:
             pass
         elif isinstance(key, int):
-            if isinstance(value, list) and key < len(value):
+            if isinstance(value, _LISTS) and key < len(value):
                 child = value[key]
         elif isinstance(value, _MAPPINGS):
             child = value.get(key)
@@ -51,7 +54,7 @@ class Cursor:
 
     def items(self) -> Iterator[Cursor]:
         """The items of a list."""
-        for index in range(len(self.value) if isinstance(self.value, list) else 0):
+        for index in range(len(self.value) if isinstance(self.value, _LISTS) else 0):
             yield self[index]
 
     def fields(self) -> Iterator[tuple[str, Cursor]]:
@@ -66,7 +69,7 @@ class Cursor:
             place = ahead.pop()
             yield place
             value = place.value
-            if isinstance(value, list):
+            if isinstance(value, _LISTS):
                 ahead += [place[index] for index in reversed(range(len(value)))]
             elif not isinstance(value, str) and isinstance(value, _MAPPINGS):
                 ahead += [place[key] for key in reversed(value)]

@@ -126,8 +126,9 @@ def phase_without_disaggregation(deployment: DeploymentSubject) -> Iterator[Viol
 )
 def role_label(subject: EngineSubject) -> Iterator[Violation]:
     phase = subject.engine["phase"].text
-    for member in subject.members:
-        label = member.at("template", "metadata", "labels", ROLE_LABEL)
+    settings = [each["pod"] for each in subject.pod_settings]
+    for template in (*(member["template"] for member in subject.members), *settings):
+        label = template.at("metadata", "labels", ROLE_LABEL)
         if phase is not None and label.text is not None and label.text != phase.lower():
             yield Violation(
                 label,
