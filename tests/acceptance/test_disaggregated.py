@@ -154,6 +154,8 @@ def test_a_break_has_the_outcome_that_was_seen(
     programs = executables(release, ENGINE_IMAGE)
     with serving(site, objects, name, programs, MODEL, case) as served:
         for words, prompt in ((1, "short"), (500, "long")):
+            if prompt == "long" and release.version in case.loops:
+                continue  # By chance, it is answered or never.
             outcome = served.ask(words)
             status, server = getattr(expected[0], prompt)
             chosen = {getattr(run, prompt)[1] for run in runs} | {"D-only", "P-only"}

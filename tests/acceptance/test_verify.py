@@ -156,7 +156,10 @@ def test_a_break_is_seen(broken: str, release: RouterRelease, site: Site) -> Non
         found = verified(served, site, name, f"--address={served.url}", "--timeout=20")
     status, server = expected[0].long
     wanted = VERDICTS[server] if status == 200 else "does not answer"
-    assert found["verdict"] in (TIED if case.tied else {wanted}), json.dumps(found, indent=1)
+    allowed = TIED if case.tied else {wanted}
+    if release.version in case.loops:
+        allowed = {*allowed, "does not answer"}
+    assert found["verdict"] in allowed, json.dumps(found, indent=1)
     if case.shown and wanted != "disaggregates":
         assert found["findings"], json.dumps(found, indent=1)
     COUNTS["breaks verified"] += 1

@@ -29,6 +29,9 @@ class Break:
         dies: A part that ends once all run.
         not_ready: A part that runs and is not Ready.
         tied: Whether the picker is left with equals, and chooses one by chance.
+        loops: Releases of the router of which a pod that is chosen for both prefill and decode is
+            not heard of again: the sidecar of v0.8.0 passes on the header by which it was asked to
+            prefill elsewhere, and so asks itself.
     """
 
     change: Callable[[list[Json]], None] = lambda objects: None
@@ -37,6 +40,7 @@ class Break:
     dies: Part | None = None
     not_ready: Part | None = None
     tied: bool = False
+    loops: Sequence[str] = ()
 
     @property
     def shown(self) -> bool:
@@ -187,7 +191,9 @@ BREAKS: Mapping[str, Break] = {
     "role value Capitalised (Prefill/Decode)": Break(
         partial(_roles, prefill="Prefill", decode="Decode")
     ),
-    "role value both on both": Break(partial(_roles, prefill="both", decode="both"), tied=True),
+    "role value both on both": Break(
+        partial(_roles, prefill="both", decode="both"), tied=True, loops=("v0.8.0",)
+    ),
     "sidecar engine port mismatch (engine 8001, sidecar->8200)": Break(_engine_flag),
     "pool port = decode engine port 8001 (bypass sidecar)": Break(
         partial(_pool, targetPorts=[{"number": 8001}])
