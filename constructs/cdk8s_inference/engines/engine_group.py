@@ -70,6 +70,7 @@ class PodAddition:
         containers: Containers beside the engine.
         volumes: Pod volumes.
         default_env: Variables of the engine container, each where it has none of that name.
+        default_labels: Pod labels, each where the pods have none of that key.
         service_account: The pods' ServiceAccount, whose token no container gets by itself.
         near: Other pods that they prefer to be near: weighted terms of pod affinity.
     """
@@ -81,6 +82,7 @@ class PodAddition:
     containers: Sequence[ContainerObject] = ()
     volumes: Sequence[VolumeObject] = ()
     default_env: Sequence[EnvVar] = ()
+    default_labels: Labels = field(default_factory=dict)
     service_account: ObjectName | None = None
     near: Sequence[WeightedPodAffinityTermObject] = ()
 
@@ -257,7 +259,10 @@ class EngineGroup(Construct):
     ) -> list[tuple[_Keys, Any]]:
         changes: list[tuple[_Keys, Any]] = []
         metadata, spec = template["metadata"], template["spec"]
-        for key, entries in (("labels", addition.labels), ("annotations", addition.annotations)):
+        given = metadata.get("labels", {})
+        defaults = {key: each for key, each in addition.default_labels.items() if key not in given}
+        wanted = {**addition.labels, **defaults}
+        for key, entries in (("labels", wanted), ("annotations", addition.annotations)):
             present = metadata.get(key, {})
             for name, value in entries.items():
                 if present.get(name, value) != value:

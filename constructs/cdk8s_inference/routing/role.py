@@ -46,12 +46,13 @@ def role_addition(
     platform, pool = context.platform, context.name
     release, connector = platform.router, kv_transfer.connector
     container = group.engine.serving_member.container
-    role = {release.role_label: stage.lower(), labels.SERVES: pool}
+    server: dict[str, str] = {}
     if connector.engine != "vllm" and platform.simulate is None:
         # Without it the picker looks for vLLM's metrics, finds none, and ranks by chance.
-        role[release.picker.engine_label] = connector.engine
+        server[release.picker.engine_label] = connector.engine
     addition = PodAddition(
-        labels=role,
+        labels={release.role_label: stage.lower(), labels.SERVES: pool},
+        default_labels=server,
         default_env=_side_channel(container) if connector.name == _NIXL else (),
         near=_others(pool, platform.phases_within),
     )

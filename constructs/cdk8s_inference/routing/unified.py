@@ -109,7 +109,10 @@ class UnifiedRouting(Construct):
             [
                 (
                     engine,
-                    PodAddition(labels={labels.SERVES: name, **_engine_label(engine, platform)}),
+                    PodAddition(
+                        labels={labels.SERVES: name},
+                        default_labels=_engine_label(engine, platform),
+                    ),
                 )
                 for engine in engines
             ]

@@ -16,9 +16,10 @@ from cdk8s_inference import (
     PodSettings,
 )
 from cdk8s_inference.gateways import STANDALONE
-from tests.document.builders import NIXL, prefill_decode
+from tests.document.builders import NIXL, edited, prefill_decode
 from tests.kit.synth import composed
 
+SGLANG = ["python3", "-m", "sglang.launch_server"]
 SIDECAR = {"name": "pd-sidecar", "image": "wait:v1"}
 TOKEN = {"name": "sidecar-token", "emptyDir": {}}
 
@@ -63,3 +64,18 @@ def test_what_an_engine_has_in_the_way_is_told() -> None:
 def test_where_no_token_is_mounted_its_name_is_free() -> None:
     platform = Platform(gateway=Gateway(provider=STANDALONE), pods=PodSettings(volumes=[TOKEN]))
     assert composed(prefill_decode(), platform)
+
+
+def test_the_server_label_that_pods_have_is_left() -> None:
+    """A check says what is wrong with it."""
+    found = prefill_decode()
+    for phase, engine in (("prefill", 0), ("decode", 1)):
+        member = f"spec.template.spec.engines[{engine}].members[0].template"
+        container = f"{member}.spec.containers[0]"
+        args = ["--host=0.0.0.0", f"--port={8000 + engine}", f"--disaggregation-mode={phase}"]
+        found = edited(found, f"{container}.image", "lmsysorg/sglang:v0.5.9")
+        found = edited(found, f"{container}.command", SGLANG)
+        found = edited(found, f"{container}.args", ["--model-path=m", "--enable-metrics", *args])
+        found = edited(found, f"{member}.metadata", {"labels": {"llm-d.ai/engine-type": "other"}})
+    chart = ModelDeployment.from_document(App(), "d", found)
+    assert {each.code for each in chart.check() if "engine-type" in each.message} == {"T416"}
