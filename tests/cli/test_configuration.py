@@ -70,18 +70,30 @@ waivers:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("selct: [T]", "unknown key 'selct': did you mean select?"),
-        ("select: 3", "select must be a list of texts, not 3"),
-        ("ignore: [T999]", "there is no code T999"),
-        ("severities: {T503: loud}", "severities.T503 must be one of error, warning, note"),
-        ("waivers: [{code: T503}]", "waivers[0] must be a mapping with code and reason"),
-        ("waivers: [{code: T5, reason: a}]", "there is no code T5"),
-        ("waivers: [{code: T503, reason: a, until: soon}]", "waivers[0]: time data"),
-        ("waivers: [{code: T503, reason: a, unti: x}]", "has an unknown key 'unti'"),
-        ("kubernetes: '1.20'", "no release whose API is known"),
-        ("strict: maybe", "strict must be true or false"),
-        ("[", "is no YAML"),
+        ("selct: [T]", "1: unknown key 'selct': did you mean select?"),
+        ("strict: true\nselect: 3", "2: select must be a list of texts, not 3"),
+        ("select:\n  - T\n  - 3", "3: select[1] must be a text, not 3"),
+        ("strict: true\nignore: [T999]", "2: ignore: there is no code T999"),
+        ("severities:\n  T503: loud", "2: severities.T503 must be one of error, warning, note"),
+        ("severities:\n  X: error", "2: severities.X: there is no code X"),
+        ("per-file-ignores:\n  a: T\n  b/*: X", "3: per-file-ignores.b/*: there is no code X"),
+        ("waivers: [{code: T503}]", "1: waivers[0] must be a mapping with code and reason"),
+        ("waivers:\n- {code: T5, reason: a}", "2: waivers[0].code: there is no code T5"),
+        (
+            "waivers:\n- code: T503\n  reason: a\n  until: soon",
+            "4: waivers[0]: until must be a date such as 2027-03-31, not 'soon'",
+        ),
+        ("waivers:\n- {code: T503, reason: a, unti: x}", "2: waivers[0]: unknown key 'unti'"),
+        ("waivers:\n- code: T503\n  reason: ' '", "3: waivers[0]: waiver of T503 has no reason"),
+        ("\nkubernetes: '1.20'", "2: kubernetes: '1.20' is no release whose API is known"),
+        ("strict: maybe", "1: strict must be true or false"),
+        ("severity: loud", "1: severity must be one of error, warning, note, not 'loud'"),
+        ("format: xml", "1: format must be one of text, json"),
+        ("schemas: nowhere", "1: schemas: 'nowhere' does not exist"),
+        ("select: [T]\nselect: [K]", "2: select: duplicate key, first on line 1"),
+        ("[", ".cdk8s-inference.yaml:2: invalid YAML"),
         ("- a", "must be a mapping"),
+        ("strict: true\n---\nstrict: false", "has 2 documents, and one is expected"),
     ],
 )
 def test_what_is_wrong_with_it(text: str, message: str, project: Path) -> None:
@@ -89,6 +101,49 @@ def test_what_is_wrong_with_it(text: str, message: str, project: Path) -> None:
     result = run("check", BAD)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[tool.cdk8s-inference]\nselct = 'T'", "toml:2: unknown key 'selct'"),
+        ("[tool]\ncdk8s-inference = 3", "toml:2: the configuration must be a mapping, not 3"),
+        (
+            "[tool.cdk8s-inference.severities]\nK001 = 'note'\nT503 = 'loud'",
+            "toml:3: severities.T503 must be one of",
+        ),
+        (
+            "[[tool.cdk8s-inference.waivers]]\ncode = 'T503'\nreason = 'a'\n"
+            "[[tool.cdk8s-inference.waivers]]\ncode = 'T503'\nreason = 'a'\nuntil = '2030'",
+            "toml:7: waivers[1]: until must be a date",
+        ),
+        ("[tool.cdk8s-inference]\nselect = [", "is no TOML"),
+    ],
+)
+def test_what_is_wrong_with_a_table(text: str, message: str, project: Path) -> None:
+    (project / "pyproject.toml").write_text(text)
+    result = run("check", BAD)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_project_that_only_mentions_the_name(project: Path) -> None:
+    (project / ".cdk8s-inference.yaml").write_text("ignore: [T2]")
+    (project / "k8s" / "pyproject.toml").write_text("[tool.x]\ny = 'tool.cdk8s-inference'\n")
+    (project / "k8s" / "T201").joinpath("pyproject.toml").write_text("tool = 3 # cdk8s-inference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project / BAD)
+        assert told("all.yaml") == set()
+
+
+def test_codes_may_be_in_lower_case(project: Path) -> None:
+    (project / ".cdk8s-inference.yaml").write_text("severities: {t201: note}")
+    assert told(BAD) == {("T201", "note")}
+
+
+def test_a_format_that_another_command_has(project: Path) -> None:
+    (project / ".cdk8s-inference.yaml").write_text("format: sarif")
+    assert run("synth", "--stdout", "nothing.yaml").exit_code == 1
 
 
 def test_selection() -> None:
@@ -121,6 +176,9 @@ def test_exclude(project: Path) -> None:
 
 def test_statistics() -> None:
     assert run("check", BAD, "--statistics").stdout.startswith("    1  T201  ")
+    [entry] = json.loads(run("check", BAD, "--statistics", "--format", "json").stdout)
+    assert (entry["code"], entry["count"]) == ("T201", 1)
+    assert run("check", BAD, "--statistics", "--format", "junit").exit_code == 2
 
 
 def test_baseline(project: Path) -> None:

@@ -275,6 +275,7 @@ def test_findings_as_text_and_as_data() -> None:
         "fix": "did you mean command? If not, remove it",
         "file": "model.yaml",
         "line": line,
+        "fixable": True,
     }
     assert json.loads(json.dumps(finding.as_dict())) == finding.as_dict()
     assert str(finding) == (
@@ -293,7 +294,7 @@ def test_findings_as_text_and_as_data() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message", "fix"),
     [
-        ("spec.replicas", "2", "must be an integer, is a string: '2'", "change its type"),
+        ("spec.replicas", "2", "must be an integer, is a string: '2'", "remove the quotes"),
         ("spec.replicas", 11, "11: must be at most 10", "use a value within the limits"),
         ("spec.replicas", 0, "0: must be at least 1", "use a value within the limits"),
         (f"{CONTAINER}.image", 1, "must be a string, is an integer: 1", "quote it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cdk8s_inference.findings import Mend
 from cdk8s_inference.schemas import RELEASES, ClusterApi
 from cdk8s_inference.schemas.facts import kubernetes
 
@@ -14,8 +15,15 @@ def test_a_version_that_was_removed() -> None:
     (found,) = ANY.violations("policy/v1beta1", "PodDisruptionBudget", {})
     assert (found.problem, found.path) == ("removed", ("apiVersion",))
     assert found.message.endswith("since 1.25")
-    assert found.fix is not None
-    assert "policy/v1;" in found.fix
+    assert (found.fix, found.mend) == ("use policy/v1", Mend("policy/v1beta1", "policy/v1"))
+
+
+def test_an_object_that_the_version_of_today_refuses() -> None:
+    (found,) = ANY.violations("extensions/v1beta1", "Ingress", {"spec": {"backend": {}}})
+    assert (found.fix, found.mend) == (
+        "use networking.k8s.io/v1; the fields may have changed",
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from cdk8s_inference.cel import evaluation
+from cdk8s_inference.checks.coverage import coverage
 from cdk8s_inference.findings import field_path
 from cdk8s_inference.schemas import ClusterApi
+from cdk8s_inference.source import read
+from cdk8s_inference.topology import read_topology
 from tests.schemas.rule_cases import CASES, EXAMPLE_CRD, schemas_of
 
 API = ClusterApi(crds=schemas_of(EXAMPLE_CRD))
@@ -160,3 +163,17 @@ def test_a_default_decides_a_branch() -> None:
         "addresses": [{"value": "10.0.0.1"}],
     }
     assert violations("gateway.networking.k8s.io/v1 Gateway", **spec) == []
+
+
+def test_the_summary_names_rules_that_were_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(text: str) -> tuple[str, ...]:
+        documents, _ = read(text.encode())
+        return coverage(read_topology(documents)).unread
+
+    route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\n"
+    monkeypatch.setattr("cdk8s_inference.checks.coverage.can_evaluate", lambda: False)
+    [told] = unread(route)
+    assert told.startswith("CEL rules (")
+    assert unread("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n") == ()
+    monkeypatch.setattr("cdk8s_inference.checks.coverage.can_evaluate", lambda: True)
+    assert unread(route) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -137,12 +138,11 @@ def _controlled(topology: Topology) -> Iterator[str]:
 
 
 def _rules(topology: Topology) -> Iterator[str]:
-    """The kinds whose CRDs have rules that nothing here evaluates."""
+    """That CRDs of objects have rules which nothing here evaluates."""
     if can_evaluate():
         return
     kinds = {(each.at("apiVersion").text or "", each.kind) for each in topology.objects}
-    ruled = sorted({kind for version, kind in kinds if topology.api.has_rules(version, kind)})
-    if ruled:
-        more = len(ruled) - _SHOWN
-        listed = ", ".join(ruled[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield f"the CEL rules of {listed}: pip install 'cdk8s-inference[cel]'"
+    if any(topology.api.has_rules(version, kind) for version, kind in kinds):
+        is_for_this = sys.version_info >= (3, 11)
+        how = "pip install 'cdk8s-inference[cel]'" if is_for_this else "Python 3.11 and newer"
+        yield f"CEL rules ({how})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -131,6 +132,8 @@ def check(
 
     Exit status: 0 nothing is wrong, 1 there are errors, 2 wrong usage.
     """
+    if statistics and format not in ("text", "json"):
+        raise click.UsageError(f"--statistics is written as text or json, not as {format}.")
     if update_baseline and baseline is None:
         raise click.UsageError("--update-baseline needs --baseline FILE.")
     live = LiveInput(context, kubeconfig, namespace, all_namespaces)
@@ -178,7 +181,7 @@ def check(
     loud = SEVERITIES[: SEVERITIES.index(severity) + 1]
     shown = [each for each in findings if each.severity in loud]
     if statistics:
-        text = _statistics(shown)
+        text = _statistics(shown, format)
     else:
         if cluster and format == "text":
             shown = list(map(said_once, shown))
@@ -219,12 +222,17 @@ def _refuse_contradictions(
         raise click.UsageError("--namespace and --all-namespaces contradict each other.")
 
 
-def _statistics(findings: Sequence[Finding]) -> str:
+def _statistics(findings: Sequence[Finding], format: str) -> str:
     """How often each code is reported, the most frequent first."""
     from cdk8s_inference.checks.registry import all_rules
 
     counted = Counter(each.code for each in findings).most_common()
     rules = all_rules()
+    if format == "json":
+        entries = [
+            {"code": code, "count": count, "title": rules[code].title} for code, count in counted
+        ]
+        return f"{json.dumps(entries, indent=2)}\n"
     return "".join(f"{count:>5}  {code}  {rules[code].title}\n" for code, count in counted)
 
 

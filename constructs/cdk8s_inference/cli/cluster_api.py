@@ -15,13 +15,23 @@ from cdk8s_inference.source import read
 
 
 def release(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """A release of Kubernetes, as people write it: ``1.34``, ``v1.34`` or ``v1.34.2``."""
-    if value is None:
-        return None
+    """The callback of an option that is a release of Kubernetes."""
+    try:
+        return None if value is None else known_release(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def known_release(value: str) -> str:
+    """A release of Kubernetes, as people write it: ``1.34``, ``v1.34`` or ``v1.34.2``.
+
+    Raises:
+        ValueError: Its API is not known.
+    """
     short = ".".join(value.removeprefix("v").split(".")[:2])
     if short not in RELEASES:
         known = ", ".join(sorted(RELEASES))
-        raise click.BadParameter(f"{value!r} is no release whose API is known: {known}")
+        raise ValueError(f"{value!r} is no release whose API is known: {known}")
     return short
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -21,8 +22,9 @@ from cdk8s_inference.document.model_deployment import (
     Model,
     fields_at,
 )
-from cdk8s_inference.findings import Finding, Path, shown, type_name
+from cdk8s_inference.findings import Finding, Mend, Path, is_slip, near_name, shown, type_name
 from cdk8s_inference.findings.example import REMOVED, document, rewritten
+from cdk8s_inference.findings.mend import requoted
 from cdk8s_inference.findings.rule import AnyRule, RuleSet, Violation
 from cdk8s_inference.kubernetes_types import PATTERNS
 from cdk8s_inference.schemas import violations
@@ -169,13 +171,23 @@ def other_api(root: Cursor, api_version: str, kind: str) -> Iterator[Finding]:
     """A document of another API gets one finding, not one for each of its fields."""
     for key, expected in (("apiVersion", api_version), ("kind", kind)):
         found = root[key]
+        mend = Mend(found.text, expected) if found.text and _is_meant(root, key, expected) else None
         if found.value != expected:
             message = (
                 f"{key} is {shown(found.value)}, not {expected!r}"
                 if found.present
                 else f"{key} is missing; {expected!r} is expected"
             )
-            yield D010.finding(Violation(found, message, fix=f"set {key}: {expected}"))
+            yield D010.finding(Violation(found, message, fix=f"set {key}: {expected}", mend=mend))
+
+
+def _is_meant(root: Cursor, key: str, expected: str) -> bool:
+    """Whether nothing else can be meant by an apiVersion, or by a kind, that is another one."""
+    if key == "kind":
+        return near_name(root[key].text or "", [expected]) is not None
+    group, _, version = expected.partition("/")
+    said, slash, _ = (root[key].text or "").partition("/")
+    return said in (group, version) if not slash else is_slip(said, group)
 
 
 def other_kind(root: Cursor) -> Finding | None:
@@ -218,6 +230,8 @@ def structure(problem: ValidationError, model: type[Model], root: Cursor) -> lis
     return findings
 
 
+_QUOTED_TEXT = re.compile(r"'([^']+)'")
+
 _TYPES = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -238,8 +252,10 @@ def structural(error: ErrorDetails, model: type[Model], root: Cursor) -> Finding
         path, kind = path[:-1], "invalid_key"
     at = root.at(*path)
 
-    def finding(rule: AnyRule, message: str, fix: str | None = None) -> Finding:
-        return rule.finding(Violation(at, message, fix=fix))
+    def finding(
+        rule: AnyRule, message: str, fix: str | None = None, mend: Mend | None = None
+    ) -> Finding:
+        return rule.finding(Violation(at, message, fix=fix, mend=mend))
 
     if kind == "invalid_key":
         return finding(D003, f"key {shown(value)} is not a string", "quote the key")
@@ -248,11 +264,18 @@ def structural(error: ErrorDetails, model: type[Model], root: Cursor) -> Finding
     if kind == "extra_forbidden":
         return unknown_field(Cursor(value, path, root.document), model)
     if kind in _TYPES:
+        mend = requoted(value, _TYPES[kind])
         fix = "quote it" if kind == "string_type" and _is_scalar(value) else "change its type"
-        return finding(D006, f"must be {_TYPES[kind]}, is {type_name(value)}: {shown(value)}", fix)
+        if mend is not None and isinstance(value, str):
+            fix = "remove the quotes"
+        message = f"must be {_TYPES[kind]}, is {type_name(value)}: {shown(value)}"
+        return finding(D006, message, fix, mend)
     if kind == "literal_error":
         expected = context.get("expected", "")
-        return finding(D008, f"is {shown(value)}, must be {expected}")
+        meant = [each for each in _QUOTED_TEXT.findall(expected) if is_slip(str(value), each)]
+        mend = Mend(str(value), meant[0]) if len(meant) == 1 else None
+        told = f"is {shown(value)}, must be {expected}"
+        return finding(D008, told, f"write {meant[0]}" if mend else None, mend)
     if kind == "string_pattern_mismatch":
         return finding(D009, f"{shown(value)} has an invalid format", PATTERNS[context["pattern"]])
     return finding(D007, f"{shown(value)}: {_limit(kind, context)}")
@@ -266,7 +289,17 @@ def unknown_field(field: Cursor, model: type[Model]) -> Finding:
     if not close and (part := _part_of_pod(field.path)):
         fix = f"remove it; what a document has no field for is in a platform file, as {part}"
     message = f"field is not defined, set to {shown(field.value)}"
-    return D004.finding(Violation(field, message, fix=fix))
+    return D004.finding(Violation(field, message, fix=fix, mend=_renamed(field, known)))
+
+
+def _renamed(field: Cursor, known: Iterable[str]) -> Mend | None:
+    """The field's name without its slip, where that is one of these and not set beside it."""
+    name = str(field.path[-1])
+    beside = field.document.root.at(*field.path[:-1]) if field.document else None
+    meant = [each for each in known if is_slip(name, each)]
+    if len(meant) != 1 or (beside is not None and beside[meant[0]].present):
+        return None
+    return Mend(name, meant[0])
 
 
 def _part_of_pod(path: Path) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cdk8s_inference.findings import near_name
+from cdk8s_inference.findings import Mend, near_name
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import RELEASES, Facts, Schema, custom, kubernetes
 from cdk8s_inference.schemas.removed import removed
@@ -65,7 +65,7 @@ class ClusterApi:
             partial: Whether it is a part of an object, such as a patch: nothing is missing then.
         """
         if refused := self._refused(api_version, kind):
-            return [refused]
+            return [self._moved(refused, api_version, kind, value)]
         found: dict[str, list[SchemaViolation]] = {}
         is_object = isinstance(value, Mapping) and "kind" in value and "metadata" in value
         for release, facts, schema in self._schemas(api_version, kind, is_object=is_object):
@@ -77,6 +77,16 @@ class ClusterApi:
         if self.kubernetes in found:
             return _told_of_others(self.kubernetes, found)
         return min(found.values(), key=len)
+
+    def _moved(
+        self, refused: SchemaViolation, api_version: str, kind: str, value: Any
+    ) -> SchemaViolation:
+        """Of a version that was removed, with a mend where the object fits the one since then."""
+        gone = removed(api_version, kind) if refused.problem == "removed" else None
+        now = gone and gone[1]
+        if now is None or self.violations(now, kind, value):
+            return refused
+        return replace(refused, fix=f"use {now}", mend=Mend(api_version, now))
 
     def _schemas(
         self, api_version: str, kind: str, *, is_object: bool
@@ -147,19 +157,22 @@ class ClusterApi:
         if not api_version and not _served(kind):
             return _other_version(api_version, kind)
         facts = kubernetes()
-        if group not in {_group(version) for version in facts.kinds}:
+        groups = {_group(version) for version in facts.kinds}
+        if group not in groups and not _is_slip_of_group(api_version, kind):
             return _other_version(api_version, kind) or _other_kind(api_version, kind)
         elsewhere = _served(kind)
         if elsewhere:
             listed = " or ".join(elsewhere)
             message = f"{kind} is of {listed}, and not of {api_version or 'no apiVersion'}"
-            return SchemaViolation("kind", ("apiVersion",), message, f"write {listed}")
+            mend = Mend(api_version, listed) if api_version and len(elsewhere) == 1 else None
+            return SchemaViolation("kind", ("apiVersion",), message, f"write {listed}", mend=mend)
         known = {each for kinds in facts.kinds.values() for each in kinds}
         meant = near_name(kind, sorted(known)) if api_version else None
         if meant is None:
             return None
         message = f"there is no kind {kind}, but {meant}"
-        return SchemaViolation("kind", ("kind",), message, f"write {meant}", meant)
+        mend = Mend(kind, meant)
+        return SchemaViolation("kind", ("kind",), message, f"write {meant}", meant, mend=mend)
 
 
 ANY_RELEASE = ClusterApi()
@@ -191,7 +204,14 @@ def _other_kind(api_version: str, kind: str) -> SchemaViolation | None:
     if meant is None:
         return None
     message = f"there is no kind {kind} of {api_version}, but {meant}"
-    return SchemaViolation("kind", ("kind",), message, f"write {meant}", meant)
+    mend = Mend(kind, meant)
+    return SchemaViolation("kind", ("kind",), message, f"write {meant}", meant, mend=mend)
+
+
+def _is_slip_of_group(api_version: str, kind: str) -> bool:
+    """Whether a group is one of Kubernetes' that has the kind, misspelled: ``app`` for ``apps``."""
+    group = _group(api_version)
+    return any(near_name(group, [_group(each)], least=1) for each in _served(kind) if group)
 
 
 def _group(api_version: str) -> str:

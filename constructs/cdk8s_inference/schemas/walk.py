@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from cdk8s_inference.findings import Mend, Path, PathPart, is_slip, shown, type_name
+from cdk8s_inference.findings.mend import requoted
 from cdk8s_inference.quantity import quantity
 from cdk8s_inference.schemas import syntax
 from cdk8s_inference.schemas.facts import Facts, Schema, reference_name
@@ -222,7 +223,7 @@ class Walk:
             said = type_name(value)
         else:
             said = f"{shown(value)}, {type_name(value)}"
-        fix, mend = _retyped(value, expected), _requoted(value, expected)
+        fix, mend = _retyped(value, expected), requoted(value, expected)
         self._tell("type", path, f"is {said}; must be {expected}", fix, mend=mend)
 
     def _object(
@@ -466,16 +467,6 @@ def _retyped(value: Any, expected: str) -> str | None:
             return f"remove the quotes: {text}"
     if expected == "a list" and not isinstance(value, list):
         return "write a list: start the item with '- '"
-    return None
-
-
-def _requoted(value: Any, expected: str) -> Mend | None:
-    """A number that is to be a text, or the other way round: but for its quotes it is right."""
-    if expected == "a string" and isinstance(value, int) and not isinstance(value, bool):
-        return Mend(str(value), f'"{value}"')
-    fix = _retyped(value, expected) if isinstance(value, str) else None
-    if fix is not None and fix.startswith("remove the quotes"):
-        return Mend(f'"{value.strip()}"', value.strip())
     return None
 
 

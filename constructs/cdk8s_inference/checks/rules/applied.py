@@ -268,5 +268,9 @@ def unknown_kind(topology: Topology) -> Iterator[Violation]:
             # A cluster may have a newer release of a CRD than those that are known.
             severity: Severity = "error" if meant.certain else "warning"
             yield Violation(
-                found.value_at(at, at.text), meant.message, fix=meant.fix, severity=severity
+                found.value_at(at, at.text),
+                meant.message,
+                fix=meant.fix,
+                severity=severity,
+                mend=meant.mend,
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from cdk8s_inference.checks.rule import rule
-from cdk8s_inference.findings import Severity, Violation, shown
+from cdk8s_inference.findings import Mend, Severity, Violation, near_name, shown
 from cdk8s_inference.findings.evidence import ReadInSource, SeenRun
 from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.servers import VLLM
@@ -519,7 +519,13 @@ def no_role(topology: Topology) -> Iterator[Violation]:
         if has_placeholder(transfer.role):
             continue
         said = f"is {transfer.role!r}" if transfer.role else "is not given"
-        yield Violation(transfer.connector, f"kv_role {said}; it is one of {', '.join(KV_ROLES)}")
+        meant = near_name(transfer.role or "", KV_ROLES)
+        yield Violation(
+            transfer.connector,
+            f"kv_role {said}; it is one of {', '.join(KV_ROLES)}",
+            fix=f"write kv_role {meant}" if meant else None,
+            mend=Mend(transfer.role, meant) if transfer.role and meant else None,
+        )
 
 
 @rule(

@@ -23,7 +23,7 @@ from cdk8s_inference.document.kv_transfer import (
     KvTransferSubject,
 )
 from cdk8s_inference.document.model_deployment import Stage
-from cdk8s_inference.findings import Finding, errors, shown
+from cdk8s_inference.findings import Finding, Mend, errors, near_name, shown
 from cdk8s_inference.findings.evidence import SEEN
 from cdk8s_inference.findings.example import edited, python
 from cdk8s_inference.findings.rule import RuleSet, Violation
@@ -218,12 +218,15 @@ def _transport_not_in_release(
     if later:
         versions = ", ".join(version for version, _ in later)
         having = f"; router {versions} has {later[0][1]!r} for it"
+    names = transfer.connectors
+    meant = near_name(names[0], known) if len(names) == 1 and not later else None
     return Violation(
         transfer.at,
         f"the engine uses {transfer.transport}, and the sidecar of router {release.version} has "
         f"no connector for it{having}",
         fix=f"use one that it has: {', '.join(known)}" + (", or that release" if later else ""),
         severity="error" if chosen is None or later else "warning",
+        mend=Mend(names[0], meant) if meant else None,
     )
 
 

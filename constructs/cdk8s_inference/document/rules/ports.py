@@ -25,7 +25,7 @@ from cdk8s_inference.document.subject import (
     listed,
     serving_container,
 )
-from cdk8s_inference.findings import shown
+from cdk8s_inference.findings import Mend, shown
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED
 from cdk8s_inference.findings.rule import Violation
@@ -50,6 +50,13 @@ class _Port:
     @property
     def number(self) -> int | None:
         return parse_port(self.value)
+
+    def mend(self, number: int) -> Mend | None:
+        """Another port in its place, where it has an argument of its own."""
+        text = self.at.text
+        if text is None or text not in (f"{PORT_FLAG}={self.value}", self.value):
+            return None
+        return Mend(text, text.replace(str(self.value), str(number)))
 
 
 def _ports(container: Cursor, phase: str | None = None) -> list[_Port]:
@@ -99,6 +106,7 @@ def decode_on_the_sidecars_port(deployment: DeploymentSubject) -> Iterator[Viola
             yield Violation(
                 port.at,
                 f"the decode engine listens on port {port.number}, and so does its sidecar",
+                mend=port.mend(DECODE_PORT),
             )
 
 
@@ -124,6 +132,7 @@ def prefill_port(deployment: DeploymentSubject) -> Iterator[Violation]:
                 f"the {port.phase.lower()} engine listens on port {port.number}, and decode calls "
                 f"it on the pool's port {SERVING_PORT}",
                 fix=f"set --port={SERVING_PORT}",
+                mend=port.mend(SERVING_PORT),
             )
 
 
