@@ -98,6 +98,15 @@ def test_what_is_wrong_is_told_by_its_line(text: str, path: str, line: int) -> N
     assert findings == [("D141", path, line)]
 
 
+def test_a_file_without_content_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text("# nodePool: h100\n")
+    with pytest.raises(InvalidInput) as raised:
+        Platform.from_file(file)
+    (finding,) = raised.value.findings
+    assert (finding.code, "ModelDeployment" in finding.fix) == ("D001", False)
+
+
 def test_fields_are_those_of_kubernetes() -> None:
     text = "pods: {hostIPC: true, imagePullSecrets: [{name: a}, b]}"
     platform, problems = platform_of(text)

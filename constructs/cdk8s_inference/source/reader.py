@@ -93,7 +93,7 @@ def read(
     try:
         documents = list(_documents(content, file, with_schemas=with_schemas))
         if not documents and not may_be_empty:
-            raise Unreadable(D001, "the file holds no document", "add a ModelDeployment to it")
+            raise Unreadable(D001, "the file holds no document", "write one, or leave the file out")
         return documents, []
     except Unreadable as problem:
         return [], [problem.finding(file)]
