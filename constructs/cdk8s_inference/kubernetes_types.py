@@ -25,6 +25,8 @@ _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _RESOURCE = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 _HTTP_PATH = r"^/"
 _QUANTITY = r"^(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?\d+)?$"
+_BYTE_SIZE = r"^[1-9][0-9]*([EPTGMK]i|[EPTGMk])?$"
+_DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 _RESOURCE_OR_OWN = (
     r"^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMGTPE]i"
     r"|[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)$"
@@ -43,6 +45,8 @@ PATTERNS = {
     _RESOURCE: "write a domain, '/' and a name, such as nvidia.com/gpu",
     _HTTP_PATH: "start it with '/'",
     _QUANTITY: "write a number, and a unit where there is one, such as 500m, 2, 64Gi",
+    _BYTE_SIZE: "write a whole number of bytes, and a unit where there is one, such as 50Mi",
+    _DURATION: "write whole numbers with h, m, s or ms, such as 1m30s",
     _RESOURCE_OR_OWN: "write cpu, memory, ephemeral-storage, or the resource of a device plugin, "
     "such as amd.com/gpu",
     _POD_FIELD: "name a field that a pod offers to its environment, such as status.podIP",
@@ -84,6 +88,12 @@ HttpPath = Annotated[str, StringConstraints(pattern=_HTTP_PATH)]
 
 Quantity = Annotated[str, StringConstraints(pattern=_QUANTITY)]
 """An amount of a resource, such as ``500m`` (half a core), ``64Gi`` (bytes) or ``8``."""
+
+ByteSize = Annotated[str, StringConstraints(pattern=_BYTE_SIZE)]
+"""A size in bytes, such as ``50Mi``, as Envoy Gateway takes it."""
+
+Duration = Annotated[str, StringConstraints(pattern=_DURATION)]
+"""A duration of Gateway API, such as ``1m30s``."""
 
 ComputeResource = Annotated[str, StringConstraints(max_length=317, pattern=_RESOURCE_OR_OWN)]
 """Anything that a container requests: Kubernetes' own resources, and those of device plugins."""

@@ -76,6 +76,7 @@ GOOD: dict[str, dict[str, Any]] = {
             service_annotations={"networking.gke.io/load-balancer-type": "Internal"}
         ),
     },
+    "a disruption budget": {"proxy": EnvoyProxy(replicas=2, min_available=1)},
     "GKE's internal load balancer": {
         "listeners": None,
         "gateway": Gateway(provider=GKE),
@@ -294,6 +295,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "listener http takes HTTP on port 80, and routes of all namespaces",
     ),
     "open by default": ({"listeners": None}, "S113", "listeners", "takes HTTP on port 80"),
+    "a disruption budget for the only proxy": (
+        {"proxy": EnvoyProxy(max_replicas=4, min_available=1)},
+        "S114",
+        "proxy.min_available",
+        "min_available is 1",
+    ),
     "a namespace": (
         {"namespaces": {"lws": "LWS"}},
         "S107",

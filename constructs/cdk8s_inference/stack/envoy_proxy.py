@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
 
-from cdk8s_inference.arguments import NonEmpty, checked
-from cdk8s_inference.arguments.objects import Annotations, JsonObject, Labels
+from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.objects import (
+    AffinityObject,
+    Annotations,
+    Labels,
+    TolerationObject,
+    TopologySpreadConstraintObject,
+)
 from cdk8s_inference.internal_addresses import has_internal_address
+from cdk8s_inference.kubernetes_types import ByteSize, Duration, Quantity
+from cdk8s_inference.quantity import quantity
 
 ServiceType = Literal["LoadBalancer", "NodePort", "ClusterIP"]
 LogLevel = Literal["trace", "debug", "info", "warn", "error", "critical", "off"]
 
 _Count = Annotated[int, Ge(1)]
+
+_CPU, _MEMORY = "100m", "512Mi"
+"""The requests that Envoy Gateway gives a proxy of which nothing is said."""
+
+_WINDOWS = (65_535, 2_147_483_647)
+"""The least and the largest window of HTTP/2, in bytes."""
 
 
 @checked
@@ -28,19 +42,27 @@ class EnvoyProxy:
     Attributes:
         replicas: How many proxies run; the fewest with ``max_replicas``.
         max_replicas: Adds a HorizontalPodAutoscaler up to this number; None for none.
-        cpu: CPU request of a proxy, such as ``500m``; the autoscaler's measure.
-        memory: Memory request, such as ``1Gi``.
+        cpu: CPU request of a proxy, such as ``500m``; the autoscaler's measure. The default is
+            ``100m``.
+        memory: Memory request, such as ``1Gi``. The default is the limit, or ``512Mi``.
         memory_limit: Memory limit; None for none. A proxy holds the bodies of running requests.
         min_available: Adds a PodDisruptionBudget that keeps so many proxies; None for none.
         service_type: Type of the Service in front of the proxies.
         service_annotations: Its annotations, by which clouds make an internal load balancer, such
             as ``networking.gke.io/load-balancer-type: Internal``.
         node_selector: Labels of the nodes that run proxies.
+        affinity: Affinity of the proxies to nodes and pods.
         tolerations: Taints that proxies tolerate, as Kubernetes writes them.
+        topology_spread_constraints: How proxies are spread over nodes and zones.
         log_level: What Envoy logs.
         buffer_limit: How much of a request an Envoy holds for a connection, such as ``50Mi``. An
             AIGatewayRoute reads whole bodies, and answers larger ones with 413; the default is
             32 KiB. Routes to InferencePools need no limit here.
+        http2_stream_window: How much of a request of HTTP/2 an Envoy takes before it is read. It
+            limits what can be held, beside ``buffer_limit``. The default is ``buffer_limit`` where
+            that is a possible window, otherwise Envoy Gateway's 64 KiB.
+        http2_connection_window: The same of all requests of a connection. The default is the
+            window of a stream if that is set, otherwise Envoy Gateway's 1 MiB.
         request_headers_timeout: How long a client may take to send a request's headers.
         stream_idle_timeout: How long a stream may be without data; ``0s`` for no limit. The default
             of Envoy is 5 minutes.
@@ -48,18 +70,42 @@ class EnvoyProxy:
 
     replicas: _Count | None = None
     max_replicas: _Count | None = None
-    cpu: NonEmpty | None = None
-    memory: NonEmpty | None = None
-    memory_limit: NonEmpty | None = None
-    min_available: int | None = None
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+    memory_limit: Quantity | None = None
+    min_available: _Count | None = None
     service_type: ServiceType = "LoadBalancer"
     service_annotations: Annotations = field(default_factory=dict)
     node_selector: Labels = field(default_factory=dict)
-    tolerations: Sequence[JsonObject] = ()
+    affinity: AffinityObject = field(default_factory=dict)
+    tolerations: Sequence[TolerationObject] = ()
+    topology_spread_constraints: Sequence[TopologySpreadConstraintObject] = ()
     log_level: LogLevel = "warn"
-    buffer_limit: NonEmpty | None = None
-    request_headers_timeout: NonEmpty | None = None
-    stream_idle_timeout: NonEmpty | None = None
+    buffer_limit: ByteSize | None = None
+    http2_stream_window: ByteSize | None = None
+    http2_connection_window: ByteSize | None = None
+    request_headers_timeout: Duration | None = None
+    stream_idle_timeout: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_replicas is not None and self.max_replicas < self.fewest:
+            raise ValueError(
+                f"max_replicas is {self.max_replicas}, below replicas, which is {self.replicas}; "
+                "raise max_replicas"
+            )
+        windows = {
+            "http2_stream_window": self.http2_stream_window,
+            "http2_connection_window": self.http2_connection_window,
+        }
+        for name, size in windows.items():
+            if size is not None and not _is_window(size):
+                least, largest = _WINDOWS
+                raise ValueError(f"{name} is {size}; use {least} to {largest} bytes")
+
+    @property
+    def fewest(self) -> int:
+        """How many proxies run at least."""
+        return self.replicas or 1
 
     @property
     def is_internal(self) -> bool:
@@ -99,34 +145,37 @@ class EnvoyProxy:
             "requestHeadersReceivedTimeout": self.request_headers_timeout,
             "streamIdleTimeout": self.stream_idle_timeout,
         }
-        http = {key: value for key, value in timeouts.items() if value is not None}
-        policy: dict[str, Any] = {}
-        if self.buffer_limit is not None:
-            policy["connection"] = {"bufferLimit": self.buffer_limit}
-        if http:
-            policy["timeout"] = {"http": http}
-        return policy
+        stream = self.http2_stream_window or _window(self.buffer_limit)
+        parts: dict[str, dict[str, Any]] = {
+            "connection": {"bufferLimit": self.buffer_limit},
+            "http2": {
+                "initialStreamWindowSize": stream,
+                "initialConnectionWindowSize": self.http2_connection_window or stream,
+            },
+            "timeout": {"http": _given(timeouts)},
+        }
+        return {name: given for name, part in parts.items() if (given := _given(part))}
 
     def _deployment(self) -> dict[str, Any]:
         deployment: dict[str, Any] = {}
         # An autoscaler and a number of replicas would contend for the same field.
         if self.replicas is not None and self.max_replicas is None:
             deployment["replicas"] = self.replicas
-        pod: dict[str, Any] = {}
-        if self.node_selector:
-            pod["nodeSelector"] = dict(self.node_selector)
-        if self.tolerations:
-            pod["tolerations"] = [dict(each) for each in self.tolerations]
-        requests = {"cpu": self.cpu, "memory": self.memory}
-        resources = {
-            "requests": {key: value for key, value in requests.items() if value is not None},
-            "limits": {} if self.memory_limit is None else {"memory": self.memory_limit},
+        placement = {
+            "nodeSelector": dict(self.node_selector),
+            "affinity": dict(self.affinity),
+            "tolerations": [dict(each) for each in self.tolerations],
+            "topologySpreadConstraints": [dict(each) for each in self.topology_spread_constraints],
         }
-        given = {key: value for key, value in resources.items() if value}
-        if pod:
+        if pod := _given(placement):
             deployment["pod"] = pod
-        if given:
-            deployment["container"] = {"resources": given}
+        if self.cpu or self.memory or self.memory_limit:
+            # Envoy Gateway gives no defaults beside what is given, and without a request for CPU
+            # its autoscaler has no measure.
+            memory = self.memory or self.memory_limit or _MEMORY
+            limits = {} if self.memory_limit is None else {"limits": {"memory": self.memory_limit}}
+            requests = {"cpu": self.cpu or _CPU, "memory": memory}
+            deployment["container"] = {"resources": {"requests": requests, **limits}}
         return deployment
 
     def _autoscaler(self) -> dict[str, Any]:
@@ -134,3 +183,18 @@ class EnvoyProxy:
             return {}
         fewest = {} if self.replicas is None else {"minReplicas": self.replicas}
         return {**fewest, "maxReplicas": self.max_replicas}
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value}
+
+
+def _is_window(size: str) -> bool:
+    least, largest = _WINDOWS
+    size_in_bytes = quantity(size)
+    return size_in_bytes is not None and least <= size_in_bytes <= largest
+
+
+def _window(buffer_limit: str | None) -> str | None:
+    """The window through which a request of the buffer's size fits."""
+    return buffer_limit if buffer_limit is not None and _is_window(buffer_limit) else None

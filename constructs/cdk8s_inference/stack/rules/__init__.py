@@ -8,6 +8,7 @@ from cdk8s_inference.stack.rules import (
     gateway,
     listeners,
     names,
+    proxies,
     versions,
 )
 from cdk8s_inference.stack.subject import STACK_OBJECT_RULES, STACK_RULES
@@ -22,5 +23,6 @@ __all__ = [
     "gateway",
     "listeners",
     "names",
+    "proxies",
     "versions",
 ]
