@@ -42,6 +42,13 @@ def test_tags_of_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert told(capsys, "leader_worker_set", source) == ["v0.10.1", "v0.12.0"]
 
 
+def test_a_patch_of_an_older_minor_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ["v1.7.9", "v1.8.2", "v1.8.3", "v1.8.4", "v1.9.0"]
+    assert told(capsys, "envoy_gateway", checkout(tmp_path, found)) == ["v1.8.4"]
+
+
 def test_larger_numbers_of_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The DRA driver had v25.8.1 before v0.4.1."""
     source = checkout(tmp_path, [])

@@ -122,7 +122,9 @@ class Span:
         return last is None or numbers[: len(last)] <= last
 
     def __str__(self) -> str:
-        return f"{self.first} or newer" if self.last is None else f"{self.first} to {self.last}"
+        if self.last is None:
+            return f"{self.first} or newer"
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
 
 
 @dataclass(frozen=True)
