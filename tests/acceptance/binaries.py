@@ -84,6 +84,25 @@ ENVOY_GATEWAY = GoModule(
     {"envoy-gateway": "github.com/envoyproxy/gateway/cmd/envoy-gateway"},
 )
 
+K3S_HELM_CONTROLLER = GoModule(
+    "github.com/k3s-io/helm-controller",
+    "v0.17.9",
+    "h1:HhZTiFhVDzhbAYeb/aSlExWhJTnDTpHypMqu5Mh8Uow=",
+    {"k3s-helm-controller": "github.com/k3s-io/helm-controller"},
+)
+CROSSPLANE = GoModule(
+    "github.com/crossplane/crossplane/v2",
+    "v2.1.0",
+    "h1:7RFel1CeIWQytwtHz1st7lZiycYXUIcS0LkaetCJa4Q=",
+    {"crossplane": "github.com/crossplane/crossplane/v2/cmd/crossplane"},
+    assets=("cluster/crds", "cluster/webhookconfigurations/usage.yaml"),
+)
+KUSTOMIZE_CONTROLLER = GoModule(
+    "github.com/fluxcd/kustomize-controller",
+    "v1.9.6",
+    "h1:XB+G3A0mky0j5uVHZWv4oSlS2RvZBoNIUhstIvY0JKE=",
+    {"kustomize-controller": "github.com/fluxcd/kustomize-controller"},
+)
 HELM = GoModule(
     "helm.sh/helm/v4",
     "v4.3.1",
@@ -106,7 +125,16 @@ KUBE_SCORE = GoModule(
 _ASSETS = "assets"
 _SCRATCH = "build-"
 
-MODULES = (ETCD, KUBERNETES, KWOK, LWS, ENVOY_GATEWAY)
+MODULES = (
+    ETCD,
+    KUBERNETES,
+    KWOK,
+    LWS,
+    ENVOY_GATEWAY,
+    K3S_HELM_CONTROLLER,
+    CROSSPLANE,
+    KUSTOMIZE_CONTROLLER,
+)
 """What the acceptance runs."""
 
 _OTHERS = (HELM, KUBECONFORM, KUBE_SCORE)

@@ -74,7 +74,7 @@ def test_everything() -> None:
             "S104",
             "spec.versions.envoyGateway",
             10,
-            "ai_gateway v0.7.0 requires envoy_gateway 1.8 to 1.8, not v1.9.0",
+            "ai_gateway v0.7.0 requires envoy_gateway 1.8, not v1.9.0",
         ),
         (
             "  versions:\n    leaderWorkerSet: v1.0.0\n",
