@@ -177,3 +177,19 @@ def test_the_summary_names_rules_that_were_not_evaluated(monkeypatch: pytest.Mon
     assert unread("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n") == ()
     monkeypatch.setattr("cdk8s_inference.checks.coverage.can_evaluate", lambda: True)
     assert unread(route) == ()
+
+
+@needs_cel
+@pytest.mark.parametrize(
+    ("check", "is_told"),
+    [
+        # As charts for GKE have it: other rules of this value read portSpecification, and fail.
+        ({"requestPath": "/health", "port": 8000}, False),
+        ({"requestPath": "/health", "port": 80, "portSpecification": "USE_SERVING_PORT"}, True),
+    ],
+)
+def test_rules_beside_one_that_fails(check: dict[str, Any], is_told: bool) -> None:
+    config = {"type": "HTTP", "httpHealthCheck": check}
+    target = {"group": "", "kind": "Service", "name": "a"}
+    spec: dict[str, Any] = {"default": {"config": config}, "targetRef": target}
+    assert bool(violations("networking.gke.io/v1 HealthCheckPolicy", **spec)) is is_told

@@ -16,6 +16,11 @@ def can_evaluate() -> bool:
     return find_spec("cel_expr_python") is not None
 
 
+def is_known(expression: str) -> bool:
+    """Whether an expression can be evaluated, of some value at least."""
+    return _compiled(expression) is not None
+
+
 def holds(expression: str, value: Any) -> bool | None:
     """Whether an expression is true of a value, which it calls ``self``.
 

@@ -57,23 +57,27 @@ def broken_rules(
     """What rules say against values that are otherwise right.
 
     A rule that compares with an earlier state, calls a function that is not known here, or fails,
-    says nothing.
+    says nothing. Where one fails, the others of that value say nothing either, unless the cluster
+    is known to have them: who has such an object applied it where there are other rules.
 
     Args:
         found: The values.
         facts: What references of their schemas name.
         certain: See :class:`SchemaViolation`.
     """
-    from cdk8s_inference.cel.evaluation import holds
+    from cdk8s_inference.cel.evaluation import holds, is_known
 
     for each in found:
         if not _is_settled(each.value):
             continue
         value = _seen(each.value, each.schema, facts)
-        for entry in each.schema[RULES]:
-            rule = " ".join(entry["rule"].split())
-            if "oldSelf" not in rule and holds(entry["rule"], value) is False:
-                yield _violation(rule, each, certain=certain)
+        rules = [entry["rule"] for entry in each.schema[RULES] if "oldSelf" not in entry["rule"]]
+        verdicts = [(rule, holds(rule, value)) for rule in rules]
+        if not certain and any(verdict is None and is_known(rule) for rule, verdict in verdicts):
+            continue
+        for rule, verdict in verdicts:
+            if verdict is False:
+                yield _violation(" ".join(rule.split()), each, certain=certain)
 
 
 def _is_settled(value: Any) -> bool:
