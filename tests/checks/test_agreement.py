@@ -68,6 +68,16 @@ SLIPS: dict[str, tuple[str, dict[str, str], str]] = {
     "no YAML": ("prefill-decode", {"copies: 2": "copies: 2: 3"}, "D001"),
     "tab": ("prefill-decode", {"  replicas": "\treplicas"}, "D001"),
     "alias without anchor": ("prefill-decode", {"copies: 2": "copies: *two"}, "D001"),
+    "misspelled waiver": (
+        "prefill-decode",
+        {"name: qwen\n": "name: qwen\n  annotations: {cdk8s-inference/waiveT503: a}\n"},
+        "T008",
+    ),
+    "unreadable waiver": (
+        "prefill-decode",
+        {"name: qwen\n": "name: qwen\n  annotations: {cdk8s-inference/waive-T503: a; until x}\n"},
+        "T004",
+    ),
     "template": ("prefill-decode", {"name: qwen\n": "name: {{ .Values.name }}\n"}, "T007"),
 }
 # fmt: on

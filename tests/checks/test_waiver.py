@@ -108,6 +108,7 @@ def test_an_annotation_is_about_its_object() -> None:
         ("cdk8s-inference/waive-t503", "write cdk8s-inference/waive-T503"),
         ("cdk8s-inferance/waive-T503", "write cdk8s-inference/waive-T503"),
         ("cdk8s-inference/waiver-T503", "write cdk8s-inference/waive-T503"),
+        ("waiveT503", "write cdk8s-inference/waive-T503"),
         ("cdk8s-inference/waive-T999", "there is no code T999"),
     ],
 )

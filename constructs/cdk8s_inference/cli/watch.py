@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cdk8s_inference.checks.coverage import plural
 from cdk8s_inference.cli.files import STDIN
 
 INTERVAL = 0.3
@@ -64,7 +65,7 @@ def watched(
             pass
         except click.ClickException as problem:
             problem.show()
-        click.echo(f"watching {len(before)} files", err=True)
+        click.echo(f"watching {plural(len(before), 'file')}", err=True)
         while _state(paths) == before:
             pause(INTERVAL)
         if sys.stdout.isatty():

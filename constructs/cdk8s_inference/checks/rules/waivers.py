@@ -101,7 +101,9 @@ def misspelled(topology: Topology) -> Iterator[Violation]:
 
 
 _MEANT = re.compile(
-    r"cdk8s?[-_.]?infer[a-z]*/w[aei]+v?e?r?s?[-_.: ]?(?P<code>[A-Za-z]\d*)$", re.IGNORECASE
+    r"(?:cdk8s?[-_.]?infer[a-z]*/w[aei]+v?e?r?s?|waiver?s?(?=.?[A-Za-z]\d))[-_.: ]?"
+    r"(?P<code>[A-Za-z]\d*)$",
+    re.IGNORECASE,
 )
 """A key that somebody meant as a waiver."""
 
