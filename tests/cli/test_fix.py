@@ -89,6 +89,19 @@ def test_what_is_not_certain(tmp_path: Path) -> None:
     assert file.read_text() == text
 
 
+def test_two_names_that_are_as_near(tmp_path: Path) -> None:
+    service = "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\n"
+    route = (
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: a}\n"
+        "spec: {rules: [{backendRefs: [{name: fronted, port: 80}]}]}\n"
+    )
+    file = tmp_path / "it.yaml"
+    file.write_text(route + service.format("frontend") + service.format("fronten"))
+    assert "0 mends made" in run("check", file, "--fix").stderr
+    file.write_text(route + service.format("frontend"))
+    assert "1 mend made" in run("check", file, "--fix").stderr
+
+
 def test_standard_input() -> None:
     assert "0 mends made" in run("check", "-", "--fix", input=BROKEN).stderr
 

@@ -12,6 +12,7 @@ def near_name(name: str, known: Iterable[str], *, least: int = 3) -> str | None:
     A reference to what was not read may be right, and its object in another folder. One edit away
     from an object that was read it is a slip - but names of a kind often differ by a number or a
     letter, as ``qwen-0`` and ``qwen-1`` do, or ``pool-a`` and ``pool-b``: those are two names.
+    Of several names that are as near none is meant for sure.
 
     Args:
         name: The name.
@@ -22,8 +23,11 @@ def near_name(name: str, known: Iterable[str], *, least: int = 3) -> str | None:
     ('qwen', 'two-gpus')
     >>> near_name("qwen-1", ["qwen-0"]), near_name("pool-b", ["pool-a"])
     (None, None)
+    >>> near_name("fronted", ["frontend", "fronten"]) is None
+    True
     """
-    return next((each for each in known if _is_near(name, each, least)), None)
+    near = {each for each in known if _is_near(name, each, least)}
+    return near.pop() if len(near) == 1 else None
 
 
 def is_slip(written: str, meant: str) -> bool:
