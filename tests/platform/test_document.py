@@ -98,6 +98,29 @@ def test_what_is_wrong_is_told_by_its_line(text: str, path: str, line: int) -> N
     assert findings == [("D141", path, line)]
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "fix"),
+    [
+        (
+            "pods: {requests: 5}",
+            "must be an object, is the number 5",
+            "write an object: {key: value}",
+        ),
+        ("pods: {tolerations: {}}", "must be a list of objects, is an object", "write a list"),
+        ("pods: {hostNetwork: 1}", "must be true or false or null", "write true or false"),
+        ("probes: {path: null}", "must be a string, is null", "write a string"),
+        ("rollout: null", "must be an object, is null", "write an object: {key: value}"),
+        ("picker: {cpu: true}", "must be a number, is true", "write a number"),
+        ("picker: {memoryGibibytes: 9}", "memoryLimitGibibytes is 8, below the 9", "raise it"),
+    ],
+)
+def test_it_is_told_in_the_words_of_a_document(text: str, message: str, fix: str) -> None:
+    documents, _ = read(text.encode())
+    _, (finding,) = read_platform(documents[0])
+    assert finding.message.startswith(message)
+    assert finding.fix == fix
+
+
 def test_a_file_without_content_is_told(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("# nodePool: h100\n")

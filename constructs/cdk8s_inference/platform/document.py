@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic.alias_generators import to_camel
 
 from cdk8s_inference.arguments.fit import problems
+from cdk8s_inference.arguments.vocabulary import DOCUMENT
 from cdk8s_inference.findings import (
     Finding,
     InvalidInput,
@@ -87,7 +88,7 @@ def read_image_digests(document: Document) -> tuple[dict[str, str], list[Finding
     """The ``image_digests`` of a platform that a file of its own has, and all findings."""
     findings = [*document.findings]
     _, hint = _fields(Platform)["imageDigests"]
-    for each in problems(hint, document.data, ()):
+    for each in problems(hint, document.data, (), DOCUMENT):
         at = document.root.at(*each.path)
         findings.append(D141.finding(Violation(at, each.message, fix=each.fix)))
     return ({} if errors(findings) else dict(document.data)), findings
@@ -122,7 +123,7 @@ def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
         findings.append(D141.finding(Violation(place, message, fix=fix)))
 
     if not isinstance(at.value, Mapping):
-        refuse(at, f"must be an object, is {type_name(at.value)}: {shown(at.value)}")
+        refuse(at, f"must be an object, is {type_name(at.value)}", "write an object: {key: value}")
         return None
     known = _fields(kind)
     given: dict[str, Any] = {}
@@ -144,7 +145,7 @@ def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
         elif inner is not None:
             given[name] = _read(inner, place, findings)
         else:
-            for each in problems(hint, place.value, ()):
+            for each in problems(hint, place.value, (), DOCUMENT):
                 refuse(place.at(*each.path), each.message, each.fix)
             given[name] = place.value
     if len(findings) > before:
@@ -153,8 +154,15 @@ def _read(kind: type[Any], at: Cursor, findings: list[Finding]) -> Any:
         return kind(**given)
     except InvalidInput as error:
         for finding in error.findings:
-            refuse(at, finding.message, finding.fix)
+            refuse(at, _as_written(finding.message, known), _as_written(finding.fix, known))
         return None
+
+
+def _as_written(text: str, known: Mapping[str, tuple[str, Any]]) -> str:
+    """A text with the names of fields that a file has, for those of Python."""
+    for key, (name, _) in known.items():
+        text = re.sub(rf"\b{name}\b", key, text)
+    return text
 
 
 def _fields(kind: type[Any]) -> Mapping[str, tuple[str, Any]]:
