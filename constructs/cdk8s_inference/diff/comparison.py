@@ -431,12 +431,9 @@ def _still_selects(old: ServedModel, new: ServedModel, pods: Pods) -> bool:
         (before, _), (after, selector) = leads
         return key_of(before) == key_of(after) and selector.value.matches(pods.labels)
     known = {key_of(each.object) for each in old.services}
-    return (
-        any(
-            key_of(each.object) in known and each.selector.value.matches(pods.labels)
-            for each in new.services
-        )
-        and not leads
+    return not leads and any(
+        key_of(each.object) in known and each.selector.value.matches(pods.labels)
+        for each in new.services
     )
 
 

@@ -266,7 +266,7 @@ def _effect(change: WorkloadChange) -> str:
         parts.append("no pod restarts by itself")
     if old.size != new.size:
         parts.append(f"gangs of {old.size} pods become gangs of {new.size}")
-    devices = None if new.devices is None else new.devices
+    devices = new.devices
     if change.starts and change.renamed_from is None:
         more = _difference(new.all_devices, old.all_devices)
         parts.append(f"{plural(change.starts, 'pod')} {_verb(change.starts, 'start')}{_of(more)}")
