@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name
 from cdk8s_inference.findings.example import REMOVED, Edit, breaks, manifests
-from cdk8s_inference.topology import SourceValue, Topology, Workload
+from cdk8s_inference.topology import Budget, Pods, SourceValue, Topology, Workload
 from cdk8s_inference.topology.kube_object import share
 
 
@@ -133,7 +133,7 @@ def pulled_two_ways(topology: Topology) -> Iterator[Violation]:
 _BUDGET = """\
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata: {{name: decode, namespace: llm}}
+metadata: {{name: {name}, namespace: llm}}
 spec:
   selector: {{matchLabels: {{app: {app}}}}}
   maxUnavailable: {allowed}
@@ -147,7 +147,9 @@ spec:
     why="A node drain may evict all replicas at once.",
     evidence="Its selector matches no pods of its namespace.",
     fix="select the pods to protect",
-    example=manifests("disaggregated", added=_BUDGET.format(app="decoder", allowed=1)),
+    example=manifests(
+        "disaggregated", added=_BUDGET.format(name="decode", app="decoder", allowed=1)
+    ),
 )
 def protects_nothing(topology: Topology) -> Iterator[Violation]:
     for budget in topology.budgets:
@@ -168,7 +170,9 @@ def protects_nothing(topology: Topology) -> Iterator[Violation]:
     why="Nodes cannot be drained, and cluster upgrades wait.",
     evidence="Kubernetes: an eviction waits until the budget allows one.",
     fix="allow one pod to be unavailable",
-    example=manifests("disaggregated", added=_BUDGET.format(app="decode", allowed=0)),
+    example=manifests(
+        "disaggregated", added=_BUDGET.format(name="decode", app="decode", allowed=0)
+    ),
 )
 def allows_nothing(topology: Topology) -> Iterator[Violation]:
     for budget in topology.budgets:
@@ -180,6 +184,34 @@ def allows_nothing(topology: Topology) -> Iterator[Violation]:
                 f"{limit.path[-1]} is {limit.value}{known}",
                 budget.pods[0].workload.copies if budget.pods else None,
             )
+
+
+@rule(
+    "T810",
+    "warning",
+    "Two PodDisruptionBudgets select the same pods",
+    why="The API server refuses to evict a pod that more than one budget selects: nodes cannot be "
+    "drained, and cluster upgrades wait.",
+    evidence="Kubernetes, the eviction subresource: status 500 for a pod with more than one "
+    "PodDisruptionBudget.",
+    fix="delete one of the budgets, or narrow its selector",
+    example=manifests(
+        "disaggregated",
+        added="---\n".join(
+            _BUDGET.format(name=name, app="decode", allowed=1) for name in ("decode", "qwen-decode")
+        ),
+    ),
+)
+def budgets_overlap(topology: Topology) -> Iterator[Violation]:
+    selected: dict[Pods, Budget] = {}
+    for budget in topology.budgets:
+        others = {pods: selected.setdefault(pods, budget) for pods in budget.pods}
+        for pods, other in others.items():
+            # The same name in two files is one object twice, or alternatives: T611.
+            if other.object.name != budget.object.name:
+                what = f"{pods.object} is also selected by {other.object}"
+                yield Violation(budget.selector, what, other.selector)
+                break
 
 
 @rule(
