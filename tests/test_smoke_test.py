@@ -8,7 +8,7 @@ import yaml
 from cdk8s import Chart
 from syrupy.assertion import SnapshotAssertion
 
-from cdk8s_inference import App, InvalidInput, SmokeTest
+from cdk8s_inference import App, EnvVar, InvalidInput, SmokeTest
 from cdk8s_inference.checks import check
 from cdk8s_inference.smoke_test import SMOKE_TEST
 from cdk8s_inference.source import Document
@@ -79,6 +79,24 @@ def test_a_hook_on_request(hook: Any, key: str | None) -> None:
     (job,) = (each for each in composed(hook=hook) if each["kind"] == "Job")
     annotations = job["metadata"].get("annotations", {})
     assert (key in annotations) if key else not annotations
+
+
+def test_a_token_from_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = composed(address=ADDRESS, token=EnvVar.from_secret("TOKEN", "qwen-token", "token"))
+    (job,) = (each for each in found if each["kind"] == "Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    reference = {"secretKeyRef": {"name": "qwen-token", "key": "token"}}
+    assert container["env"] == [{"name": "TOKEN", "valueFrom": reference}]
+    arguments = [*container["args"], "--kubeconfig=/nowhere"]
+    assert "TOKEN is not set" in run(*arguments).stderr
+    monkeypatch.setenv("TOKEN", "secret")
+    assert "No cluster" in run(*arguments).stderr
+
+
+def test_a_token_is_not_written_into_manifests() -> None:
+    with pytest.raises(InvalidInput, match="must come from a Secret") as raised:
+        composed(token=EnvVar(name="TOKEN", value="hunter2"))
+    assert "hunter2" not in str(raised.value)
 
 
 def test_props_are_strict() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
@@ -10,8 +11,11 @@ from pydantic import Field
 from cdk8s_inference import labels, names
 from cdk8s_inference.app_state import AppState
 from cdk8s_inference.arguments import checked
+from cdk8s_inference.arguments.constraint import Constraint, Problem
 from cdk8s_inference.arguments.objects import Labels
 from cdk8s_inference.construct_tree import ApiObject, ApiObjectMetadata, Construct
+from cdk8s_inference.document.model_deployment import EnvVar
+from cdk8s_inference.findings import Path
 from cdk8s_inference.kubernetes_types import NonEmpty
 from cdk8s_inference.manifest import manifest
 from cdk8s_inference.pods.order import pod_in_order
@@ -54,6 +58,17 @@ _KEPT_SECONDS = 24 * 3600
 _NOBODY = 65534
 
 
+def _in_a_secret(variable: Any, path: Path) -> Iterator[Problem]:
+    source = variable.value_from if isinstance(variable, EnvVar) else None
+    if isinstance(variable, EnvVar) and (source is None or source.secret_key_ref is None):
+        message = "a token must come from a Secret: manifests are kept and shown"
+        yield Problem(path, message, f"EnvVar.from_secret({variable.name!r}, SECRET, KEY)")
+
+
+Token = Annotated[EnvVar, Constraint(_in_a_secret)]
+"""A variable with a key of a Secret."""
+
+
 class SmokeTest(Construct):
     """A Job that runs ``cdk8s-inference verify``, with a ServiceAccount, Role and RoleBinding.
 
@@ -76,6 +91,7 @@ class SmokeTest(Construct):
         namespace: NonEmpty,
         deployment: NonEmpty,
         address: NonEmpty | None = None,
+        token: Token | None = None,
         image: NonEmpty | None = None,
         requests: Annotated[int, Field(ge=1, le=50)] = 3,
         words: Annotated[int, Field(ge=2, le=100_000)] = 512,
@@ -93,6 +109,9 @@ class SmokeTest(Construct):
             address: Where the deployment answers within the cluster, such as
                 ``http://envoy.gateways.svc:80/ml-team/qwen3-8b-0``; default the address that its
                 Gateway says, which the Role lets it read in the same namespace alone.
+            token: A variable with the bearer token that the deployment asks for, such as
+                ``EnvVar.from_secret("TOKEN", "qwen-token", "token")``. The kubelet reads the
+                Secret: the Role grants nothing for it.
             image: An image of this project's Dockerfile; default ``cdk8s-inference`` with the
                 version as its tag, as docs/verify.md builds it.
             requests: How many long prompts are sent.
@@ -125,12 +144,18 @@ class SmokeTest(Construct):
             f"--words={words}",
             f"--timeout={timeout_seconds}",
             *([] if address is None else [f"--address={address}"]),
+            *([] if token is None else [f"--token-variable={token.name}"]),
         ]
         container = {
             "name": "verify",
             "image": image or f"cdk8s-inference:{version('cdk8s-inference')}",
             "imagePullPolicy": "IfNotPresent",
             "args": arguments,
+            **(
+                {}
+                if token is None
+                else {"env": [token.model_dump(exclude_none=True, by_alias=True)]}
+            ),
             "resources": {
                 "requests": {"cpu": "100m", "memory": "128Mi"},
                 "limits": {"memory": "512Mi"},
