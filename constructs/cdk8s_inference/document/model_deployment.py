@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
@@ -74,15 +74,28 @@ def _keys(model: type[Model]) -> frozenset[str]:
 
 def fields_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
     """The fields that a document may have at a path below a model; none in free-form data."""
+    found = _model_at(model, path)
+    return sorted(_keys(found)) if found else []
+
+
+def choices_at(model: type[Model], path: Sequence[str | int]) -> list[str]:
+    """The texts that a field at a path below a model may have; none where any may be."""
+    *parents, name = [part for part in path if isinstance(part, str)]
+    found = _model_at(model, parents)
+    fields = found.model_fields.values() if found else ()
+    return [text for field in fields if field.alias == name for text in _texts(field.annotation)]
+
+
+def _model_at(model: type[Model], path: Sequence[str | int]) -> type[Model] | None:
     for part in path:
         if isinstance(part, int):
             continue
         fields = [field for field in model.model_fields.values() if field.alias == part]
         inner = [found for field in fields for found in _models_in(field.annotation)]
         if not inner:
-            return []
+            return None
         model = inner[0]
-    return sorted(_keys(model))
+    return model
 
 
 def _models_in(annotation: Any) -> Iterator[type[Model]]:
@@ -90,6 +103,14 @@ def _models_in(annotation: Any) -> Iterator[type[Model]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
+
+
+def _texts(annotation: Any) -> Iterator[str]:
+    for argument in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield argument
+        else:
+            yield from _texts(argument)
 
 
 class KeyRef(Model):

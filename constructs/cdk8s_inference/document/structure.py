@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
@@ -20,6 +19,7 @@ from cdk8s_inference.document.examples import (
 from cdk8s_inference.document.model_deployment import (
     EnginesUnderSpecDocument,
     Model,
+    choices_at,
     fields_at,
 )
 from cdk8s_inference.findings import Finding, Mend, Path, is_slip, near_name, shown, type_name
@@ -230,8 +230,6 @@ def structure(problem: ValidationError, model: type[Model], root: Cursor) -> lis
     return findings
 
 
-_QUOTED_TEXT = re.compile(r"'([^']+)'")
-
 _TYPES = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -271,10 +269,9 @@ def structural(error: ErrorDetails, model: type[Model], root: Cursor) -> Finding
         message = f"must be {_TYPES[kind]}, is {type_name(value)}: {shown(value)}"
         return finding(D006, message, fix, mend)
     if kind == "literal_error":
-        expected = context.get("expected", "")
-        meant = [each for each in _QUOTED_TEXT.findall(expected) if is_slip(str(value), each)]
+        meant = [each for each in choices_at(model, path) if is_slip(str(value), each)]
         mend = Mend(str(value), meant[0]) if len(meant) == 1 else None
-        told = f"is {shown(value)}, must be {expected}"
+        told = f"is {shown(value)}, must be {context['expected']}"
         return finding(D008, told, f"write {meant[0]}" if mend else None, mend)
     if kind == "string_pattern_mismatch":
         return finding(D009, f"{shown(value)} has an invalid format", PATTERNS[context["pattern"]])
