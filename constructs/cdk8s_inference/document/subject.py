@@ -6,7 +6,7 @@ beside them is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -189,10 +189,3 @@ def engine_ports(engine: Cursor) -> tuple[int, ...]:
     count = ranks(engine)
     first = container_port(serving_container(engine)) or default_port(engine["phase"].text, count)
     return rank_ports(first, count)
-
-
-def listed(values: Iterable[str]) -> str:
-    """The first of some values, as a message lists them."""
-    texts = list(values)
-    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
-    return ", ".join(text[:80] for text in texts[:5]) + more

@@ -12,6 +12,7 @@ from cdk8s_inference.findings.finding import (
     errors,
     field_path,
     shown,
+    shown_list,
     type_name,
     warn,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "is_slip",
     "near_name",
     "shown",
+    "shown_list",
     "type_name",
     "warn",
 ]

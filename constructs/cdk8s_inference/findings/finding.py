@@ -187,6 +187,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def shown_list(texts: Iterable[str], most: int = 5) -> str:
+    """The first of some texts as a message lists them, and how many more there are."""
+    known = list(texts)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(text[:80] for text in known[:most]) + more
+
+
 def type_name(value: object) -> str:
     """The type of a value in the words of a document."""
     return _TYPE_NAMES.get(type(value), type(value).__name__)

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from cdk8s_inference.findings import Mend, Path, PathPart, is_slip, shown, type_name
+from cdk8s_inference.findings import Mend, Path, PathPart, is_slip, shown, shown_list, type_name
 from cdk8s_inference.findings.mend import requoted
 from cdk8s_inference.quantity import quantity
 from cdk8s_inference.schemas import syntax
@@ -351,12 +351,11 @@ class Walk:
     def _not_a_choice(self, value: Any, choices: list[Any], path: Path) -> None:
         known = [str(each) for each in choices]
         near = _near(str(value), known)
-        listed = ", ".join(each or "''" for each in known[:12])
-        more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+        listed = shown_list((each or "''" for each in known), 12)
         fix = f"write {near}" if near else "use one of these values"
         meant = [each for each in known if _is_slip(str(value), each)]
         mend = Mend(str(value), meant[0]) if len(meant) == 1 else None
-        said = f"is {shown(value)}; must be one of {listed}{more}"
+        said = f"is {shown(value)}; must be one of {listed}"
         self._tell("value", path, said, fix, near, mend)
 
     def _combined(self, value: Any, schema: Schema, path: Path) -> None:

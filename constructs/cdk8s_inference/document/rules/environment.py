@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from cdk8s_inference.document.examples import CONTAINER, unified
-from cdk8s_inference.document.subject import ENGINE_RULES, EngineSubject, listed
-from cdk8s_inference.findings import shown
+from cdk8s_inference.document.subject import ENGINE_RULES, EngineSubject
+from cdk8s_inference.findings import shown, shown_list
 from cdk8s_inference.findings.rule import Violation
 
 _REJECTED = "Modelplane accepts the document, and the API server rejects the workload."
@@ -56,7 +56,8 @@ def one_source(subject: EngineSubject) -> Iterator[Violation]:
             if source.present and len(kinds) != 1:
                 yield Violation(
                     source,
-                    f"valueFrom has {len(kinds)} sources" + (f": {listed(kinds)}" if kinds else ""),
+                    f"valueFrom has {len(kinds)} sources"
+                    + (f": {shown_list(kinds)}" if kinds else ""),
                 )
 
 

@@ -17,10 +17,9 @@ from cdk8s_inference.document.subject import (
     ENGINE_RULES,
     DeploymentSubject,
     EngineSubject,
-    listed,
     role,
 )
-from cdk8s_inference.findings import shown
+from cdk8s_inference.findings import shown, shown_list
 from cdk8s_inference.findings.example import REMOVED
 from cdk8s_inference.findings.rule import Violation
 
@@ -41,7 +40,7 @@ def member_roles(subject: EngineSubject) -> Iterator[Violation]:
         yield Violation(
             subject.engine["members"],
             "the members must be one Standalone, or one Leader and one Worker; found "
-            + listed(shown(role) for role in roles),
+            + shown_list(shown(role) for role in roles),
         )
 
 

@@ -22,10 +22,9 @@ from cdk8s_inference.document.ports import (
 from cdk8s_inference.document.subject import (
     DEPLOYMENT_RULES,
     DeploymentSubject,
-    listed,
     serving_container,
 )
-from cdk8s_inference.findings import Mend, shown
+from cdk8s_inference.findings import Mend, shown, shown_list
 from cdk8s_inference.findings.evidence import SEEN_RUN
 from cdk8s_inference.findings.example import REMOVED
 from cdk8s_inference.findings.rule import Violation
@@ -158,7 +157,7 @@ def one_port(deployment: DeploymentSubject) -> Iterator[Violation]:
         yield Violation(
             deployment.replica["engines"],
             "the engines behind one Service listen on different ports: "
-            + listed(f"{name} on {number}" for number, name in names.items()),
+            + shown_list(f"{name} on {number}" for number, name in names.items()),
         )
 
 
@@ -205,7 +204,7 @@ def several_ports(deployment: DeploymentSubject) -> Iterator[Violation]:
         if len({port.value for port in found}) > 1:
             yield Violation(
                 found[-1].at,
-                "--port is given several times: " + listed(shown(port.value) for port in found),
+                "--port is given several times: " + shown_list(shown(port.value) for port in found),
                 found[0].at,
                 fix="keep one --port; engines and this library use the last one",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from cdk8s_inference.findings import shown_list
 from cdk8s_inference.findings.example import python
 from cdk8s_inference.findings.rule import Violation
 from cdk8s_inference.stack.subject import STACK_OBJECT_RULES, StackObjects
@@ -39,11 +40,10 @@ def duplicate_objects(stack: StackObjects) -> Iterator[Violation]:
     shared = [key for key in stack.shared if key.kind != "Namespace"]
     if shared:
         # The gateway's objects are the last, and the ones that a user has named.
-        named = ", ".join(map(str, shared[:-4:-1]))
-        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        named = shown_list(map(str, reversed(shared)), 3)
         yield Violation(
             None,
-            f"stack {stack.owners[shared[-1]]} of this app also composes {named}{more}",
+            f"stack {stack.owners[shared[-1]]} of this app also composes {named}",
             fix="use one App for each cluster; for a second gateway in one cluster, use another "
             "name and class, and name the components in present",
         )
