@@ -458,6 +458,21 @@ def test_an_unknown_field_is_refused_at_each_level(value: Any) -> None:
         assert len(found) == 1 or path[-1] == "valueFrom", path
 
 
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [("spec.replicas", "replica"), (f"{CONTAINER}.image", "imgae"), (CONTAINER[:-3], "container")],
+)
+def test_a_required_field_with_a_slip_in_its_name_is_not_missing_as_well(
+    path: str, written: str
+) -> None:
+    *parents, name = parts(path)
+    broken = everything_current()
+    beside = at(broken, tuple(parents))
+    beside[written] = beside.pop(name)
+    structural = [f for f in findings(broken) if f.code in ("D004", "D005")]
+    assert [(f.code, f.mend and f.mend.new) for f in structural] == [("D004", name)]
+
+
 def test_server_written_metadata_and_status_are_accepted() -> None:
     metadata = {
         "name": "qwen",

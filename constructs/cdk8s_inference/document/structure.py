@@ -222,12 +222,24 @@ def structure(problem: ValidationError, model: type[Model], root: Cursor) -> lis
     """A finding for each place where a document does not match its model, within bounds."""
     (kind,) = get_args(model.model_fields["kind"].annotation)
     found = problem.errors(include_url=False)
+    misspelled = set(_misspelled(found[:_MOST_FINDINGS], model, root))
+    found = [each for each in found if each["type"] != "missing" or each["loc"] not in misspelled]
     findings = [structural(error, model, root) for error in found[:_MOST_FINDINGS]]
     if (more := len(found) - _MOST_FINDINGS) > 0:
         message = f"{more} more fields are wrong than the {_MOST_FINDINGS} listed"
         fix = f"check that this is a {kind}; correct the listed fields first"
         findings.append(D002.finding(Violation(root, message, fix=fix)))
     return findings
+
+
+def _misspelled(errors: Iterable[ErrorDetails], model: type[Model], root: Cursor) -> Iterator[Path]:
+    """The fields that are there under a name with a slip: they are not missing as well."""
+    for error in errors:
+        *parents, _ = path = error["loc"]
+        if error["type"] == "extra_forbidden":
+            mend = _renamed(root.at(*path), fields_at(model, parents))
+            if mend is not None:
+                yield (*parents, mend.new)
 
 
 _TYPES = {
