@@ -18,8 +18,8 @@ import yaml
 
 from benchmarks.deployments import NAMESPACE, Mode, name
 from benchmarks.process import Run, run
-from benchmarks.report import Row, plot, replace_section, table
-from benchmarks.sides import CHECKING, COMPOSING, Side, Tools
+from benchmarks.report import Row, growth, plot, replace_section, table
+from benchmarks.sides import CHECKING, COMPOSING, GROWING, Side, Tools
 from benchmarks.workload import (
     Workload,
     prepare,
@@ -32,6 +32,8 @@ from tests.acceptance.binaries import HELM, KUBECONFORM, program
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 SIZES = (1, 10, 100, 1000, 3000)
+GROWTH_FROM = 100
+"""Below, a run is mostly its start."""
 MODES: Sequence[Mode] = ("Unified", "PrefillDecode")
 
 
@@ -149,6 +151,8 @@ def _write(composing: Sequence[Row], checking: Sequence[Row], page: Path) -> Non
     versions = f"Helm {HELM.version}, kubeconform {KUBECONFORM.version}, {platform.machine()}, "
     versions += f"Python {platform.python_version()}, {os.cpu_count()} cores"
     replace_section(page, "versions", versions)
+    rows = [row for row in (*composing, *checking) if row.side in GROWING]
+    replace_section(page, "growth", growth(rows, GROWTH_FROM))
     for section, rows, title in (
         ("composing", composing, "Composing"),
         ("checking", checking, "Checking"),

@@ -20,7 +20,8 @@ class Run:
     Attributes:
         wall: Seconds from start to end.
         cpu: Seconds of processor time, of all its processes.
-        memory: The peak of each program, in MiB of resident memory, by the program's name. A
+        memory: The peak of each program, in MiB of resident memory, by the program's name: of
+            all its processes that run at a time, where pages that they share count for each. A
             process is looked at each 20 ms, so that one which ends sooner is not in it.
     """
 
@@ -67,10 +68,13 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
 
 def _watch(pid: int, peaks: dict[str, float], ended: threading.Event) -> None:
     while not ended.wait(_INTERVAL):
+        together: dict[str, float] = {}
         for each in _tree(pid):
             name, peak = _status(each)
             if name is not None:
-                peaks[name] = max(peaks.get(name, 0.0), peak)
+                together[name] = together.get(name, 0.0) + peak
+        for name, total in together.items():
+            peaks[name] = max(peaks.get(name, 0.0), total)
 
 
 def _tree(pid: int) -> list[int]:

@@ -48,6 +48,34 @@ class Row:
         return ", ".join(f"{name} {peak}" for name, peak in sorted(shown.items())) or "-"
 
 
+def growth(rows: Sequence[Row], first: int) -> str:
+    """A table of the time that each deployment takes, of that where there are fewer.
+
+    Args:
+        rows: The rows of several numbers of deployments.
+        first: The number that the others are compared with.
+    """
+    counts = sorted({row.count for row in rows if row.count > first})
+    if not counts:
+        return f"No run had more than {first} deployments."
+    medians = {
+        (row.mode, row.side, row.count): median(own.wall for own, _ in row.pairs) / row.count
+        for row in rows
+    }
+    lines = [
+        f"| mode | program | {' | '.join(f'{count} deployments' for count in counts)} |",
+        f"| --- | --- |{' ---: |' * len(counts)}",
+    ]
+    for mode, side in dict.fromkeys((row.mode, row.side) for row in rows):
+        one = medians.get((mode, side, first))
+        ratios = [
+            f"{each / one:.2f}" if one and each else "-"
+            for each in (medians.get((mode, side, count)) for count in counts)
+        ]
+        lines.append(f"| {mode} | {side.name} | {' | '.join(ratios)} |")
+    return "\n".join(lines)
+
+
 def _spread(ratios: Sequence[float]) -> str:
     middle = f"{median(ratios):.2f}"
     return f"{middle} ({min(ratios):.2f}-{max(ratios):.2f})" if len(ratios) > 1 else middle

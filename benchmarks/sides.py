@@ -118,3 +118,6 @@ COMPOSING = (RAW, EMPTY, COMPOSED, SYNTH, UNCHANGED, TYPESCRIPT, HELM, HELM_FLEE
 
 CHECKING = (PARSE, START, CHECK, KUBECONFORM)
 """Compared with the first."""
+
+GROWING = (RAW, COMPOSED, SYNTH, HELM, PARSE, CHECK)
+"""Compared with themselves, with fewer deployments."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.process import CommandFailed, Run, run
-from benchmarks.report import Row, replace_section, table
+from benchmarks.report import Row, growth, replace_section, table
 from benchmarks.sides import COMPOSED, RAW
 
 
@@ -34,6 +34,29 @@ def test_ratios_are_of_the_base_in_the_same_round() -> None:
     assert (row.wall, row.cpu) == ("2.00 (1.00-3.00)", "2.00 (1.00-4.00)")
     assert row.memory == "Python 31"
     assert "| 10 | cdk8s-inference, Python app | 2.00 (1.00-3.00) |" in table([row], RAW)
+
+
+def test_memory_is_of_all_processes_that_run_at_a_time() -> None:
+    code = "import os, time; block = bytearray(64 << 20); os.fork(); block[:] = b'1' * len(block); "
+    code += "time.sleep(0.5)"
+    assert run([sys.executable, "-c", code], os.environ).memory["Python"] > 128
+
+
+def test_growth_is_of_the_time_for_each_deployment() -> None:
+    times = {100: 2.0, 1000: 21.0}
+    rows = [
+        Row("Unified", count, RAW, [(Run(wall, 1.0, {}), Run(wall, 1.0, {}))])
+        for count, wall in times.items()
+    ]
+    text = growth([*rows, Row("Unified", 100, COMPOSED, rows[0].pairs)], 100)
+    assert text.splitlines() == [
+        "| mode | program | 1000 deployments |",
+        "| --- | --- | ---: |",
+        f"| Unified | {RAW.name} | 1.05 |",
+        f"| Unified | {COMPOSED.name} | - |",
+    ]
+
+    assert growth(rows[:1], 100) == "No run had more than 100 deployments."
 
 
 def test_a_section_of_a_page_is_replaced(tmp_path: Path) -> None:
