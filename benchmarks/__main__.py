@@ -151,8 +151,8 @@ def _write(composing: Sequence[Row], checking: Sequence[Row], page: Path) -> Non
     versions = f"Helm {HELM.version}, kubeconform {KUBECONFORM.version}, {platform.machine()}, "
     versions += f"Python {platform.python_version()}, {os.cpu_count()} cores"
     replace_section(page, "versions", versions)
-    rows = [row for row in (*composing, *checking) if row.side in GROWING]
-    replace_section(page, "growth", growth(rows, GROWTH_FROM))
+    grown = [row for row in (*composing, *checking) if row.side in GROWING]
+    replace_section(page, "growth", growth(grown, GROWTH_FROM))
     for section, rows, title in (
         ("composing", composing, "Composing"),
         ("checking", checking, "Checking"),

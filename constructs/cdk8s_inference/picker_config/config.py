@@ -120,29 +120,18 @@ class ComposedConfig(PickerConfig):
             NotInReleaseError: The release lacks what it needs.
         """
         document = json.dumps(self.document(release))
-        found = _assessed(document, _Release(release), self.disaggregates, self.experimental)
+        found = _assessed(document, release, self.disaggregates, self.experimental)
         return found.with_findings(self.notes(release))
-
-
-class _Release:
-    """A release as itself: two that say the same are two."""
-
-    def __init__(self, release: RouterRelease) -> None:
-        self.release = release
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Release) and self.release is other.release
-
-    def __hash__(self) -> int:
-        return id(self.release)
 
 
 # Most deployments of an app have the same configuration, and each asks four times.
 @lru_cache(maxsize=256)
-def _assessed(document: str, known: _Release, disaggregated: bool, experimental: bool) -> Verdict:
+def _assessed(
+    document: str, release: RouterRelease, disaggregated: bool, experimental: bool
+) -> Verdict:
     return assess_document(
         json.loads(document),
-        known.release,
+        release,
         disaggregated=disaggregated,
         experimental=experimental,
     )

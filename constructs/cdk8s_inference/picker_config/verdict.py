@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from cdk8s_inference.findings import Finding, Place, Violation
@@ -105,6 +106,18 @@ def assess(
         experimental: Whether it runs with alpha plugins enabled.
         file: The file that findings name.
     """
+    return _assess(text, release, disaggregated, experimental, file)
+
+
+# Most deployments of a fleet have the same configuration.
+@lru_cache(maxsize=64)
+def _assess(
+    text: str,
+    release: PickerRelease,
+    disaggregated: bool,
+    experimental: bool,
+    file: str | None,
+) -> Verdict:
     documents, problems = read(text.encode(), file)
     if problems or len(documents) != 1:
         reason = "; ".join(problem.message for problem in problems)

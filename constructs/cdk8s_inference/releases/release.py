@@ -21,7 +21,8 @@ class NotInReleaseError(ValueError):
     """A release lacks what was asked of it; the message names the releases that have it."""
 
 
-@dataclass(frozen=True, repr=False)
+# Compared as objects: two that say the same are two, and one of them can be a key.
+@dataclass(frozen=True, repr=False, eq=False)
 class PickerRelease:
     """What one release of an endpoint picker is called and understands, whoever built it.
 

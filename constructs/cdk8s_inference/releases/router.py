@@ -13,7 +13,7 @@ from cdk8s_inference.releases.release import PickerRelease, Program
 from cdk8s_inference.releases.sidecar import Sidecar
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RouterRelease(PickerRelease):
     """What one release of the router is called and understands.
 
