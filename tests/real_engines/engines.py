@@ -21,8 +21,9 @@ from tests.acceptance.cluster import Object
 from tests.acceptance.host import Host, Network
 from tests.acceptance.kubelet import Executable, arguments_of, environment_of
 from tests.acceptance.process import Process
-from tests.real_engines import environment, launch
+from tests.real_engines import environment, launch, translation
 from tests.real_engines.client import Client
+from tests.real_engines.environment import Release
 from tests.real_engines.launch import HOMES, MODEL, PARENT
 
 HERE = Path(__file__).parent
@@ -34,6 +35,7 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
 """Models by what they are in a test: keys of ``config.json``, and ``seed``."""
 
 START_SECONDS = 300.0
+_TRANSLATIONS = {"vllm": translation.VLLM, "sglang": translation.SGLANG}
 _ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
 """Engines are sessions of their own: in a namespace of its own, all of them end with the parent."""
 
@@ -71,51 +73,64 @@ class Engine:
 class Site:
     """A network, engines on it, and a client."""
 
-    def __init__(self, network: Network, folder: Path, most: int = 3) -> None:
-        """Takes the network, a folder for models and logs, and how many engines may run."""
+    def __init__(self, network: Network, folder: Path) -> None:
+        """Takes the network, and a folder for models and logs."""
         self.network = network
         self.folder = folder
         self.client = Client(network.host("client"))
-        self._most = most
-        self._parents: dict[str, Process] = {}
+        self._parents: dict[Release, Process] = {}
         self._engines: dict[str, Engine] = {}
         self._models: dict[str, Path] = {}
         self._count = 0
 
-    def executable(self, release: str, model: str = "tiny") -> Executable:
-        """What runs in place of vLLM's image of a release, with the entrypoint of that image."""
-        program = self.folder / "bin" / "vllm"
+    def executable(self, release: Release, model: str = "tiny") -> Executable:
+        """What runs in place of the image of a release, with the entrypoint of that image."""
+        server = _TRANSLATIONS[release.server]
+        word = server.program[0]
+        program = self.folder / "bin" / release.server / word
         if not program.exists():
-            program.parent.mkdir()
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "launch.py"} "$@"\n')
+            program.parent.mkdir(parents=True)
+            run = f"{sys.executable} {HERE / 'launch.py'} {word}"
+            program.write_text(f'#!/bin/sh\nexec {run} "$@"\n')
             program.chmod(0o755)
         variables = {
             "PATH": f"{program.parent}:{os.environ['PATH']}",
             HOMES: str(self.folder),
             PARENT: str(self.parent(release)),
-            MODEL: str(self.model(model)),
+            MODEL: str(self.model(model, release)),
         }
         return Executable(
-            program, entrypoint=("vllm", "serve"), environment=variables, seconds=START_SECONDS
+            program, entrypoint=server.entrypoint, environment=variables, seconds=START_SECONDS
         )
 
-    def parent(self, release: str) -> Path:
+    def parent(self, release: Release) -> Path:
         """The socket of a parent that has imported a release."""
         path = self.folder / f"parent-{release}"
         if release not in self._parents:
             program = environment.python(release)
+            metrics = self.folder / f"metrics-{release}"
+            metrics.mkdir()
+            variables = {
+                "vllm": {"VLLM_TARGET_DEVICE": "cpu"},
+                "sglang": {
+                    "SGLANG_USE_CPU_ENGINE": "1",
+                    "LD_LIBRARY_PATH": str(environment.libraries(release)),
+                    # Read when the metrics' library is imported; an engine makes its own folder.
+                    "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+                },
+            }
             self._parents[release] = Process(
-                f"vllm-{release}",
-                [*_ALONE, "nice", "-n", "5", program, HERE / "parent.py", path],
+                str(release),
+                [*_ALONE, "nice", "-n", "5", program, HERE / "parent.py", release.server, path],
                 self.folder / f"parent-{release}.log",
-                {"VLLM_TARGET_DEVICE": "cpu", "PYTHONDONTWRITEBYTECODE": ""},
+                {**variables[release.server], "PYTHONDONTWRITEBYTECODE": ""},
                 grace=1,
             )
             self._parents[release].await_(path.exists, 600)
         return path
 
-    def said_by(self, release: str, module: ModuleType) -> str:
-        """What ``main`` of a module of this folder writes where a release has been imported."""
+    def said_by(self, release: Release, module: ModuleType) -> str:
+        """What a module of this folder writes, run where a release has been imported."""
         name = module.__name__.rpartition(".")[2]
         out = self.folder / f"{name}-{release}"
         order = {"module": name, "argv": [], "env": dict(os.environ), "cwd": str(self.folder)}
@@ -124,29 +139,39 @@ class Site:
             assert launch.ended(parent) == 0
         return out.read_text()
 
-    def model(self, name: str) -> Path:
-        """The folder of a model."""
+    def model(self, name: str, release: Release) -> Path:
+        """The folder of a model, which is made by what a release has where it is missing."""
         if name not in self._models:
             folder = self.folder / "models" / name.replace(" ", "-")
             keys = [f"{key}={json.dumps(value)}" for key, value in MODELS[name].items()]
-            program = environment.python(environment.NEWEST)
+            program = environment.python(release)
             subprocess.run([program, HERE / "tiny_model.py", folder, *keys], check=True)
             self._models[name] = folder
         return self._models[name]
 
-    def engine(self, pod: Object, model: str = "tiny", release: str = "", own: str = "") -> Engine:
+    def engine(
+        self,
+        pod: Object,
+        model: str = "tiny",
+        release: Release | None = None,
+        own: str = "",
+        most: int = 3,
+    ) -> Engine:
         """The engine of a pod, which is started where no equal one runs.
 
         Args:
             pod: A pod, with one container that is an engine.
             model: The model that it loads.
-            release: The release of vLLM; that of its image, if empty.
+            release: The release that runs; that of its image, if None.
             own: Makes an engine of its own of an equal pod.
+            most: How many may run then; those that were not asked for longest are ended.
         """
-        key = json.dumps([pod["spec"]["containers"], model, release, own], sort_keys=True)
+        (container,) = pod["spec"]["containers"]
+        release = release or environment.of_image(container["image"])
+        key = json.dumps([container, model, str(release), own], sort_keys=True)
         found = self._engines.pop(key, None)
         if found is None or not found.alive:
-            while len(self._engines) >= self._most:
+            while len(self._engines) >= most:
                 self._stop(next(iter(self._engines)))
             found = self._start(pod, model, release)
         self._engines[key] = found
@@ -176,12 +201,11 @@ class Site:
         for parent in self._parents.values():
             parent.stop()
 
-    def _start(self, pod: Object, model: str, release: str) -> Engine:
+    def _start(self, pod: Object, model: str, release: Release) -> Engine:
         self._count += 1
         (container,) = pod["spec"]["containers"]
         name = f"{pod['metadata']['name']}-{self._count}"
         folder = self.folder / name
-        release = release or container["image"].rpartition(":")[2].removeprefix("v")
         executable = self.executable(release, model)
         host = self.network.host(name)
         command = host.command(*executable.command(container), *arguments_of(pod, container, host))

@@ -1,6 +1,9 @@
-"""``vllm`` of a pod: has the warm parent fork an engine here, and ends when that does.
+"""The engine of a pod: has the warm parent fork it here, and ends when that does.
 
-It needs Python's own library alone, so that it starts at once.
+usage: launch.py COMMAND ARGUMENT...
+
+The words are those by which the pod starts its server. It needs Python's own library alone, so that
+it starts at once.
 """
 
 from __future__ import annotations
@@ -27,11 +30,12 @@ HOMES = "REAL_ENGINES_HOMES"
 def main() -> int:
     """Runs it; says its exit code."""
     home = Path(tempfile.mkdtemp(prefix="home-", dir=os.environ[HOMES]))
+    server, arguments = translation.of(sys.argv[1:])
     with socket.socket(socket.AF_UNIX) as parent:
         order = {
-            "module": "vllm.entrypoints.cli.main",
-            "argv": translation.arguments(sys.argv[1:], home, Path(os.environ[MODEL])),
-            "env": translation.environment(os.environ, home),
+            "module": server.module,
+            "argv": server.arguments(arguments, home, Path(os.environ[MODEL])),
+            "env": server.environment(os.environ, home),
             "cwd": str(home),
         }
         send(parent, os.environ[PARENT], order, (1, 2))

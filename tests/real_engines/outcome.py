@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.real_engines.client import Answer, Params
+from tests.real_engines.client import SGLANG_MODEL, Answer, Params
 from tests.real_engines.engines import Engine, Site
 
 Verdict = Literal[
-    "P/D", "recomputed", "wrong output", "500", "400", "404", "does not start", "never ready"
+    "P/D",
+    "recomputed",
+    "wrong output",
+    "500",
+    "400",
+    "404",
+    "no answer",
+    "decode ends",
+    "does not start",
+    "never ready",
 ]
 """``P/D``: blocks of prefill were read, and the text is that of one engine. ``recomputed``: decode
-computed the prompt itself."""
+computed the prompt itself. ``no answer``: none in time. ``decode ends``: the engine does, with all
+that it has begun."""
 
 FROM_PREFILL = "vllm:prompt_tokens_by_source_total{external_kv_transfer}"
 COMPUTED = "vllm:prompt_tokens_by_source_total{local_compute}"
 READS = "vllm:nixl_xfer_time_seconds_count"
+SENT = "sglang:kv_transfer_total_mb_count"
+"""By which SGLang's prefill counts what it handed over."""
+
+PREFILLED = "sglang:realtime_tokens_total{prefill_compute}"
+"""Tokens of prompts that an engine of SGLang computed."""
+
 PREFILL_HEADER = "x-prefiller-host-port"
 """By which a picker tells the sidecar where to prefill."""
 
@@ -35,7 +52,7 @@ class Outcome:
 
     Attributes:
         verdict: In a word.
-        fetched: Tokens of the prompt that decode took from prefill.
+        fetched: Tokens of the prompt that decode took from prefill; of SGLang transfers.
         computed: Tokens of the prompt that decode computed.
         reads: Transfers by NIXL.
         seen: The last answer.
@@ -109,6 +126,76 @@ def handed_over(
     if second.text != expected:
         verdict = "wrong output"
     return Outcome(verdict, fetched, computed, reads, second, expected)
+
+
+def handed_over_at_once(
+    site: Site,
+    prefill: Engine,
+    decode: Engine,
+    reference: Engine,
+    *,
+    words: int = _LONG,
+    chat: bool = False,
+    stream: bool = False,
+    sidecar: str = "",
+    seconds: float = 60,
+) -> Outcome:
+    """Has SGLang hand one prompt over, and compares the text with that of one unified engine.
+
+    Args:
+        site: Where.
+        prefill: Is asked at the same time.
+        decode: Answers.
+        reference: The unified engine, which is asked afterwards.
+        words: How long the prompt is.
+        chat: Whether it is a chat.
+        stream: Whether the answer is streamed.
+        sidecar: The URL of decode's sidecar, which is asked to hand over; empty to do as it does.
+        seconds: How long decode's answer is waited for.
+    """
+    text = prompt(words)
+    before = _counted(site, prefill, decode)
+    model = {"model": SGLANG_MODEL}
+    if sidecar:
+        headers = {PREFILL_HEADER: prefill.url.removeprefix("http://")}
+        seen = site.client.ask(
+            sidecar, text, chat=chat, stream=stream, more=model, headers=headers, seconds=seconds
+        )
+    else:
+        _, seen = site.client.hand_over_at_once(
+            prefill.url,
+            decode.url,
+            text,
+            more=model,
+            chat=chat,
+            stream=stream,
+            seconds=seconds,
+        )
+    if seen.error:
+        ended = _ends(decode)
+        verdict: Verdict = "decode ends" if ended else _failed(seen) if seen.status else "no answer"
+        return Outcome(verdict, seen=seen)
+    after = _counted(site, prefill, decode)
+    sent, computed = (now - then for now, then in zip(after, before, strict=True))
+    expected = site.client.ask(reference.url, text, chat=chat, more=model).text
+    verdict = "P/D" if sent else "recomputed"
+    if seen.text != expected:
+        verdict = "wrong output"
+    return Outcome(verdict, fetched=sent, computed=computed, seen=seen, expected=expected)
+
+
+def _counted(site: Site, prefill: Engine, decode: Engine) -> tuple[float, float]:
+    """Transfers of prefill, and tokens of prompts that decode computed."""
+    sent, computed = (site.client.counters(each.url) for each in (prefill, decode))
+    return sent.get(SENT, 0), computed.get(PREFILLED, 0)
+
+
+def _ends(engine: Engine, seconds: float = 15) -> bool:
+    """Whether an engine ends in a while."""
+    until = time.monotonic() + seconds
+    while engine.alive and time.monotonic() < until:
+        time.sleep(0.1)
+    return not engine.alive
 
 
 def _failed(answer: Answer) -> Verdict:

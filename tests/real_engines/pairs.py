@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.acceptance.cluster import Object
-from tests.real_engines.environment import NEWEST, OLDER
+from tests.real_engines.environment import NEWEST, OLDER, Release
 from tests.real_engines.outcome import Verdict
 
 _TRANSFER = "--kv-transfer-config="
@@ -38,14 +38,14 @@ class Change:
     env: Mapping[str, str | None] = field(default_factory=dict)
     path: str = ""
     model: str = "tiny"
-    release: str = NEWEST
+    release: Release = NEWEST
 
     def apply(self, pod: Object) -> Object:
         """The pod with the change."""
         changed: Object = deepcopy(pod)
         (container,) = changed["spec"]["containers"]
         image = container["image"].rpartition(":")[0]
-        container["image"] = f"{image}:v{self.release}"
+        container["image"] = f"{image}:v{self.release.version}"
         arguments = []
         for argument in container["args"]:
             if argument.startswith(_TRANSFER) and self.transfer is not None:
@@ -153,7 +153,7 @@ PAIRS = (
         ),
     ),
     Pair(
-        f"vLLM {OLDER} on prefill, enforce_handshake_compat false on decode",
+        f"vLLM {OLDER.version} on prefill, enforce_handshake_compat false on decode",
         "P/D",
         prefill=Change(release=OLDER),
         decode=nixl(kv_connector_extra_config=_COMPAT_OFF),
@@ -245,7 +245,7 @@ PAIRS = (
         decode=Change(model="three layers"),
         untold=_WEIGHTS,
     ),
-    Pair(f"vLLM {OLDER} on prefill", "500", "T305", Change(release=OLDER)),
+    Pair(f"vLLM {OLDER.version} on prefill", "500", "T305", Change(release=OLDER)),
     Pair("NixlPushConnector on decode", "500", "T303", decode=nixl("NixlPushConnector")),
     Pair(
         "no VLLM_NIXL_SIDE_CHANNEL_HOST on prefill",

@@ -1,12 +1,14 @@
-"""Imports vLLM once and forks an engine for each request; run by the Python that has the engines.
+"""Imports a server once and forks an engine for each request; run by the Python that has it.
 
-usage: parent.py SOCKET
+usage: parent.py SERVER SOCKET
 
-``launch.py`` is the other end of the socket. A request is a line of JSON (``module``, whose
-``main`` is run, ``argv``, ``env`` and ``cwd``) with the file descriptors of output, errors and
+``launch.py`` is the other end of the socket. A request is a line of JSON (``module``, which is run
+as ``__main__``, ``argv``, ``env`` and ``cwd``) with the file descriptors of output, errors and
 network namespace; the answer is a line with the exit code. What the other end sends in the meantime
-asks what runs to terminate; where that end goes away, it is killed. An engine is vLLM's own command
-line in a session of its own; the only change is that what it spawns is forked too.
+asks what runs to terminate; where that end goes away, it is killed. An engine is the server's own
+command line in a session of its own. What is changed in its code: what it spawns is forked too. For
+SGLang, whose package of kernels is for GPUs, there is a stand-in of which nothing can be called;
+and prefill hands the indices of pages to its sender as they are, not with an event of CUDA.
 """
 
 from __future__ import annotations
@@ -18,38 +20,82 @@ import importlib
 import json
 import multiprocessing
 import os
+import runpy
 import selectors
 import signal
 import socket
 import sys
 import traceback
+import types
+from collections.abc import Callable
 from typing import Any
 
-PRELOADED = (
-    "vllm.entrypoints.cli.main",
-    "vllm.entrypoints.cli.serve",
-    "vllm.entrypoints.openai.api_server",
-    "vllm.v1.engine.core",
-    "vllm.v1.executor.multiproc_executor",
-    "vllm.v1.worker.cpu_worker",
-    "vllm.v1.worker.cpu_model_runner",
-    "vllm.v1.attention.backends.cpu_attn",
-    "vllm.model_executor.models.qwen2",
-    "vllm.distributed.kv_transfer.kv_connector.v1.nixl",
-    "vllm.v1.structured_output",
-    "nixl._api",
-)
+PRELOADED = {
+    "vllm": (
+        "vllm.entrypoints.cli.main",
+        "vllm.entrypoints.cli.serve",
+        "vllm.entrypoints.openai.api_server",
+        "vllm.v1.engine.core",
+        "vllm.v1.executor.multiproc_executor",
+        "vllm.v1.worker.cpu_worker",
+        "vllm.v1.worker.cpu_model_runner",
+        "vllm.v1.attention.backends.cpu_attn",
+        "vllm.model_executor.models.qwen2",
+        "vllm.distributed.kv_transfer.kv_connector.v1.nixl",
+        "vllm.v1.structured_output",
+        "nixl._api",
+    ),
+    "sglang": (
+        "sglang.launch_server",
+        "sglang.srt.entrypoints.http_server",
+        "sglang.srt.managers.scheduler",
+        "sglang.srt.managers.detokenizer_manager",
+        "sglang.srt.disaggregation.mooncake.conn",
+        "sglang.srt.layers.attention.torch_native_backend",
+        "sglang.srt.models.qwen2",
+        "mooncake.engine",
+    ),
+}
+ABSENT = {"vllm": (), "sglang": ("sgl_kernel",)}
 NEW_NETWORK = 0x40000000
 """``CLONE_NEWNET``, for ``setns``."""
 
 
-def preload() -> None:
+class Absent(types.ModuleType):
+    """In place of a package that is not installed: what is imported from it cannot be called."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*_: Any, **__: Any) -> None:
+            raise NotImplementedError(f"{self.__name__}.{name} is not installed")
+
+        return call
+
+
+def preload(server: str) -> None:
     """Imports what an engine imports, and lets it fork what it would spawn."""
-    for name in PRELOADED:
+    for name in ABSENT[server]:
+        sys.modules[name] = Absent(name)
+    for name in PRELOADED[server]:
         importlib.import_module(name)
+    {"vllm": adapt_vllm, "sglang": adapt_sglang}[server]()
+
+
+def adapt_vllm() -> None:
+    """Has it fork."""
     for name, module in list(sys.modules.items()):
         if name.startswith("vllm") and hasattr(module, "get_mp_context"):
             module.get_mp_context = lambda: multiprocessing.get_context("fork")  # type: ignore[attr-defined]
+
+
+def adapt_sglang() -> None:
+    """Has it fork, and hand over without CUDA's events."""
+    multiprocessing.set_start_method("fork", force=True)
+    multiprocessing.set_start_method = lambda *_, **__: None
+    connection = importlib.import_module("sglang.srt.disaggregation.mooncake.conn")
+    connection.MooncakeKVSender.supports_host_tensor_indices = False
 
 
 def run(order: dict[str, Any], files: list[int]) -> int:
@@ -63,8 +109,8 @@ def run(order: dict[str, Any], files: list[int]) -> int:
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
-    sys.argv = ["vllm", *order["argv"]]
-    importlib.import_module(order["module"]).main()
+    sys.argv = [order["module"], *order["argv"]]
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
     return 0
 
 
@@ -158,5 +204,5 @@ def serve(path: str) -> None:
 if __name__ == "__main__":
     # UCX registers memory of a forked process otherwise.
     os.environ.setdefault("UCX_RCACHE_MAX_UNRELEASED", "1024")
-    preload()
-    serve(sys.argv[1])
+    preload(sys.argv[1])
+    serve(sys.argv[2])

@@ -6,15 +6,17 @@ import json
 
 import pytest
 
-from cdk8s_inference.servers import VLLM
+from cdk8s_inference.servers import SGLANG, VLLM
 from tests.real_engines import parser_flags
 from tests.real_engines.engines import Site
-from tests.real_engines.environment import LOCKS
+from tests.real_engines.environment import RELEASES, Release
+
+SERVERS = {"vllm": VLLM, "sglang": SGLANG}
 
 
-@pytest.mark.parametrize("release", LOCKS)
-def test_the_data_has_the_flags_of_the_program(release: str, site: Site) -> None:
-    known = VLLM.flags(release)
+@pytest.mark.parametrize("release", RELEASES, ids=str)
+def test_the_data_has_the_flags_of_the_program(release: Release, site: Site) -> None:
+    known = SERVERS[release.server].flags(release.version)
     assert known is not None
     assert known.exact
     said = json.loads(site.said_by(release, parser_flags).splitlines()[-1])

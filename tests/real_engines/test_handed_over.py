@@ -6,16 +6,16 @@ import pytest
 
 from tests.real_engines.deployments import DISAGGREGATED
 from tests.real_engines.engines import Engine, Site, pods
-from tests.real_engines.environment import LOCKS, NEWEST
+from tests.real_engines.environment import NEWEST, VLLM, Release
 from tests.real_engines.outcome import handed_over
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("chat", [False, True], ids=["completion", "chat"])
 @pytest.mark.parametrize("words", [1, 60, 300])
-@pytest.mark.parametrize("release", LOCKS)
+@pytest.mark.parametrize("release", VLLM, ids=str)
 def test_decode_continues_what_prefill_computed(
-    release: str, words: int, chat: bool, stream: bool, site: Site
+    release: Release, words: int, chat: bool, stream: bool, site: Site
 ) -> None:
     prefill, decode = ready(site, release)
     outcome = handed_over(site, prefill, decode, words=words, chat=chat, stream=stream)
@@ -36,7 +36,7 @@ def test_two_prefills_hand_over_to_one_decode(site: Site) -> None:
         assert handed_over(site, prefill, decode).verdict == "P/D"
 
 
-def ready(site: Site, release: str) -> tuple[Engine, Engine]:
+def ready(site: Site, release: Release) -> tuple[Engine, Engine]:
     """The composed engines, ready."""
     engines = [
         site.engine(pods(DISAGGREGATED, part)[0], release=release) for part in ("prefill", "decode")

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from cdk8s_inference.releases import ROUTER_NEWEST
-from tests.acceptance.kubelet import arguments_of
+from tests.acceptance.cluster import Object
+from tests.acceptance.kubelet import arguments_of, environment_of
 from tests.acceptance.process import started
 from tests.acceptance.serving import variables
 from tests.real_engines.deployments import DISAGGREGATED
-from tests.real_engines.engines import Site, pods
+from tests.real_engines.engines import Engine, Site, pods
 from tests.real_engines.outcome import handed_over
 from tests.real_engines.pairs import SAME
 
@@ -30,12 +31,7 @@ def test_the_sidecar_hands_over(site: Site) -> None:
     decode = site.engine(pod)
     assert site.await_(prefill)
     assert site.await_(decode)
-    (container,) = pod["spec"]["initContainers"]
-    (port,) = (each["containerPort"] for each in container["ports"])
-    pool = ("--enable-ssrf-protection", "--inference-pool")
-    composed = arguments_of(pod, container, decode.host)
-    arguments = [each for each in composed if not each.startswith(pool)]
-    command = decode.host.command(Path(os.environ[name]), *arguments)
+    command, port = sidecar_command(pod, decode, Path(os.environ[name]))
     ready = partial(decode.host.listens, port)
     url = f"http://{decode.host.address}:{port}"
     with started("sidecar", command, site.folder / "sidecar", ready=ready):
@@ -52,3 +48,14 @@ def test_the_sidecar_hands_over(site: Site) -> None:
                         sidecar=url,
                     )
                     assert outcome.verdict == "P/D", (words, chat, stream, outcome)
+
+
+def sidecar_command(pod: Object, decode: Engine, executable: Path) -> tuple[list[str | Path], int]:
+    """How the sidecar of a decode pod is started beside its engine, and where it listens."""
+    (container,) = pod["spec"]["initContainers"]
+    (port,) = (each["containerPort"] for each in container["ports"])
+    pool = ("--enable-ssrf-protection", "--inference-pool")
+    composed = arguments_of(pod, container, decode.host)
+    arguments = [each for each in composed if not each.startswith(pool)]
+    variables = [f"{k}={v}" for k, v in environment_of(pod, container, decode.host).items()]
+    return decode.host.command("env", *variables, executable, *arguments), port

@@ -11,7 +11,7 @@ from cdk8s_inference.verify import Evidence, Load, Target, decide, probe
 from cdk8s_inference.verify.target import Counted
 from tests.real_engines.client import Answer, Params
 from tests.real_engines.engines import Engine, Site
-from tests.real_engines.environment import LOCKS, NEWEST
+from tests.real_engines.environment import NEWEST, VLLM, Release
 from tests.real_engines.test_handed_over import ready
 
 HANDED_OVER = {
@@ -47,8 +47,8 @@ def verified(
     return probe(target, Load(requests=3, words=60), SECONDS)
 
 
-@pytest.mark.parametrize("release", LOCKS)
-def test_a_hand_over_is_seen(release: str, site: Site) -> None:
+@pytest.mark.parametrize("release", VLLM, ids=str)
+def test_a_hand_over_is_seen(release: Release, site: Site) -> None:
     prefill, decode = ready(site, release)
     found = verified(
         site,
@@ -61,8 +61,8 @@ def test_a_hand_over_is_seen(release: str, site: Site) -> None:
     assert decide(found).outcome == "disaggregates", decide(found)
 
 
-@pytest.mark.parametrize("release", LOCKS)
-def test_prefilling_again_is_seen(release: str, site: Site) -> None:
+@pytest.mark.parametrize("release", VLLM, ids=str)
+def test_prefilling_again_is_seen(release: Release, site: Site) -> None:
     """Both engines are asked, and decode is not told where the cache is."""
     prefill, decode = ready(site, release)
 

@@ -105,6 +105,8 @@ class ServerArgs:
         parser.add_argument("--host", type=str, default=ServerArgs.host, help="prose")
         parser.add_argument("--tensor-parallel-size", "--tp-size", type=int, default=1)
         parser.add_argument("--bs", type=int, nargs="+")
+        parser.add_argument("--old", action=DeprecatedStoreConstAction, const_value=True)
+        parser.add_argument("--older", action=DeprecatedStoreConstAction, nargs=None)
 """
 
 
@@ -124,6 +126,8 @@ def test_flags_of_sglang(tmp_path: Path) -> None:
         "--host": {"kind": "str", "default": "127.0.0.1"},
         "--tensor-parallel-size": {"kind": "int", "default": 1, "aliases": ["--tp-size"]},
         "--bs": {"kind": "list"},
+        "--old": {"kind": "switch"},
+        "--older": {"kind": "str"},
     }
 
 

@@ -54,6 +54,9 @@ CONNECTORS = (
     # The router and the sidecar name the bootstrap server and a room in each request, whatever
     # the backend is. A decode server refuses a request without them: it cannot prefill.
     KvConnector("mooncake", "sglang", evidence="seen run"),
+    KvConnector(
+        "mooncake_tcp", "sglang", pairs_with=("mooncake",), since="0.5.13", evidence="seen run"
+    ),
     KvConnector("nixl", "sglang"),
     KvConnector("ascend", "sglang"),
     KvConnector("mori", "sglang", since="0.5.9"),

@@ -102,3 +102,36 @@ def test_a_type_that_the_model_says_may_be_the_same(
     ]
     objects = examples.base("disaggregated", *edits)
     assert {each.severity for each in found(objects) if each.code == "T306"} == severity
+
+
+def _sglang(prefill: str, decode: str) -> list[Any]:
+    """SGLang's prefill and decode with one flag more each."""
+    edits = [
+        Edit(f"Deployment/{name}", f"{_ARGS}[5]", flag)
+        for name, flag in (("prefill", prefill), ("decode", decode))
+    ]
+    return examples.base("sglang", *edits)
+
+
+def _severities(objects: list[Any], code: str) -> set[str]:
+    return {each.severity for each in found(objects) if each.code == code}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "code"),
+    [(32, 64, "T308"), (64, 32, "T307")],
+)
+def test_decode_of_sglang_ends_where_pages_differ(here: int, there: int, code: str) -> None:
+    objects = _sglang(f"--page-size={here}", f"--page-size={there}")
+    assert _severities(objects, code) == {"error"}
+
+
+@pytest.mark.parametrize(("backend", "told"), [("mooncake_tcp", set()), ("mori", {"error"})])
+def test_mooncake_of_sglang_pairs_with_itself_over_tcp(backend: str, told: set[str]) -> None:
+    flag = "--disaggregation-transfer-backend="
+    assert _severities(_sglang(f"{flag}{backend}", f"{flag}mooncake"), "T303") == told
+
+
+def test_sglang_answers_for_any_model() -> None:
+    objects = _sglang("--served-model-name=one", "--served-model-name=other")
+    assert _severities(objects, "T314") == {"note"}

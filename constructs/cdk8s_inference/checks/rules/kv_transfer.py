@@ -18,6 +18,8 @@ from cdk8s_inference.topology import Engine, Picker, Pods, Pool, SourceValue, To
 
 _ENGINE = "spec.template.spec.containers[0]"
 _SEEN = SeenRun("vLLM", ("v0.32.0",))
+_SGLANG = SeenRun("SGLang", ("v0.5.23",))
+_ALSO = str(_SGLANG).replace("Seen", "Also seen")
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
 
 
@@ -154,7 +156,7 @@ def _silent(engine: Engine) -> bool:
     "Prefill and decode use different KV connectors",
     why="The handshake fails at the first request, or no KV cache is transferred.",
     known=_SEEN,
-    evidence=f"{_HANDSHAKE} ai-dynamo/dynamo#10027.",
+    evidence=f"{_HANDSHAKE} {_ALSO} ai-dynamo/dynamo#10027.",
     fix="use the same connector on both sides",
     example=breaks(
         "sglang",
@@ -198,9 +200,10 @@ def _pair_up(prefill: Engine, decode: Engine) -> bool:
     "T304",
     "error",
     "Prefill and decode load different models",
-    why="The handshake fails: a KV cache is only valid for the model that computed it.",
+    why="A KV cache is only valid for the model that computed it. vLLM's handshake fails; SGLang "
+    "compares no models, and answers 200 with wrong text.",
     known=_SEEN,
-    evidence=_HANDSHAKE,
+    evidence=f"{_HANDSHAKE} {_ALSO}",
     fix="load the same model on both sides",
     example=manifests(
         "disaggregated",
@@ -283,9 +286,10 @@ def _compares(decode: Engine) -> bool:
     "error",
     "Prefill and decode differ in a flag that the handshake compares",
     why="Requests fail at the first handshake. A speculative decoder on one side only corrupts "
-    "memory.",
+    "memory. SGLang's decode ends at the first request where --kv-cache-dtype differs; where "
+    "--dtype does, it answers 200 with wrong text.",
     known=_SEEN,
-    evidence=f"{_HANDSHAKE} vllm#49230.",
+    evidence=f"{_HANDSHAKE} vllm#49230. {_ALSO}",
     fix="set the same flag on both sides",
     after=("T106",),
     example=breaks(
@@ -342,10 +346,11 @@ def _said(value: object) -> str:
     "T307",
     "error",
     "The KV blocks of prefill are larger than those of decode",
-    why="NIXL cannot split a block: requests fail.",
+    why="NIXL cannot split a block: requests fail. SGLang's decode ends at the first request.",
     known=_SEEN,
-    evidence="vllm-project/vllm#42895: a smaller block on prefill works for plain models alone.",
-    fix="set the same --block-size on both sides",
+    evidence="vllm-project/vllm#42895: a smaller block on prefill works for plain models alone. "
+    f"{_ALSO}",
+    fix="set the same --block-size, or --page-size of SGLang, on both sides",
     example=breaks("disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
 def larger_blocks(topology: Topology) -> Iterator[Violation]:
@@ -361,10 +366,11 @@ def larger_blocks(topology: Topology) -> Iterator[Violation]:
     "T308",
     "warning",
     "The KV blocks of prefill are smaller than those of decode",
-    why="Hybrid models fail at the first request. Plain ones may answer 200 with wrong text.",
+    why="Hybrid models fail at the first request. Plain ones may answer 200 with wrong text. "
+    "SGLang's decode ends at the first request: an error.",
     known=_SEEN,
-    evidence="On CPUs: wrong text. Not run on GPUs. vllm-project/vllm#42895.",
-    fix="set the same --block-size on both sides",
+    evidence=f"On CPUs: wrong text. Not run on GPUs. vllm-project/vllm#42895. {_ALSO}",
+    fix="set the same --block-size, or --page-size of SGLang, on both sides",
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--block-size=128"),
 )
 def smaller_blocks(topology: Topology) -> Iterator[Violation]:
@@ -372,7 +378,10 @@ def smaller_blocks(topology: Topology) -> Iterator[Violation]:
         one, other = prefill.block_size, decode.block_size
         if one is not None and other is not None and one.value < other.value:
             yield Violation(
-                one, f"blocks of {one.value} tokens on prefill, {other.value} on decode", other
+                one,
+                f"blocks of {one.value} tokens on prefill, {other.value} on decode",
+                other,
+                severity="error" if prefill.kind == "sglang" else None,
             )
 
 
@@ -682,10 +691,11 @@ def side_channel_number(topology: Topology) -> Iterator[Violation]:
     "T312",
     "error",
     "--disaggregation-mode of SGLang does not match the role of the pod",
-    why="A prefill server does not answer users, and a decode server refuses to prefill: "
-    "requests fail with 400, or nothing is disaggregated.",
-    known=ReadInSource("SGLang"),
-    evidence="SGLang's --disaggregation-mode.",
+    why="Without the flag on decode, it computes each prompt again, with status 200. Without it on "
+    "prefill there is no bootstrap server: requests are answered 500 after 15 seconds. A decode "
+    "server refuses with 400 what is not handed over to it.",
+    known=_SGLANG,
+    evidence="An unknown mode: SGLang does not start.",
     fix="set --disaggregation-mode prefill on pods of role prefill, and decode on those of "
     "role decode",
     example=breaks(
@@ -715,7 +725,7 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
     "The picker may ask an SGLang decode server to prefill",
     why="A decode server of SGLang cannot prefill: requests that the picker does not "
     "disaggregate are answered 400.",
-    known=ReadInSource("SGLang"),
+    known=_SGLANG,
     evidence="llm-d's guide: only always-disagg-pd-decider goes with SGLang.",
     fix="use always-disagg-pd-decider",
     example=manifests(
@@ -770,9 +780,11 @@ def sglang_decider(topology: Topology) -> Iterator[Violation]:
     "T314",
     "error",
     "Members of a pool serve the model under different names",
-    why="The picker does not compare model names: a share of the requests is answered 404.",
+    why="The picker does not compare model names: a share of the requests is answered 404. SGLang "
+    "answers requests for any model, so that it is a note there.",
     known=_SEEN,
-    evidence="vLLM and SGLang refuse a request for a model that they do not serve.",
+    evidence="vLLM refuses a request for a model that it does not serve. SGLang v0.5.23 was seen "
+    "to hand over under two names.",
     fix="set the same --served-model-name on all members, or use separate pools",
     example=breaks(
         "disaggregated", "Deployment/prefill", f"{_ENGINE}.args[4]", "--served-model-name=qwen"
@@ -780,25 +792,20 @@ def sglang_decider(topology: Topology) -> Iterator[Violation]:
 )
 def served_names(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
-        named = [
-            pods.engine.served_name
-            for pods in pool.running
-            if pods.engine and pods.engine.flag(pods.engine.names.served_model)
-        ]
-        unnamed = [
-            pods.engine.served_name
-            for pods in pool.running
-            if pods.engine and not pods.engine.flag(pods.engine.names.served_model)
-        ]
-        names = [name for name in (*named, *unnamed) if name is not None]
+        engines = [pods.engine for pods in pool.running if pods.engine]
+        named = [each for each in engines if each.flag(each.names.served_model)]
+        unnamed = [each for each in engines if each not in named]
+        names = [each.served_name for each in (*named, *unnamed) if each.served_name is not None]
         if not named:
             continue
+        refuse = any(each.kind != "sglang" for each in engines)
         for name in names[1:]:
             if not set(name.value.split()) & set(names[0].value.split()):
                 yield Violation(
                     name,
                     f"served as {name.value!r} here, as {names[0].value!r} elsewhere",
                     names[0],
+                    severity=None if refuse else "note",
                 )
 
 

@@ -388,9 +388,9 @@ def prefill_tls(topology: Topology) -> Iterator[Violation]:
     "T212",
     "error",
     "The sidecar and the prefill engine use different bootstrap ports",
-    why="Decode connects to a port without a listener, and the request hangs.",
+    why="Decode asks a port without a listener, and answers 500 after 15 seconds.",
     evidence="SGLang: --disaggregation-bootstrap-port of prefill, SGLANG_BOOTSTRAP_PORT of the "
-    "sidecar; both 8998 by default.",
+    "sidecar; both 8998 by default. 500 was seen with SGLang v0.5.23.",
     fix="set SGLANG_BOOTSTRAP_PORT on the sidecar to the prefill engine's port",
     example=breaks(
         "sglang",

@@ -258,7 +258,7 @@ def tensorrt_llm(subject: KvTransferSubject) -> Iterator[Violation]:
     "error",
     "SGLang's --disaggregation-mode contradicts the engine's phase",
     why="The engine waits for the other side of a transfer that does not start, and requests fail.",
-    evidence="SGLang's --disaggregation-mode; not seen run.",
+    evidence="Seen run with SGLang v0.5.23.",
     fix="set --disaggregation-mode to the engine's phase",
     example=disaggregated(
         ("--disaggregation-mode=decode", "--disaggregation-mode=prefill"),
@@ -298,8 +298,8 @@ def unreadable_transfer(subject: KvTransferSubject) -> Iterator[Violation]:
     "warning",
     "SGLang has no --disaggregation-mode",
     why="The engine processes whole requests. On decode it computes each prompt again, with "
-    "status 200; on prefill its KV cache is not transferred.",
-    evidence="SGLang's --disaggregation-mode is null by default.",
+    "status 200; on prefill its KV cache is not transferred, and requests are answered 500.",
+    evidence="SGLang's --disaggregation-mode is null by default. Seen run with SGLang v0.5.23.",
     fix="set --disaggregation-mode=prefill on prefill and --disaggregation-mode=decode on decode",
     example=disaggregated((f"{ARG}--disaggregation-mode=decode", ""), fixed=DISAGGREGATED_SGLANG),
 )
