@@ -29,6 +29,7 @@ class GoModule:
         sum: Its hash, as ``go.sum`` has it; its ``go.mod`` names every other module's version.
         programs: Main packages by the program's name.
         assets: Folders or files of the module that the programs need when they run.
+        main: A main package of our own, for a module that is a library.
     """
 
     path: str
@@ -36,6 +37,7 @@ class GoModule:
     sum: str
     programs: Mapping[str, str]
     assets: Sequence[str] = field(default=())
+    main: Path | None = None
 
     @property
     def name(self) -> str:
@@ -103,6 +105,27 @@ KUSTOMIZE_CONTROLLER = GoModule(
     "h1:XB+G3A0mky0j5uVHZWv4oSlS2RvZBoNIUhstIvY0JKE=",
     {"kustomize-controller": "github.com/fluxcd/kustomize-controller"},
 )
+ARGO_CD = GoModule(
+    "github.com/argoproj/argo-cd/v3",
+    "v3.2.0",
+    "h1:m2eGAV+nXQGgzZbH5SyJD5laaPW27mzWXBrgisUHY/0=",
+    {"argocd": "github.com/argoproj/argo-cd/v3/cmd"},
+    assets=("manifests/crds/application-crd.yaml", "manifests/crds/appproject-crd.yaml"),
+)
+ARGO_CD_HELM = GoModule(
+    "helm.sh/helm/v3",
+    "v3.18.4",
+    "h1:pNhnHM3nAmDrxz6/UC+hfjDY4yeDATQCka2/87hkZXQ=",
+    {"helm3": "helm.sh/helm/v3/cmd/helm"},
+)
+"""The release of Helm in the image of that Argo CD."""
+MINIREDIS = GoModule(
+    "github.com/alicebob/miniredis/v2",
+    "v2.35.0",
+    "h1:QwLphYqCEAo1eu1TqPRN2jgVMPBweeQcR21jeqDCONI=",
+    {"miniredis": "."},
+    main=Path(__file__).with_name("miniredis.go"),
+)
 HELM = GoModule(
     "helm.sh/helm/v4",
     "v4.3.1",
@@ -134,6 +157,9 @@ MODULES = (
     K3S_HELM_CONTROLLER,
     CROSSPLANE,
     KUSTOMIZE_CONTROLLER,
+    ARGO_CD,
+    ARGO_CD_HELM,
+    MINIREDIS,
 )
 """What the acceptance runs."""
 
@@ -206,6 +232,8 @@ def _prepare(module: GoModule, work: Path, environment: Mapping[str, str]) -> No
     source = _download(module, work, environment)
     (work / "go.mod").write_text(_go_mod(module, source["GoMod"], work, environment))
     (work / "go.sum").write_text(f"{module.path} {module.version} {module.sum}\n")
+    if module.main is not None:
+        shutil.copyfile(module.main, work / "main.go")
     module.folder.mkdir(parents=True, exist_ok=True)
     for path in module.assets:
         _copy(Path(source["Dir"]) / path, module.folder / _ASSETS / path)

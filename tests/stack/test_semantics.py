@@ -1,8 +1,8 @@
 """What each tool makes of the order that it is given, by models of the rules that it documents.
 
-Those that run here do so in ``tests/acceptance/test_delivery_tools.py``. A model installs charts in
-steps. A chart whose objects a webhook admits fails until that webhook answers, which is a few steps
-after its own chart.
+Those that run here do so in ``tests/acceptance/test_delivery_tools.py`` and ``test_argocd.py``. A
+model installs charts in steps. A chart whose objects a webhook admits fails until that webhook
+answers, which is a few steps after its own chart.
 """
 
 from __future__ import annotations
