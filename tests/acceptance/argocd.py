@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.acceptance import mirror
+from tests.acceptance import crds, mirror
 from tests.acceptance.binaries import ARGO_CD, asset, program
 from tests.acceptance.cluster import Cluster, Object, namespace
 from tests.acceptance.process import free_port, require, started
@@ -36,7 +36,7 @@ def argocd(cluster: Cluster, charts: Path, settings: Mapping[str, str]) -> Itera
     folder.mkdir()
     for path in ARGO_CD.assets:
         cluster.kubectl("create", "--filename", asset(ARGO_CD, path))
-    cluster.kubectl("wait", "crds", "--all", "--for=condition=Established", "--timeout=60s")
+    crds.await_established(cluster)
     cluster.create(_installation(settings))
     redis, server = free_port(), free_port()
     with (
@@ -62,7 +62,12 @@ def repository(folder: Path, files: Path) -> str:
 
 
 def parent(name: str, repository: str) -> Object:
-    """An Application that syncs a repository, once and by itself."""
+    """An Application that syncs a repository by itself, again and again where it fails.
+
+    A CRD that is not established yet is Degraded, and fails a sync: the API server may take a
+    second.
+    """
+    often = {"duration": "5s", "factor": 1, "maxDuration": "5s"}
     return {
         "apiVersion": _API,
         "kind": "Application",
@@ -71,7 +76,7 @@ def parent(name: str, repository: str) -> Object:
             "project": "default",
             "destination": {"server": _IN_CLUSTER, "namespace": NAMESPACE},
             "source": {"repoURL": repository, "path": _FOLDER, "targetRevision": "main"},
-            "syncPolicy": {"automated": {}},
+            "syncPolicy": {"automated": {}, "retry": {"limit": -1, "backoff": often}},
         },
     }
 
@@ -177,6 +182,9 @@ def _controller(cluster: Cluster, server: int, redis: int) -> Iterator[None]:
         "--repo-server-plaintext",
         f"--redis=127.0.0.1:{redis}",
         f"--metrics-port={port}",
+        # In seconds: what an event was lost of is seen again soon.
+        "--app-resync=10",
+        "--app-resync-jitter=0",
         "--logformat=text",
     )
     variables = {

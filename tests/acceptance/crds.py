@@ -34,6 +34,11 @@ def install(
     ]
     if files:
         cluster.kubectl("create", *(f"--filename={file}" for file in files))
+    await_established(cluster)
+
+
+def await_established(cluster: Cluster) -> None:
+    """Waits until all CRDs are served."""
     eventually(
         lambda: [
             item["metadata"]["name"]

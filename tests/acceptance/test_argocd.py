@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
@@ -148,6 +148,18 @@ def deployed(cluster: Cluster, release: Release, status: Object) -> None:
     cluster.set_status(deployment, {"observedGeneration": generation, **status})
 
 
+def with_available(
+    cluster: Cluster, running: Iterable[Release], still: Callable[[], list[str]]
+) -> list[str]:
+    """What is still missing, after saying of some charts' Deployments that they are available.
+
+    As their controller would, again after each change of them.
+    """
+    for release in running:
+        deployed(cluster, release, AVAILABLE)
+    return still()
+
+
 def told(cluster: Cluster, release: Release) -> tuple[str, Any]:
     """What Helm was told of a chart: its name and version, and the values."""
     (found,) = cluster.listed(f"configmap/{release.name}", f"--namespace={release.namespace}")
@@ -160,19 +172,21 @@ def test_waves_wait(own_control_plane: None, tmp_path: Path) -> None:
     gateway = next(item for item in objects if item["kind"] == "Gateway")
     wanted = list(releases(objects))
     come = {STACK}
+    running: list[Release] = []
     with syncing(objects, tmp_path, health_check()) as cluster:
+        soon = partial(with_available, cluster, running)
         for own in waves(wanted):
-            eventually(partial(absent, cluster, own), TIMEOUT)
+            eventually(partial(soon, partial(absent, cluster, own)), TIMEOUT)
             last, *others = own
-            for release in others:
-                deployed(cluster, release, AVAILABLE)
-            eventually(partial(not_waiting, cluster, APPLICATION, last.name), TIMEOUT)
+            running += others
+            waits = partial(not_waiting, cluster, APPLICATION, last.name)
+            eventually(partial(soon, waits), TIMEOUT)
             come |= {release.name for release in own}
             assert applications(cluster).keys() == come
-            deployed(cluster, last, AVAILABLE)
+            running.append(last)
         # By a check that Argo CD has of its own.
         name = gateway["metadata"]["name"]
-        eventually(partial(not_waiting, cluster, GATEWAY, name), TIMEOUT)
+        eventually(partial(soon, partial(not_waiting, cluster, GATEWAY, name)), TIMEOUT)
         deployment = partial(missing, cluster, "configmap/deployment", "default")
         assert deployment()
         cluster.set_status(gateway, PROGRAMMED)
@@ -206,11 +220,16 @@ def test_a_late_chart(own_control_plane: None, tmp_path: Path) -> None:
     """A chart that is Degraded fails the sync, which goes on with a retry once the chart runs."""
     objects = composed(ArgoCD(), tmp_path / "dist")
     first, second, *_ = waves(releases(objects))
+    late, *others = first
     with syncing(objects, tmp_path, health_check()) as cluster:
         eventually(partial(absent, cluster, first), TIMEOUT)
-        deployed(cluster, first[0], LATE)
-        failed = r"Running: one or more .* unsuccessfully.* Retrying attempt #1 at .*"
-        eventually(partial(not_saying, cluster, failed), TIMEOUT)
-        for release in first:
-            deployed(cluster, release, AVAILABLE)
-        eventually(partial(absent, cluster, second), TIMEOUT)
+
+        def not_failing() -> list[str]:
+            deployed(cluster, late, LATE)
+            failed = r"Running: one or more .* unsuccessfully.* Retrying attempt #\d+ at .*"
+            return not_saying(cluster, failed)
+
+        eventually(partial(with_available, cluster, others, not_failing), TIMEOUT)
+        assert len(absent(cluster, second)) == len(second)
+        come = partial(absent, cluster, second)
+        eventually(partial(with_available, cluster, first, come), TIMEOUT)
