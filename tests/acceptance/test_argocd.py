@@ -27,7 +27,7 @@ from tests.acceptance.sources import ROOT
 from tests.acceptance.test_delivery_tools import composed, missing
 from tests.stack.tools import Release, releases
 
-TIMEOUT = 180.0
+TIMEOUT = 420.0
 STACK = "stack"
 GATEWAY = "gateway.networking.k8s.io/Gateway"
 APPLICATION = "argoproj.io/Application"
