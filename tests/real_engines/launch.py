@@ -32,9 +32,11 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="home-", dir=os.environ[HOMES]))
     server, arguments = translation.of(sys.argv[1:])
     with socket.socket(socket.AF_UNIX) as parent:
+        keep_ranks = translation.KEEP_RANKS in os.environ
+        model = Path(os.environ[MODEL])
         order = {
             "module": server.module,
-            "argv": server.arguments(arguments, home, Path(os.environ[MODEL])),
+            "argv": server.arguments(arguments, home, model, keep_ranks=keep_ranks),
             "env": server.environment(os.environ, home),
             "cwd": str(home),
         }

@@ -14,8 +14,10 @@ from typing import Literal
 from tests.acceptance.cluster import Object
 from tests.real_engines.environment import NEWEST, OLDER, Release
 from tests.real_engines.outcome import Verdict
+from tests.real_engines.translation import KEEP_RANKS
 
 _TRANSFER = "--kv-transfer-config="
+_RANKS = "--tensor-parallel-size="
 _NIXL = {"kv_connector": "NixlConnector", "kv_role": "kv_both"}
 
 
@@ -31,6 +33,7 @@ class Change:
         path: What ``--model`` says instead.
         model: What is loaded from there.
         release: The release of vLLM.
+        ranks: How many ranks it has, which then run; None to leave what is composed, and run one.
     """
 
     args: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Change:
     path: str = ""
     model: str = "tiny"
     release: Release = NEWEST
+    ranks: int | None = None
 
     def apply(self, pod: Object) -> Object:
         """The pod with the change."""
@@ -52,10 +56,13 @@ class Change:
                 argument = f"{_TRANSFER}{self.transfer}" if self.transfer else ""
             elif argument.startswith("--model=") and self.path:
                 argument = f"--model={self.path}"
+            elif argument.startswith(_RANKS) and self.ranks is not None:
+                argument = f"{_RANKS}{self.ranks}"
             arguments.append(argument)
         container["args"] = [*filter(None, arguments), *self.args]
-        kept = [each for each in container["env"] if each["name"] not in self.env]
-        given = [{"name": name, "value": value} for name, value in self.env.items() if value]
+        env = {**self.env, **({KEEP_RANKS: "1"} if self.ranks is not None else {})}
+        kept = [each for each in container["env"] if each["name"] not in env]
+        given = [{"name": name, "value": value} for name, value in env.items() if value]
         container["env"] = [*kept, *given]
         return changed
 
@@ -80,11 +87,13 @@ class Pair:
     Attributes:
         what: What is changed, in words.
         verdict: What comes of it.
-        code: The rule that tells it from the manifests; empty where none does.
+        code: The rule that tells it from the manifests; empty where none does. Where it works, the
+            rule warns of other models.
         prefill: What is changed of prefill.
         decode: What is changed of decode.
-        then: What happens between the two requests: prefill is killed, or its side channel is
-            where nobody listens.
+        then: What happens between the two requests: prefill is killed, its side channel is where
+            nobody listens, or its lease is over and other prompts have taken its blocks; or that
+            another prefill pod of the same Deployment hands over next.
         untold: Why manifests do not show what no rule tells.
         words: How long the prompt is.
         needs: What the processor must have, as ``/proc/cpuinfo`` says; empty for any.
@@ -95,7 +104,7 @@ class Pair:
     code: str = ""
     prefill: Change = SAME
     decode: Change = SAME
-    then: Literal["", "killed", "nobody"] = ""
+    then: Literal["", "killed", "nobody", "lease over", "next pod"] = ""
     untold: str = ""
     words: int = 60
     needs: str = ""
@@ -106,6 +115,8 @@ _COMPAT_OFF = {"enforce_handshake_compat": False}
 _AGAIN = nixl(kv_load_failure_policy="recompute")
 _WEIGHTS = "what a path holds is not in manifests"
 _MOMENT = "it depends on the moment"
+_FEW_BLOCKS = ("--max-model-len=2048", "--block-size=64", "--num-gpu-blocks-override=64")
+"""So few that other prompts soon take blocks which are free again."""
 
 PAIRS = (
     # What works.
@@ -158,6 +169,9 @@ PAIRS = (
         prefill=Change(release=OLDER),
         decode=nixl(kv_connector_extra_config=_COMPAT_OFF),
     ),
+    Pair("two ranks on both sides", "P/D", "", Change(ranks=2), Change(ranks=2)),
+    Pair("two ranks on prefill, one on decode", "P/D", "T309", Change(ranks=2), Change(ranks=1)),
+    Pair("one rank on prefill, two on decode", "P/D", "", Change(ranks=1), Change(ranks=2)),
     # 200 with wrong text.
     Pair(
         "blocks of 32 tokens on prefill, 64 on decode",
@@ -171,6 +185,21 @@ PAIRS = (
         "wrong output",
         prefill=Change(model="other weights"),
         untold=_WEIGHTS,
+    ),
+    Pair(
+        "one engine_id on two prefill pods",
+        "wrong output",
+        "T320",
+        nixl(engine_id="same"),
+        then="next pod",
+    ),
+    Pair(
+        "decode asks after the lease of prefill's blocks",
+        "wrong output",
+        prefill=given(*_FEW_BLOCKS),
+        decode=given(*_FEW_BLOCKS),
+        then="lease over",
+        untold=_MOMENT,
     ),
     # 200, and decode computes the prompt again.
     Pair("no connector on prefill", "recomputed", "T302", Change(transfer="")),

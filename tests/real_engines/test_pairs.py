@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from tests.real_engines.client import Params
 from tests.real_engines.deployments import DISAGGREGATED
 from tests.real_engines.engines import Site, pods, workload
 from tests.real_engines.environment import ROOT
-from tests.real_engines.outcome import handed_over
+from tests.real_engines.outcome import handed_over, prompt
 from tests.real_engines.pairs import PAIRS, Pair, table
+from tests.real_engines.stops import LEASE_SECONDS
 
 _NOBODY = 9
 """A port on which nothing listens."""
+_PROMPTS = 6
+"""As many as fill the few blocks of a prefill engine more than once."""
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
@@ -31,7 +35,7 @@ def test_a_pair_is_told(pair: Pair) -> None:
     as_composed = {each.code for each in check([Document(item) for item in changed(PAIRS[0])])}
     new = told - as_composed
     if pair.verdict == "P/D" or pair.untold:
-        assert not new, [*map(str, findings)]
+        assert new == {code for code in (pair.code,) if code}, [*map(str, findings)]
     else:
         assert pair.code in new, [*map(str, findings)]
 
@@ -56,16 +60,28 @@ def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
         return
     prefill, decode = engines
 
+    if pair.then == "next pod":
+        assert handed_over(site, prefill, decode).verdict == "P/D"
+        pod = pair.prefill.apply(pods(DISAGGREGATED, "prefill")[1])
+        prefill = site.engine(pod, pair.prefill.model, own="next")
+        assert site.await_(prefill), prefill.log()[-3000:]
+
     def between(params: Params) -> Params:
         if pair.then == "killed":
             prefill.kill()
+        elif pair.then == "lease over":
+            time.sleep(LEASE_SECONDS + 5)
+            for _ in range(_PROMPTS):
+                assert not site.client.ask(prefill.url, prompt(150), tokens=1).error
         return {**(params or {}), "remote_port": _NOBODY} if pair.then == "nobody" else params
 
     outcome = handed_over(site, prefill, decode, between=between, words=pair.words)
     assert outcome.verdict == pair.verdict, outcome
 
 
-@pytest.mark.parametrize("code", sorted({pair.code for pair in PAIRS if pair.code}))
+@pytest.mark.parametrize(
+    "code", sorted({pair.code for pair in PAIRS if pair.code and pair.verdict != "P/D"})
+)
 def test_a_rule_says_that_it_was_seen_run(code: str) -> None:
     assert isinstance(all_rules()[code].known, SeenRun)
 
@@ -78,6 +94,23 @@ def changed(pair: Pair) -> list[Object]:
     """The deployment of ``main.py`` with the changes of a pair."""
     objects = deepcopy(DISAGGREGATED)
     for part, change in (("prefill", pair.prefill), ("decode", pair.decode)):
-        spec = workload(objects, part)["spec"]
+        found = workload(objects, part)
+        spec = found["spec"]
         spec["template"] = change.apply(spec["template"])
+        if change.ranks is not None:
+            _devices(objects, found)["count"] = change.ranks
     return objects
+
+
+def _devices(objects: list[Object], workload: Object) -> Object:
+    """What each pod of a workload claims."""
+    (claim,) = workload["spec"]["template"]["spec"]["resourceClaims"]
+    (template,) = (
+        item
+        for item in objects
+        if item["kind"] == "ResourceClaimTemplate"
+        and item["metadata"]["name"] == claim["resourceClaimTemplateName"]
+    )
+    (request,) = template["spec"]["spec"]["devices"]["requests"]
+    exactly: Object = request["exactly"]
+    return exactly

@@ -22,7 +22,8 @@ Everything else is run as composed. What is changed for each server:
 
 One thing is changed in SGLang's code: see ``parent.py``.
 
-Addresses and ports are as composed: every pod has a network namespace of its own.
+Addresses and ports are as composed: every pod has a network namespace of its own. A pod with the
+variable :data:`KEEP_RANKS` keeps its ranks, which then are processes.
 
 It needs Python's own library alone, so that it starts at once.
 """
@@ -36,6 +37,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+KEEP_RANKS = "REAL_ENGINES_KEEP_RANKS"
 _SIOCGIFADDR = 0x8915
 _INTERFACE = "eth0"
 
@@ -49,6 +51,7 @@ class Translation:
         program: The words that start the server, before its own arguments.
         module: What these words run, as ``__main__``.
         models: The flags that name the model.
+        ranks: Flags that divide an engine over GPUs, left out where the ranks are not kept.
         left_out: Flags that are left out, each with its value.
         added: Flags that are added.
         variables: Variables that are set.
@@ -60,26 +63,31 @@ class Translation:
     program: tuple[str, ...]
     module: str
     models: tuple[str, ...]
+    ranks: tuple[str, ...]
     left_out: tuple[str, ...]
     added: tuple[str, ...]
     variables: Mapping[str, str]
     caches: str = ""
     address: str = ""
 
-    def arguments(self, composed: Sequence[str], home: Path, model: Path) -> list[str]:
+    def arguments(
+        self, composed: Sequence[str], home: Path, model: Path, *, keep_ranks: bool = False
+    ) -> list[str]:
         """The arguments of the module.
 
         Args:
             composed: What the pod says, after the words that start the server.
             home: The engine's folder, where it is started.
             model: What is put in place of the model.
+            keep_ranks: Whether it has the ranks that the pod says, instead of one.
         """
+        left_out = self.left_out if keep_ranks else (*self.left_out, *self.ranks)
         kept: list[str] = []
         words = iter(composed)
         loaded, served = "", False
         for word in words:
             name, given, value = word.partition("=")
-            if name in self.left_out:
+            if name in left_out:
                 if not given:
                     next(words, None)
             elif name in self.models:
@@ -110,13 +118,8 @@ VLLM = Translation(
     program=("vllm",),
     module="vllm.entrypoints.cli.main",
     models=("--model",),
-    left_out=(
-        "--tensor-parallel-size",
-        "-tp",
-        "--pipeline-parallel-size",
-        "-pp",
-        "--gpu-memory-utilization",
-    ),
+    ranks=("--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp"),
+    left_out=("--gpu-memory-utilization",),
     # No compilation, and room for one prompt of the longest length.
     added=("--enforce-eager", "--max-num-seqs=4", "--kv-cache-memory-bytes=268435456"),
     variables={
@@ -137,13 +140,8 @@ SGLANG = Translation(
     program=("python3", "-m", "sglang.launch_server"),
     module="sglang.launch_server",
     models=("--model-path", "--model"),
-    left_out=(
-        "--tensor-parallel-size",
-        "--tp-size",
-        "--pipeline-parallel-size",
-        "--pp-size",
-        "--mem-fraction-static",
-    ),
+    ranks=("--tensor-parallel-size", "--tp-size", "--pipeline-parallel-size", "--pp-size"),
+    left_out=("--mem-fraction-static",),
     added=(
         "--device=cpu",
         "--attention-backend=torch_native",
