@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def changed(pair: Pair) -> list[Object]:
     return objects
 
 
-def _devices(objects: list[Object], workload: Object) -> Object:
+def _devices(objects: list[Object], workload: Object) -> dict[str, Any]:
     """What each pod of a workload claims."""
     (claim,) = workload["spec"]["template"]["spec"]["resourceClaims"]
     (template,) = (
@@ -112,5 +113,5 @@ def _devices(objects: list[Object], workload: Object) -> Object:
         and item["metadata"]["name"] == claim["resourceClaimTemplateName"]
     )
     (request,) = template["spec"]["spec"]["devices"]["requests"]
-    exactly: Object = request["exactly"]
+    exactly: dict[str, Any] = request["exactly"]
     return exactly
