@@ -84,10 +84,13 @@ def preload(server: str) -> None:
 
 
 def adapt_vllm() -> None:
-    """Has it fork."""
+    """Has it fork, with the right to use AMX."""
     for name, module in list(sys.modules.items()):
         if name.startswith("vllm") and hasattr(module, "get_mp_context"):
             module.get_mp_context = lambda: multiprocessing.get_context("fork")  # type: ignore[attr-defined]
+    # Attention uses it where the processor has it. An engine for which nobody had asked the kernel
+    # was killed (SIGILL).
+    importlib.import_module("torch").cpu._init_amx()
 
 
 def adapt_sglang() -> None:
