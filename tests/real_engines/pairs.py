@@ -1,4 +1,4 @@
-"""Pairs of prefill and decode, each with one thing changed, and what real engines do with them.
+"""Pairs of vLLM's prefill and decode, each with one thing changed.
 
 The base is what ``main.py`` composes. Docs/proof.md shows this table.
 """
@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 from tests.acceptance.cluster import Object
 from tests.real_engines.environment import NEWEST, OLDER, Release
 from tests.real_engines.outcome import Verdict
+from tests.real_engines.pair import Pair
 from tests.real_engines.translation import KEEP_RANKS
 
 _TRANSFER = "--kv-transfer-config="
@@ -80,34 +81,16 @@ def given(*args: str) -> Change:
     return Change(args)
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A prefill engine and a decode engine.
-
-    Attributes:
-        what: What is changed, in words.
-        verdict: What comes of it.
-        code: The rule that tells it from the manifests; empty where none does. Where it works, the
-            rule warns of other models.
-        prefill: What is changed of prefill.
-        decode: What is changed of decode.
-        then: What happens between the two requests: prefill is killed, its side channel is where
-            nobody listens, or its lease is over and other prompts have taken its blocks; or that
-            another prefill pod of the same Deployment hands over next.
-        untold: Why manifests do not show what no rule tells.
-        words: How long the prompt is.
-        needs: What the processor must have, as ``/proc/cpuinfo`` says; empty for any.
-    """
-
-    what: str
-    verdict: Verdict
-    code: str = ""
-    prefill: Change = SAME
-    decode: Change = SAME
-    then: Literal["", "killed", "nobody", "lease over", "next pod"] = ""
-    untold: str = ""
-    words: int = 60
-    needs: str = ""
+def pair(
+    what: str,
+    verdict: Verdict,
+    code: str = "",
+    prefill: Change = SAME,
+    decode: Change = SAME,
+    **more: Any,
+) -> Pair[Change]:
+    """A pair of which little is changed."""
+    return Pair(what, verdict, code, prefill, decode, **more)
 
 
 # Without --dtype the tiny model runs in bfloat16.
@@ -120,21 +103,21 @@ _FEW_BLOCKS = ("--max-model-len=2048", "--block-size=64", "--num-gpu-blocks-over
 
 PAIRS = (
     # What works.
-    Pair("as composed", "P/D"),
-    Pair(
+    pair("as composed", "P/D"),
+    pair(
         "kv_producer on prefill, kv_consumer on decode",
         "P/D",
         prefill=nixl(kv_role="kv_producer"),
         decode=nixl(kv_role="kv_consumer"),
     ),
-    Pair(
+    pair(
         "kv_consumer on prefill, kv_producer on decode",
         "P/D",
         prefill=nixl(kv_role="kv_consumer"),
         decode=nixl(kv_role="kv_producer"),
     ),
-    Pair("NixlPullConnector on prefill", "P/D", prefill=nixl("NixlPullConnector")),
-    Pair(
+    pair("NixlPullConnector on prefill", "P/D", prefill=nixl("NixlPullConnector")),
+    pair(
         "the flag's fields one by one on prefill",
         "P/D",
         prefill=Change(
@@ -145,17 +128,17 @@ PAIRS = (
             "",
         ),
     ),
-    Pair(
+    pair(
         "--kv_transfer_config on prefill",
         "P/D",
         prefill=Change((f"--kv_transfer_config={json.dumps(_NIXL)}",), ""),
     ),
-    Pair("prefix caching off on decode", "P/D", decode=given("--no-enable-prefix-caching")),
-    Pair("prefix caching off on prefill", "P/D", prefill=given("--no-enable-prefix-caching")),
-    Pair("another PYTHONHASHSEED on decode", "P/D", decode=Change(env={"PYTHONHASHSEED": "2"})),
-    Pair("another --seed on decode", "P/D", decode=given("--seed=9")),
-    Pair("--revision of a local folder on decode", "P/D", decode=given("--revision=abc")),
-    Pair(
+    pair("prefix caching off on decode", "P/D", decode=given("--no-enable-prefix-caching")),
+    pair("prefix caching off on prefill", "P/D", prefill=given("--no-enable-prefix-caching")),
+    pair("another PYTHONHASHSEED on decode", "P/D", decode=Change(env={"PYTHONHASHSEED": "2"})),
+    pair("another --seed on decode", "P/D", decode=given("--seed=9")),
+    pair("--revision of a local folder on decode", "P/D", decode=given("--revision=abc")),
+    pair(
         "ngram speculation on decode",
         "P/D",
         decode=given(
@@ -163,37 +146,37 @@ PAIRS = (
             '"prompt_lookup_max":3}'
         ),
     ),
-    Pair(
+    pair(
         f"vLLM {OLDER.version} on prefill, enforce_handshake_compat false on decode",
         "P/D",
         prefill=Change(release=OLDER),
         decode=nixl(kv_connector_extra_config=_COMPAT_OFF),
     ),
-    Pair("two ranks on both sides", "P/D", "", Change(ranks=2), Change(ranks=2)),
-    Pair("two ranks on prefill, one on decode", "P/D", "T309", Change(ranks=2), Change(ranks=1)),
-    Pair("one rank on prefill, two on decode", "P/D", "", Change(ranks=1), Change(ranks=2)),
+    pair("two ranks on both sides", "P/D", "", Change(ranks=2), Change(ranks=2)),
+    pair("two ranks on prefill, one on decode", "P/D", "T309", Change(ranks=2), Change(ranks=1)),
+    pair("one rank on prefill, two on decode", "P/D", "", Change(ranks=1), Change(ranks=2)),
     # 200 with wrong text.
-    Pair(
+    pair(
         "blocks of 32 tokens on prefill, 64 on decode",
         "wrong output",
         "T308",
         given("--block-size=32"),
         given("--block-size=64"),
     ),
-    Pair(
+    pair(
         "other weights at the same path",
         "wrong output",
         prefill=Change(model="other weights"),
         untold=_WEIGHTS,
     ),
-    Pair(
+    pair(
         "one engine_id on two prefill pods",
         "wrong output",
         "T320",
         nixl(engine_id="same"),
         then="next pod",
     ),
-    Pair(
+    pair(
         "decode asks after the lease of prefill's blocks",
         "wrong output",
         prefill=given(*_FEW_BLOCKS),
@@ -202,10 +185,10 @@ PAIRS = (
         untold=_MOMENT,
     ),
     # 200, and decode computes the prompt again.
-    Pair("no connector on prefill", "recomputed", "T302", Change(transfer="")),
-    Pair("no connector on decode", "recomputed", "T302", decode=Change(transfer="")),
-    Pair("no connector at all", "recomputed", "T317", Change(transfer=""), Change(transfer="")),
-    Pair(
+    pair("no connector on prefill", "recomputed", "T302", Change(transfer="")),
+    pair("no connector on decode", "recomputed", "T302", decode=Change(transfer="")),
+    pair("no connector at all", "recomputed", "T317", Change(transfer=""), Change(transfer="")),
+    pair(
         "ExampleConnector on decode",
         "recomputed",
         "T303",
@@ -213,14 +196,14 @@ PAIRS = (
             "ExampleConnector", kv_connector_extra_config={"shared_storage_path": "blocks"}
         ),
     ),
-    Pair(
+    pair(
         "nobody at prefill's side channel, policy recompute",
         "recomputed",
         "T310",
         decode=_AGAIN,
         then="nobody",
     ),
-    Pair(
+    pair(
         "prefill killed in between, policy recompute",
         "recomputed",
         "T310",
@@ -228,17 +211,17 @@ PAIRS = (
         then="killed",
     ),
     # 500.
-    Pair("prefill killed in between", "500", then="killed", untold=_MOMENT),
-    Pair("nobody at prefill's side channel", "500", then="nobody", untold=_MOMENT),
-    Pair(
+    pair("prefill killed in between", "500", then="killed", untold=_MOMENT),
+    pair("nobody at prefill's side channel", "500", then="nobody", untold=_MOMENT),
+    pair(
         "blocks of 64 tokens on prefill, 32 on decode",
         "500",
         "T307",
         given("--block-size=64"),
         given("--block-size=32"),
     ),
-    Pair("--dtype float32 on decode", "500", "T306", decode=given("--dtype=float32")),
-    Pair(
+    pair("--dtype float32 on decode", "500", "T306", decode=given("--dtype=float32")),
+    pair(
         "--dtype float32 on decode, enforce_handshake_compat false",
         "500",
         "T306",
@@ -247,7 +230,7 @@ PAIRS = (
             nixl(kv_connector_extra_config=_COMPAT_OFF).transfer,
         ),
     ),
-    Pair(
+    pair(
         "another --kv-cache-dtype on decode",
         "500",
         "T306",
@@ -255,40 +238,40 @@ PAIRS = (
         given("--dtype=bfloat16", "--kv-cache-dtype=fp8_e5m2"),
         needs="avx512f",
     ),
-    Pair(
+    pair(
         "--disable-hybrid-kv-cache-manager on decode",
         "500",
         "T306",
         decode=given("--disable-hybrid-kv-cache-manager"),
     ),
-    Pair(
+    pair(
         "the model at another path on decode",
         "500",
         "T304",
         prefill=given("--served-model-name=/mnt/models"),
         decode=Change(("--served-model-name=/mnt/models",), path="/mnt/other"),
     ),
-    Pair(
+    pair(
         "three layers instead of two at the same path",
         "500",
         decode=Change(model="three layers"),
         untold=_WEIGHTS,
     ),
-    Pair(f"vLLM {OLDER.version} on prefill", "500", "T305", Change(release=OLDER)),
-    Pair("NixlPushConnector on decode", "500", "T303", decode=nixl("NixlPushConnector")),
-    Pair(
+    pair(f"vLLM {OLDER.version} on prefill", "500", "T305", Change(release=OLDER)),
+    pair("NixlPushConnector on decode", "500", "T303", decode=nixl("NixlPushConnector")),
+    pair(
         "no VLLM_NIXL_SIDE_CHANNEL_HOST on prefill",
         "500",
         "T301",
         Change(env={"VLLM_NIXL_SIDE_CHANNEL_HOST": None}),
     ),
-    Pair(
+    pair(
         "VLLM_NIXL_SIDE_CHANNEL_HOST localhost on prefill",
         "500",
         "T301",
         Change(env={"VLLM_NIXL_SIDE_CHANNEL_HOST": "localhost"}),
     ),
-    Pair(
+    pair(
         "one engine_id on both",
         "500",
         "T320",
@@ -296,66 +279,60 @@ PAIRS = (
         nixl(engine_id="same"),
     ),
     # 400 and 404.
-    Pair(
+    pair(
         "a shorter --max-model-len on decode",
         "400",
         decode=given("--max-model-len=256"),
         untold="short prompts are served",
     ),
-    Pair(
+    pair(
         "another --served-model-name on prefill",
         "404",
         "T314",
         given("--served-model-name=other"),
     ),
     # An engine does not start.
-    Pair(
+    pair(
         "no kv_role on decode",
         "does not start",
         "T319",
         decode=Change(transfer='{"kv_connector":"NixlConnector"}'),
     ),
-    Pair("an unknown kv_role on prefill", "does not start", "T319", nixl(kv_role="producer")),
-    Pair(
+    pair("an unknown kv_role on prefill", "does not start", "T319", nixl(kv_role="producer")),
+    pair(
         "a kv_role without connector on prefill",
         "does not start",
         "T302",
         Change(transfer='{"kv_role":"kv_both"}'),
     ),
-    Pair("an unknown key on prefill", "does not start", "T325", nixl(kv_rol="kv_both")),
-    Pair(
+    pair("an unknown key on prefill", "does not start", "T325", nixl(kv_rol="kv_both")),
+    pair(
         "no JSON on prefill",
         "does not start",
         "T302",
         Change(transfer="{kv_connector:NixlConnector}"),
     ),
-    Pair(
+    pair(
         "literal quotes on prefill",
         "does not start",
         "T302",
         Change(transfer=f"'{json.dumps(_NIXL)}'"),
     ),
-    Pair(
+    pair(
         "SharedStorageConnector on prefill",
         "does not start",
         "T321",
         nixl("SharedStorageConnector"),
     ),
-    Pair("P2pNcclConnector on prefill", "does not start", "T321", nixl("P2pNcclConnector")),
-    Pair("a misspelled connector on prefill", "does not start", "T303", nixl("NixlConector")),
-    Pair(
+    pair("P2pNcclConnector on prefill", "does not start", "T321", nixl("P2pNcclConnector")),
+    pair("a misspelled connector on prefill", "does not start", "T303", nixl("NixlConector")),
+    pair(
         "VLLM_NIXL_SIDE_CHANNEL_PORT is no number on prefill",
         "does not start",
         "T326",
         Change(env={"VLLM_NIXL_SIDE_CHANNEL_PORT": "tcp://10.0.0.1:5600"}),
     ),
-    Pair(
+    pair(
         "blocks of 48 tokens on decode", "does not start", "T308", decode=given("--block-size=48")
     ),
 )
-
-
-def table() -> str:
-    """The pairs as docs/proof.md shows them."""
-    rows = [f"| {each.what} | {each.verdict} | {each.code} |" for each in PAIRS]
-    return "\n".join(["| changed | what comes of it | told by |", "| --- | --- | --- |", *rows])

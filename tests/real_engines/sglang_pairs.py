@@ -1,4 +1,4 @@
-"""Pairs of SGLang's prefill and decode, each with one thing changed, and what real engines do.
+"""Pairs of SGLang's prefill and decode, each with one thing changed.
 
 The base is what ``examples/apps/sglang.py`` composes. Docs/proof.md shows this table.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.acceptance.cluster import Object
 from tests.real_engines.outcome import Verdict
+from tests.real_engines.pair import Pair
 
 _MODE = "--disaggregation-mode"
 _BACKEND = "--disaggregation-transfer-backend"
@@ -54,52 +56,41 @@ def given(flag: str, value: str | None = "", model: str = "tiny") -> Change:
     return Change({flag: value}, model)
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A prefill and a decode engine.
-
-    Attributes:
-        what: What is changed.
-        verdict: What comes of a prompt.
-        code: The rule that tells it from the manifests; empty where it works, or none can.
-        prefill: What is changed of prefill.
-        decode: What is changed of decode.
-        untold: Why manifests do not show what no rule tells.
-        words: How long the prompt is.
-    """
-
-    what: str
-    verdict: Verdict
-    code: str = ""
-    prefill: Change = SAME
-    decode: Change = SAME
-    untold: str = ""
-    words: int = 60
+def pair(
+    what: str,
+    verdict: Verdict,
+    code: str = "",
+    prefill: Change = SAME,
+    decode: Change = SAME,
+    **more: Any,
+) -> Pair[Change]:
+    """A pair of which little is changed."""
+    return Pair(what, verdict, code, prefill, decode, **more)
 
 
 _WEIGHTS = "what a path holds is not in manifests"
 
 PAIRS = (
     # What works.
-    Pair("as composed", "P/D"),
-    Pair(
+    pair("as composed", "P/D"),
+    pair(
         "pages of 32 tokens on both",
         "P/D",
         prefill=given("--page-size", "32"),
         decode=given("--page-size", "32"),
     ),
-    Pair("another --random-seed on decode", "P/D", decode=given("--random-seed", "9")),
-    Pair("--disable-radix-cache on prefill", "P/D", prefill=given("--disable-radix-cache")),
-    Pair("chunks of 64 tokens on prefill", "P/D", prefill=given("--chunked-prefill-size", "64")),
-    Pair("mooncake_tcp on prefill", "P/D", prefill=given(_BACKEND, "mooncake_tcp")),
-    Pair(
+    pair("another --random-seed on decode", "P/D", decode=given("--random-seed", "9")),
+    pair("--disable-radix-cache on prefill", "P/D", prefill=given("--disable-radix-cache")),
+    pair("chunks of 64 tokens on prefill", "P/D", prefill=given("--chunked-prefill-size", "64")),
+    pair("mooncake_tcp on prefill", "P/D", prefill=given(_BACKEND, "mooncake_tcp")),
+    pair(
         "another --served-model-name on prefill",
         "P/D",
         prefill=given("--served-model-name", "other"),
     ),
     # 200 with wrong text.
-    Pair("--dtype bfloat16 on decode", "wrong output", "T306", decode=given("--dtype", "bfloat16")),
-    Pair(
+    pair("--dtype bfloat16 on decode", "wrong output", "T306", decode=given("--dtype", "bfloat16")),
+    pair(
         "another model on decode",
         "wrong output",
         "T304",
@@ -108,69 +99,63 @@ PAIRS = (
             "other weights",
         ),
     ),
-    Pair(
+    pair(
         "other weights at the same path",
         "wrong output",
         prefill=Change(model="other weights"),
         untold=_WEIGHTS,
     ),
-    Pair(
+    pair(
         "three layers instead of two at the same path",
         "wrong output",
         decode=Change(model="three layers"),
         untold=_WEIGHTS,
     ),
     # 200, and decode computes the prompt.
-    Pair("no --disaggregation-mode on decode", "recomputed", "T312", decode=given(_MODE, None)),
+    pair("no --disaggregation-mode on decode", "recomputed", "T312", decode=given(_MODE, None)),
     # Decode ends.
-    Pair(
+    pair(
         "pages of 32 tokens on prefill, 64 on decode",
         "decode ends",
         "T308",
         given("--page-size", "32"),
         given("--page-size", "64"),
     ),
-    Pair(
+    pair(
         "pages of 64 tokens on prefill, 32 on decode",
         "decode ends",
         "T307",
         given("--page-size", "64"),
         given("--page-size", "32"),
     ),
-    Pair(
+    pair(
         "another --kv-cache-dtype on decode",
         "decode ends",
         "T306",
         decode=given("--kv-cache-dtype", "bfloat16"),
     ),
-    Pair("the fake backend on decode", "decode ends", "T303", decode=given(_BACKEND, "fake")),
+    pair("the fake backend on decode", "decode ends", "T303", decode=given(_BACKEND, "fake")),
     # Errors.
-    Pair("no --disaggregation-mode on prefill", "500", "T312", prefill=given(_MODE, None)),
-    Pair("another bootstrap port on prefill", "500", "T212", prefill=given(_PORT, "9998")),
-    Pair("the mode of prefill on decode", "no answer", "T312", decode=given(_MODE, "prefill")),
-    Pair(
+    pair("no --disaggregation-mode on prefill", "500", "T312", prefill=given(_MODE, None)),
+    pair("another bootstrap port on prefill", "500", "T212", prefill=given(_PORT, "9998")),
+    pair("the mode of prefill on decode", "no answer", "T312", decode=given(_MODE, "prefill")),
+    pair(
         "a shorter --context-length on decode",
         "400",
         decode=given("--context-length", "256"),
         untold="short prompts are served",
     ),
     # An engine does not start.
-    Pair(
+    pair(
         "an unknown --disaggregation-mode on prefill",
         "does not start",
         "T312",
         prefill=given(_MODE, "both"),
     ),
-    Pair(
+    pair(
         "an unknown backend on prefill",
         "does not start",
         "T303",
         prefill=given(_BACKEND, "nccl"),
     ),
 )
-
-
-def table() -> str:
-    """The pairs as docs/proof.md shows them."""
-    rows = [f"| {each.what} | {each.verdict} | {each.code} |" for each in PAIRS]
-    return "\n".join(["| changed | what comes of it | told by |", "| --- | --- | --- |", *rows])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from tests.real_engines.deployments import DISAGGREGATED
 from tests.real_engines.engines import Site, pods, workload
 from tests.real_engines.environment import ROOT
 from tests.real_engines.outcome import handed_over, prompt
-from tests.real_engines.pairs import PAIRS, Pair, table
+from tests.real_engines.pair import Pair, changed, table
+from tests.real_engines.pairs import PAIRS, Change
 from tests.real_engines.stops import LEASE_SECONDS
 
 _NOBODY = 9
@@ -29,11 +29,11 @@ _PROMPTS = 6
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
-def test_a_pair_is_told(pair: Pair) -> None:
-    objects = changed(pair)
+def test_a_pair_is_told(pair: Pair[Change]) -> None:
+    objects = composed(pair)
     findings = check([Document(item) for item in objects])
     told = {each.code for each in findings if each.severity != "note"}
-    as_composed = {each.code for each in check([Document(item) for item in changed(PAIRS[0])])}
+    as_composed = {each.code for each in check([Document(item) for item in composed(PAIRS[0])])}
     new = told - as_composed
     if pair.verdict == "P/D" or pair.untold:
         assert new == {code for code in (pair.code,) if code}, [*map(str, findings)]
@@ -42,7 +42,7 @@ def test_a_pair_is_told(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
-def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
+def test_a_pair_does_what_it_says(pair: Pair[Change], site: Site) -> None:
     if pair.needs not in Path("/proc/cpuinfo").read_text():
         pytest.skip(f"the processor has no {pair.needs}")
     lonely = pair.what if pair.then == "killed" else ""
@@ -88,18 +88,15 @@ def test_a_rule_says_that_it_was_seen_run(code: str) -> None:
 
 
 def test_the_page_shows_the_table() -> None:
-    assert table() in (ROOT / "docs" / "proof.md").read_text()
+    assert table(PAIRS) in (ROOT / "docs" / "proof.md").read_text()
 
 
-def changed(pair: Pair) -> list[Object]:
-    """The deployment of ``main.py`` with the changes of a pair."""
-    objects = deepcopy(DISAGGREGATED)
-    for part, change in (("prefill", pair.prefill), ("decode", pair.decode)):
-        found = workload(objects, part)
-        spec = found["spec"]
-        spec["template"] = change.apply(spec["template"])
+def composed(pair: Pair[Change]) -> list[Object]:
+    """The deployment of ``main.py`` with the changes of a pair, and a device for each rank."""
+    objects = changed(DISAGGREGATED, pair)
+    for part, change in pair.changes:
         if change.ranks is not None:
-            _devices(objects, found)["count"] = change.ranks
+            _devices(objects, workload(objects, part))["count"] = change.ranks
     return objects
 
 

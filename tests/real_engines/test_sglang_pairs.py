@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import pytest
 
 from cdk8s_inference.checks import check
 from cdk8s_inference.checks.registry import all_rules
 from cdk8s_inference.source import Document
-from tests.acceptance.cluster import Object
 from tests.real_engines.deployments import SGLANG
-from tests.real_engines.engines import Site, pods, workload
+from tests.real_engines.engines import Site, pods
 from tests.real_engines.environment import ROOT
 from tests.real_engines.outcome import handed_over_at_once
-from tests.real_engines.sglang_pairs import PAIRS, UNIFIED, Pair, table
+from tests.real_engines.pair import Pair, changed, table
+from tests.real_engines.sglang_pairs import PAIRS, UNIFIED, Change
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
-def test_a_pair_is_told(pair: Pair) -> None:
-    findings = check([Document(item) for item in changed(pair)])
+def test_a_pair_is_told(pair: Pair[Change]) -> None:
+    findings = check([Document(item) for item in changed(SGLANG, pair)])
     told = {each.code for each in findings if each.severity != "note"}
     if pair.verdict == "P/D" or pair.untold:
         assert not told, [*map(str, findings)]
@@ -28,12 +26,12 @@ def test_a_pair_is_told(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
-def test_a_pair_does_what_it_says(pair: Pair, site: Site) -> None:
+def test_a_pair_does_what_it_says(pair: Pair[Change], site: Site) -> None:
     (one,) = pods(SGLANG, "prefill")
     reference = site.engine(UNIFIED.apply(one))
     prefill, decode = (
         site.engine(change.apply(pods(SGLANG, part)[0]), change.model)
-        for part, change in (("prefill", pair.prefill), ("decode", pair.decode))
+        for part, change in pair.changes
     )
     assert site.await_(reference), reference.log()[-3000:]
     if waiting := [each for each in (prefill, decode) if not site.await_(each)]:
@@ -51,13 +49,4 @@ def test_a_rule_says_that_it_was_seen_run(code: str) -> None:
 
 
 def test_the_page_shows_the_table() -> None:
-    assert table() in (ROOT / "docs" / "proof.md").read_text()
-
-
-def changed(pair: Pair) -> list[Object]:
-    """The deployment of the example with the changes of a pair."""
-    objects = deepcopy(SGLANG)
-    for part, change in (("prefill", pair.prefill), ("decode", pair.decode)):
-        spec = workload(objects, part)["spec"]
-        spec["template"] = change.apply(spec["template"])
-    return objects
+    assert table(PAIRS) in (ROOT / "docs" / "proof.md").read_text()
