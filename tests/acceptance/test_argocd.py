@@ -233,3 +233,25 @@ def test_a_late_chart(own_control_plane: None, tmp_path: Path) -> None:
         assert len(absent(cluster, second)) == len(second)
         come = partial(absent, cluster, second)
         eventually(partial(with_available, cluster, first, come), TIMEOUT)
+
+
+def test_a_chart_that_is_not_there(own_control_plane: None, tmp_path: Path) -> None:
+    """An Application without its chart is Healthy to Argo CD, having no objects; its wave waits."""
+    objects = composed(ArgoCD(), tmp_path / "dist")
+    first, second, *_ = waves(releases(objects))
+    late, *others = first
+    index = tmp_path / "charts" / "charts.jetstack.io" / "index.yaml"
+    away = index.with_name("away.yaml")
+    assert late.name == "cert-manager"
+    with syncing(objects, tmp_path, health_check()) as cluster:
+        # Its wave is still to come: that of CRDs and namespaces takes seconds.
+        index.rename(away)
+        waits = partial(not_waiting, cluster, APPLICATION, late.name)
+        eventually(partial(absent, cluster, others), TIMEOUT)
+        eventually(partial(with_available, cluster, others, waits), TIMEOUT)
+        status = applications(cluster)[late.name]["status"]
+        assert (status["sync"]["status"], status["health"]["status"]) == ("Unknown", "Healthy")
+        away.rename(index)
+        eventually(partial(absent, cluster, [late]), TIMEOUT)
+        come = partial(absent, cluster, second)
+        eventually(partial(with_available, cluster, first, come), TIMEOUT)
