@@ -58,9 +58,9 @@ _KEPT_SECONDS = 24 * 3600
 _NOBODY = 65534
 
 
-def _in_a_secret(variable: Any, path: Path) -> Iterator[Problem]:
-    source = variable.value_from if isinstance(variable, EnvVar) else None
-    if isinstance(variable, EnvVar) and (source is None or source.secret_key_ref is None):
+def _in_a_secret(variable: EnvVar, path: Path) -> Iterator[Problem]:
+    source = variable.value_from
+    if source is None or source.secret_key_ref is None:
         message = "a token must come from a Secret: manifests are kept and shown"
         yield Problem(path, message, f"EnvVar.from_secret({variable.name!r}, SECRET, KEY)")
 

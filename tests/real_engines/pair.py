@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from tests.acceptance.cluster import Object
 from tests.real_engines.engines import workload
@@ -59,6 +59,22 @@ class Pair(Generic[C]):
     def changes(self) -> Sequence[tuple[str, C]]:
         """Each part with what is changed of it."""
         return ("prefill", self.prefill), ("decode", self.decode)
+
+
+def pair_of(same: C) -> Callable[..., Pair[C]]:
+    """What makes a pair, of which a part that is not given is the same as composed."""
+
+    def pair(
+        what: str,
+        verdict: Verdict,
+        code: str = "",
+        prefill: C = same,
+        decode: C = same,
+        **more: Any,
+    ) -> Pair[C]:
+        return Pair(what, verdict, code, prefill, decode, **more)
+
+    return pair
 
 
 def changed(objects: Iterable[Object], pair: Pair[C]) -> list[Object]:

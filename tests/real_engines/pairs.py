@@ -9,12 +9,10 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.acceptance.cluster import Object
 from tests.real_engines.environment import NEWEST, OLDER, Release
-from tests.real_engines.outcome import Verdict
-from tests.real_engines.pair import Pair
+from tests.real_engines.pair import pair_of
 from tests.real_engines.translation import KEEP_RANKS
 
 _TRANSFER = "--kv-transfer-config="
@@ -81,17 +79,7 @@ def given(*args: str) -> Change:
     return Change(args)
 
 
-def pair(
-    what: str,
-    verdict: Verdict,
-    code: str = "",
-    prefill: Change = SAME,
-    decode: Change = SAME,
-    **more: Any,
-) -> Pair[Change]:
-    """A pair of which little is changed."""
-    return Pair(what, verdict, code, prefill, decode, **more)
-
+pair = pair_of(SAME)
 
 # Without --dtype the tiny model runs in bfloat16.
 _COMPAT_OFF = {"enforce_handshake_compat": False}

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.acceptance.cluster import Object
-from tests.real_engines.outcome import Verdict
-from tests.real_engines.pair import Pair
+from tests.real_engines.pair import pair_of
 
 _MODE = "--disaggregation-mode"
 _BACKEND = "--disaggregation-transfer-backend"
@@ -56,17 +54,7 @@ def given(flag: str, value: str | None = "", model: str = "tiny") -> Change:
     return Change({flag: value}, model)
 
 
-def pair(
-    what: str,
-    verdict: Verdict,
-    code: str = "",
-    prefill: Change = SAME,
-    decode: Change = SAME,
-    **more: Any,
-) -> Pair[Change]:
-    """A pair of which little is changed."""
-    return Pair(what, verdict, code, prefill, decode, **more)
-
+pair = pair_of(SAME)
 
 _WEIGHTS = "what a path holds is not in manifests"
 

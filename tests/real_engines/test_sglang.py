@@ -16,7 +16,7 @@ from tests.real_engines.deployments import SGLANG
 from tests.real_engines.engines import Engine, Site, pods
 from tests.real_engines.outcome import handed_over_at_once, prompt
 from tests.real_engines.sglang_pairs import SAME, UNIFIED, Change
-from tests.real_engines.test_sidecar import sidecar_command
+from tests.real_engines.test_sidecar import REQUESTS, sidecar_command
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -58,20 +58,18 @@ def test_the_sidecar_hands_over(site: Site) -> None:
     listens = partial(decode.host.listens, port)
     url = f"http://{decode.host.address}:{port}"
     with started("sidecar", command, site.folder / "sglang-sidecar", ready=listens):
-        for words in (1, 60):
-            for chat in (False, True):
-                for stream in (False, True):
-                    outcome = handed_over_at_once(
-                        site,
-                        prefill,
-                        decode,
-                        reference,
-                        words=words,
-                        chat=chat,
-                        stream=stream,
-                        sidecar=url,
-                    )
-                    assert outcome.verdict == "P/D", (words, chat, stream, outcome)
+        for words, chat, stream in REQUESTS:
+            outcome = handed_over_at_once(
+                site,
+                prefill,
+                decode,
+                reference,
+                words=words,
+                chat=chat,
+                stream=stream,
+                sidecar=url,
+            )
+            assert outcome.verdict == "P/D", (words, chat, stream, outcome)
 
 
 def ready(site: Site, prefill: Change = SAME, decode: Change = SAME) -> list[Engine]:

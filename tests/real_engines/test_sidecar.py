@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from tests.real_engines.deployments import DISAGGREGATED
 from tests.real_engines.engines import Engine, Site, pods
 from tests.real_engines.outcome import handed_over
 from tests.real_engines.pairs import SAME
+
+REQUESTS = tuple(product((1, 60), (False, True), (False, True)))
+"""Words of the prompt, whether it is a chat, whether it is streamed."""
 
 
 def test_the_sidecar_hands_over(site: Site) -> None:
@@ -35,19 +39,17 @@ def test_the_sidecar_hands_over(site: Site) -> None:
     ready = partial(decode.host.listens, port)
     url = f"http://{decode.host.address}:{port}"
     with started("sidecar", command, site.folder / "sidecar", ready=ready):
-        for words in (1, 60):
-            for chat in (False, True):
-                for stream in (False, True):
-                    outcome = handed_over(
-                        site,
-                        prefill,
-                        decode,
-                        words=words,
-                        chat=chat,
-                        stream=stream,
-                        sidecar=url,
-                    )
-                    assert outcome.verdict == "P/D", (words, chat, stream, outcome)
+        for words, chat, stream in REQUESTS:
+            outcome = handed_over(
+                site,
+                prefill,
+                decode,
+                words=words,
+                chat=chat,
+                stream=stream,
+                sidecar=url,
+            )
+            assert outcome.verdict == "P/D", (words, chat, stream, outcome)
 
 
 def sidecar_command(pod: Object, decode: Engine, executable: Path) -> tuple[list[str | Path], int]:

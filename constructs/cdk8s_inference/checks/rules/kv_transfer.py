@@ -19,7 +19,7 @@ from cdk8s_inference.topology import Engine, Picker, Pods, Pool, SourceValue, To
 _ENGINE = "spec.template.spec.containers[0]"
 _SEEN = SeenRun("vLLM", ("v0.32.0",))
 _SGLANG = SeenRun("SGLang", ("v0.5.23",))
-_ALSO = str(_SGLANG).replace("Seen", "Also seen")
+_ALSO = "Also seen run with SGLang v0.5.23."
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
 
 
@@ -794,7 +794,7 @@ def served_names(topology: Topology) -> Iterator[Violation]:
     for pool in topology.pools:
         engines = [pods.engine for pods in pool.running if pods.engine]
         named = [each for each in engines if each.flag(each.names.served_model)]
-        unnamed = [each for each in engines if each not in named]
+        unnamed = [each for each in engines if not each.flag(each.names.served_model)]
         names = [each.served_name for each in (*named, *unnamed) if each.served_name is not None]
         if not named:
             continue
