@@ -395,7 +395,13 @@ def assert_silent(config: Config, release: RouterRelease, code: str) -> None:
             },
             True,
         ),
-        ({"type": "label-selector-filter", "parameters": {"matchLabels": {"a": "b"}}}, False),
+        (
+            {
+                "type": "label-selector-filter",
+                "parameters": {"matchLabels": {"llm-d.ai/role": "prefill"}},
+            },
+            False,
+        ),
         (
             {
                 "type": "label-selector-filter",
@@ -414,7 +420,6 @@ def assert_silent(config: Config, release: RouterRelease, code: str) -> None:
             },
             True,
         ),
-        ({"type": "by-label", "parameters": {"label": "x", "validValues": ["decode"]}}, False),
     ],
 )
 def test_filters_that_go_by_the_role_label(plugin: Config, admits: bool) -> None:
@@ -424,6 +429,29 @@ def test_filters_that_go_by_the_role_label(plugin: Config, admits: bool) -> None
     config["schedulingProfiles"][1]["plugins"].insert(0, {"pluginRef": "mine"})
     outcome = assess_document(config, ROUTER_NEWEST).outcome
     assert outcome == ("disaggregates" if admits else "prefill pods serve users")
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        {"type": "label-selector-filter", "parameters": {"matchLabels": {"a": "b"}}},
+        {
+            "type": "label-selector-filter",
+            "parameters": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
+        },
+        {"type": "by-label", "parameters": {"label": "x", "validValues": ["decode"]}},
+    ],
+)
+def test_filters_by_other_labels_may_tell_roles_apart(plugin: Config) -> None:
+    config = config_of(ROUTER_NEWEST)
+    for name in ("prefill-filter", "decode-filter"):
+        drop(config, name)
+    config["plugins"].append({**plugin, "name": "mine"})
+    for profile in config["schedulingProfiles"]:
+        profile["plugins"].insert(0, {"pluginRef": "mine"})
+    verdict = assess_document(config, ROUTER_NEWEST)
+    assert verdict.outcome == "disaggregates"
+    assert not {"P202", "P308", "P310", "P401"} & {each.code for each in verdict.findings}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.real_engines.pair import pair_of
 _MODE = "--disaggregation-mode"
 _BACKEND = "--disaggregation-transfer-backend"
 _PORT = "--disaggregation-bootstrap-port"
+_ADDRESS = "SGLANG_HOST_IP"
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Change:
         flags: What flags say instead or in addition: empty for one without a value, None where it
             is left out.
         model: What is loaded.
+        env: Variables that are set.
     """
 
     flags: Mapping[str, str | None] = field(default_factory=dict)
     model: str = "tiny"
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, pod: Object) -> Object:
         """The pod with the change."""
@@ -41,6 +44,7 @@ class Change:
             if value is not None
         ]
         container["args"] = [*kept, *given]
+        container["env"] += [{"name": name, "value": text} for name, text in self.env.items()]
         return changed
 
 
@@ -126,6 +130,18 @@ PAIRS = (
     # Errors.
     pair("no --disaggregation-mode on prefill", "500", "T312", prefill=given(_MODE, None)),
     pair("another bootstrap port on prefill", "500", "T212", prefill=given(_PORT, "9998")),
+    pair(
+        f"{_ADDRESS} 127.0.0.1 on prefill",
+        "500",
+        "T327",
+        prefill=Change(env={_ADDRESS: "127.0.0.1"}),
+    ),
+    pair(
+        f"{_ADDRESS} 127.0.0.1 on decode",
+        "500",
+        "T327",
+        decode=Change(env={_ADDRESS: "127.0.0.1"}),
+    ),
     pair("the mode of prefill on decode", "no answer", "T312", decode=given(_MODE, "prefill")),
     pair(
         "a shorter --context-length on decode",
@@ -145,5 +161,17 @@ PAIRS = (
         "does not start",
         "T303",
         prefill=given(_BACKEND, "nccl"),
+    ),
+    pair(
+        f"another address as {_ADDRESS} on prefill",
+        "does not start",
+        "T327",
+        prefill=Change(env={_ADDRESS: "192.0.2.1"}),
+    ),
+    pair(
+        f"another address as {_ADDRESS} on decode",
+        "does not start",
+        "T327",
+        decode=Change(env={_ADDRESS: "192.0.2.1"}),
     ),
 )

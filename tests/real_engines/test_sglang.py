@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdk8s_inference.releases import ROUTER_NEWEST
+from cdk8s_inference.verify import decide
 from tests.acceptance.process import started
 from tests.acceptance.serving import variables
 from tests.real_engines.client import SGLANG_MODEL
@@ -17,6 +18,7 @@ from tests.real_engines.engines import Engine, Site, pods
 from tests.real_engines.outcome import handed_over_at_once, prompt
 from tests.real_engines.sglang_pairs import SAME, UNIFIED, Change
 from tests.real_engines.test_sidecar import REQUESTS, sidecar_command
+from tests.real_engines.test_verified import verified
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
@@ -40,6 +42,20 @@ def test_two_prefills_hand_over_to_one_decode(site: Site) -> None:
     for prefill in (first, second, first):
         outcome = handed_over_at_once(site, prefill, decode, reference)
         assert outcome.verdict == "P/D", outcome
+
+
+def test_a_hand_over_is_verified(site: Site) -> None:
+    _, prefill, decode = ready(site)
+    more = {"model": SGLANG_MODEL}
+    found = verified(
+        site,
+        prefill,
+        decode,
+        lambda text: site.client.hand_over_at_once(prefill.url, decode.url, text, more=more)[1],
+    )
+    grew = {each.counter for each in found.changes if each.meaning == "sent" and each.by}
+    assert grew == {"sglang:kv_transfer_total_mb_count"}
+    assert decide(found).outcome == "disaggregates", decide(found)
 
 
 def test_decode_refuses_what_is_not_handed_over(site: Site) -> None:

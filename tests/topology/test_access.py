@@ -96,3 +96,31 @@ def test_what_is_beside_an_account() -> None:
         assert found.beside is not None
         assert found.beside.kind == each["kind"]
     assert access(binding(namespace="other"), role(PODS)).roles == ()
+
+
+AGGREGATED: Json = {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"to": "it"}}]}}
+
+
+def test_a_role_that_was_not_read_may_grant_anything() -> None:
+    found = access(role(PODS), binding(ACCOUNT), binding(ACCOUNT, role="ClusterRole"))
+    assert found.allows("list", "", "pods")
+    assert [each.name.value for each in found.unread] == ["it"]
+
+
+def test_the_administrator_may_do_everything() -> None:
+    bound = binding(ACCOUNT, kind="ClusterRoleBinding", role="ClusterRole")
+    bound["roleRef"]["name"] = "cluster-admin"
+    assert access(bound).allows("list", "", "pods")
+
+
+def test_an_aggregated_role_grants_what_others_do() -> None:
+    whole = {**role(kind="ClusterRole"), **AGGREGATED}
+    part = role(PODS, kind="ClusterRole")
+    part["metadata"] = {"name": "part", "labels": {"to": "it"}}
+    bound = binding(ACCOUNT, role="ClusterRole")
+    found = access(whole, part, bound)
+    assert found.allows("list", "", "pods")
+    assert found.unread, "others, which were not read, may be part of it"
+    assert not access(whole, bound).allows("list", "", "pods")
+    # As a cluster has it, where its controller has written the rules.
+    assert not access({**whole, "rules": [PODS]}, bound).unread

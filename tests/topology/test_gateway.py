@@ -58,18 +58,65 @@ def allowed(**routes: Any) -> dict[str, Any]:
 def test_which_routes_a_listener_takes(listener: Any, same: bool, other: bool) -> None:
     for namespace, expected in (("gateways", same), ("llm", other)):
         made, attached = read(listener, namespace)
-        assert [each.admits(attached) for each in made.listeners] == [expected]
+        assert [each.refuses(attached) is None for each in made.listeners] == [expected]
 
 
 @pytest.mark.parametrize(
     ("parent", "names"),
-    [({}, ["a", "b"]), ({"sectionName": "b"}, ["b"]), ({"sectionName": "c"}, []), (3, ["a", "b"])],
+    [
+        ({}, ["a", "b"]),
+        ({"sectionName": "b"}, ["b"]),
+        ({"sectionName": "c"}, []),
+        ({"port": 443}, ["b"]),
+        ({"port": 8443}, []),
+        ({"sectionName": "a", "port": 443}, []),
+        (3, ["a", "b"]),
+    ],
     ids=str,
 )
 def test_a_route_may_name_a_listener(parent: Any, names: list[str]) -> None:
-    found = topology([gateway({"name": "a"}, {"name": "b"}), route(parentRefs=[parent])])
+    listeners = {"name": "a", "port": 80}, {"name": "b", "port": 443}
+    found = topology([gateway(*listeners), route(parentRefs=[parent])])
     chosen = found.gateways[0].chosen(found.routes[0].parents[0])
     assert [each.name.value for each in chosen] == names
+
+
+@pytest.mark.parametrize(
+    ("listener", "hosts", "taken"),
+    [
+        ("*.example.com", ["a.example.com"], True),
+        ("*.example.com", ["a.b.example.com"], True),
+        ("*.example.com", ["example.com"], False),
+        ("a.example.com", ["*.example.com"], True),
+        ("a.example.com", ["b.example.com", "A.example.com"], True),
+        ("a.example.com", ["b.example.com"], False),
+        ("a.example.com", [], True),
+        (None, ["b.example.com"], True),
+        ("${HOST}", ["b.example.com"], True),
+    ],
+)
+def test_hosts_of_a_listener(listener: str | None, hosts: list[str], taken: bool) -> None:
+    made = {"name": "http", "protocol": "HTTP", "hostname": listener}
+    found = topology([gateway(made), route("gateways", hostnames=hosts)])
+    (only,) = found.gateways[0].listeners
+    assert (only.refuses(found.routes[0]) is None) is taken
+
+
+@pytest.mark.parametrize(
+    ("labels", "taken"),
+    [
+        ({"kubernetes.io/metadata.name": "llm"}, True),
+        ({"kubernetes.io/metadata.name": "other"}, False),
+        ({"kubernetes.io/metadata.name": "other", "team": "a"}, False),
+        ({"kubernetes.io/metadata.name": "llm", "team": "a"}, True),
+        ({"team": "a"}, True),
+    ],
+)
+def test_namespaces_that_a_listener_selects(labels: dict[str, str], taken: bool) -> None:
+    selects = {"from": "Selector", "selector": {"matchLabels": labels}}
+    found = topology([gateway(allowed(namespaces=selects)), route()])
+    (only,) = found.gateways[0].listeners
+    assert (only.refuses(found.routes[0]) is None) is taken
 
 
 def test_a_gateway_is_found_by_its_name() -> None:

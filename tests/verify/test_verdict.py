@@ -17,6 +17,7 @@ def counted(server: str, part: Part, **values: float) -> list[Change]:
         "requests": "requests",
         "generated": "generated tokens",
         "handed": "handed over",
+        "sent": "sent",
     }
     return [
         Change(server, part, name, meanings[name], 5.0, 5.0 + value)
@@ -39,6 +40,8 @@ DECODE = counted("d", "decode", requests=3, generated=24)
         (evidence(PREFILL, DECODE), "disaggregates"),
         (evidence(PREFILL, counted("d", "decode", requests=3, handed=3000)), "disaggregates"),
         (evidence(PREFILL, counted("d", "decode", requests=3, handed=0)), "decode-only"),
+        (evidence(counted("p", "prefill", requests=3, sent=3), DECODE), "disaggregates"),
+        (evidence(counted("p", "prefill", requests=3, sent=0), DECODE), "decode-only"),
         (evidence(counted("p", "prefill", requests=0), DECODE), "decode-only"),
         (evidence(PREFILL, counted("d", "decode", requests=0)), "decode-only"),
         (evidence(counted("p", "prefill", requests=1), DECODE), "decode-only"),

@@ -28,7 +28,7 @@ FORMAT = 1
 """The version of the JSON; it changes where a key changes its meaning."""
 
 _PARTS = ("prefill", "decode", "engine")
-_SHOWN = ("requests", "prompt tokens", "handed over", "decided apart", "decided alone")
+_SHOWN = ("requests", "prompt tokens", "handed over", "sent", "decided apart", "decided alone")
 _COLORS = {"does not answer": "red", "decode-only": "red", "unknown": "yellow"}
 
 

@@ -239,7 +239,7 @@ class _Compared:
         lost = tuple(
             _name(each)
             for each in old.engines
-            if each.pods[0] in old.pool.members and not selector.matches(each.pods[0].labels)
+            if each.pods[0] in old.pool.members and not each.pods[0].selected_by(selector)
         )
         kept = [each.object for each in stay] if any(each.old is None for each in engines) else []
         mixed = tuple(mixed_states(old, new, rolls, kept, self.known))
@@ -429,10 +429,10 @@ def _still_selects(old: ServedModel, new: ServedModel, pods: Pods) -> bool:
     leads = [(each.pool.object, each.pool.selector) for each in (old, new) if each.pool]
     if len(leads) == 2:
         (before, _), (after, selector) = leads
-        return key_of(before) == key_of(after) and selector.value.matches(pods.labels)
+        return key_of(before) == key_of(after) and pods.selected_by(selector.value)
     known = {key_of(each.object) for each in old.services}
     return not leads and any(
-        key_of(each.object) in known and each.selector.value.matches(pods.labels)
+        key_of(each.object) in known and pods.selected_by(each.selector.value)
         for each in new.services
     )
 

@@ -41,7 +41,7 @@ def answering_profile(document: PickerDocument) -> ListedProfile | None:
 def answers(document: PickerDocument) -> frozenset[str]:
     """The roles of the pods that may answer a request; none: every request fails."""
     profile = answering_profile(document)
-    return frozenset() if profile is None else admitted(document, profile, _roles(document))
+    return frozenset() if profile is None else admitted(document, profile, DECODE)
 
 
 def separates(document: PickerDocument) -> bool:
@@ -56,7 +56,7 @@ def prefills(document: PickerDocument) -> tuple[ListedProfile, frozenset[str]] |
     profile = document.profile(prefill_name(document))
     if profile is None:
         return None
-    return profile, admitted(document, profile, _roles(document))
+    return profile, admitted(document, profile, PREFILL)
 
 
 def shortest_prompt(document: PickerDocument) -> int | None:
@@ -84,25 +84,33 @@ def _shortest(document: PickerDocument, handler: Listed, stages: Stages) -> int:
     return max((int(decider.value(name) or 0) for name in thresholds), default=0)
 
 
-def admitted(
-    document: PickerDocument, profile: ListedProfile, roles: tuple[str, ...]
-) -> frozenset[str]:
-    """The roles of the pods that pass a profile's filters, as far as these go by the role."""
+def admitted(document: PickerDocument, profile: ListedProfile, meant: str) -> frozenset[str]:
+    """The roles of the pods that pass a profile's filters.
+
+    A filter by labels that are not read may tell roles apart: only pods of the role that is
+    ``meant`` are taken to pass it, or of any in a pool without roles.
+    """
     filters = [each for each in profile.runs(document.plugins) if each.has_role("filter")]
     label = document.release.role_label
-    return frozenset(
-        role for role in roles if all(_passes(plugin, role, label) for plugin in filters)
-    )
+    found = set()
+    for role in _roles(document):
+        passed = [_passes(plugin, role, label) for plugin in filters]
+        if all(passed) or (role in (meant, UNLABELLED) and False not in passed):
+            found.add(role)
+    return frozenset(found)
 
 
-def _passes(plugin: Listed, role: str, label: str) -> bool:
+def _passes(plugin: Listed, role: str, label: str) -> bool | None:
+    """Whether pods of a role pass a filter; None where that is by labels that are not read."""
     assert plugin.known is not None
     if plugin.known.accepts is not None:
         return (
             plugin.known.accepts_unlabelled if role == UNLABELLED else role in plugin.known.accepts
         )
     parameters = {parameter.name for parameter in plugin.known.parameters}
-    if "validValues" in parameters and plugin.value("label") == label:
+    if "validValues" in parameters:
+        if plugin.value("label") != label:
+            return None
         unlabelled = bool(plugin.value("allowsNoLabel"))
         return unlabelled if role == UNLABELLED else role in (plugin.value("validValues") or ())
     if "matchLabels" in parameters:
@@ -110,17 +118,19 @@ def _passes(plugin: Listed, role: str, label: str) -> bool:
     return True
 
 
-def _matches(plugin: Listed, role: str, label: str) -> bool:
-    wanted = plugin.value("matchLabels")
-    if isinstance(wanted, Mapping) and wanted.get(label, role) != role:
+def _matches(plugin: Listed, role: str, label: str) -> bool | None:
+    labels, expressions = plugin.value("matchLabels"), plugin.value("matchExpressions")
+    wanted = labels if isinstance(labels, Mapping) else {}
+    asked = expressions if isinstance(expressions, list) else []
+    if wanted.get(label, role) != role:
         return False
-    expressions = plugin.value("matchExpressions")
-    for expression in expressions if isinstance(expressions, list) else ():
+    for expression in asked:
         if expression.get("key") == label:
             holds = _OPERATORS.get(str(expression.get("operator")))
             if holds is not None and not holds(role, expression.get("values") or ()):
                 return False
-    return True
+    others = {*wanted, *(each.get("key") for each in asked)} - {label}
+    return None if others else True
 
 
 _OPERATORS: dict[str, Callable[[str, Any], bool]] = {

@@ -94,6 +94,7 @@ SERVER = Server(
     connectors=vllm.CONNECTORS,
     sockets_of=sockets,
     handshake_flags=vllm.SERVER.handshake_flags,
+    model_flags=vllm.SERVER.model_flags,
     handshake_variables=vllm.SERVER.handshake_variables,
     gang_flags=vllm.SERVER.gang_flags,
     engine_label="vllm",

@@ -10,7 +10,7 @@ from cdk8s_inference.servers.flags import Flags, Grammar, load_flags
 from cdk8s_inference.servers.invocation import Invocation
 from cdk8s_inference.servers.kv_connector import KvConnector, connector_named
 from cdk8s_inference.servers.ranks import Ranks
-from cdk8s_inference.servers.release import release_of_tag
+from cdk8s_inference.servers.release import ByRelease, release_of_tag
 from cdk8s_inference.servers.socket import Socket
 
 ServerName = Literal[
@@ -160,6 +160,7 @@ class Server:
         images: Parts of image names that hold it. An image counts where nothing else is run.
         release_images: Names of its own project's images, whose tags are its releases.
         images_start_it: Whether those start it where no command is given.
+        model_argument: Whether what they start takes the model without a flag.
         telling_flags: Flags that no other server has.
         is_engine: Whether it serves a model.
         flag_file: The name of the data file of its flags; None where they are not known here.
@@ -180,6 +181,8 @@ class Server:
         group_flags: Flags, beside that of the number of pods, with which it spans several.
         handshake_flags: Flags that prefill and decode must agree on: the hand-over compares what
             they lead to.
+        model_flags: Flags that change which weights are loaded, and that the hand-over does not
+            compare.
         gang_flags: Flags that all pods of a gang must agree on.
         handshake_variables: Variables that prefill and decode must agree on.
         engine_label: What the picker calls it in the label of pods.
@@ -193,6 +196,7 @@ class Server:
     images: tuple[str, ...] = ()
     release_images: tuple[str, ...] = ()
     images_start_it: bool = True
+    model_argument: ByRelease[bool] = field(default_factory=lambda: ByRelease(False))
     telling_flags: tuple[str, ...] = ()
     is_engine: bool = True
     flag_file: str | None = None
@@ -211,6 +215,7 @@ class Server:
     secret_flags: tuple[str, ...] = ()
     group_flags: tuple[str, ...] = ()
     handshake_flags: tuple[str, ...] = ()
+    model_flags: tuple[str, ...] = ()
     handshake_variables: tuple[str, ...] = ()
     gang_flags: tuple[str, ...] = ()
     engine_label: str | None = None

@@ -22,6 +22,8 @@ from cdk8s_inference.servers.socket import Socket
 
 DEFAULT_BACKEND = "mooncake"
 DEFAULT_BOOTSTRAP_PORT = 8998
+ADDRESS_VARIABLES = ("SGLANG_HOST_IP", "HOST_IP")
+"""Variables that tell an engine its own address; the first that is not empty counts."""
 
 _FLAGS = FlagNames(
     host="--host",
@@ -176,7 +178,8 @@ SERVER = Server(
     shared_memory=True,
     secret_flags=("--api-key", "--admin-api-key"),
     group_flags=("--dist-init-addr",),
-    handshake_flags=("--dtype", "--kv-cache-dtype", "--quantization", "--revision"),
+    handshake_flags=("--dtype", "--kv-cache-dtype"),
+    model_flags=("--quantization", "--revision"),
     gang_flags=(
         "--tensor-parallel-size",
         "--pipeline-parallel-size",

@@ -369,6 +369,8 @@ SERVER = Server(
     ),
     images=("vllm", "llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu"),
     release_images=("vllm-openai", "vllm-openai-cpu", "vllm-openai-rocm", "vllm-tpu"),
+    # The entrypoint became `vllm serve`; before, it read an argument and passed it over.
+    model_argument=ByRelease(False, (("0.14.0", True),)),
     telling_flags=("--kv-transfer-config",),
     flag_file="vllm",
     # --disable-x beside --enable-x came with 0.33.0's own action for switches.
@@ -411,12 +413,10 @@ SERVER = Server(
         "--dtype",
         "--kv-cache-dtype",
         "--disable-hybrid-kv-cache-manager",
-        "--quantization",
         "--attention-backend",
         "--speculative-config",
-        "--hf-overrides",
-        "--revision",
     ),
+    model_flags=("--quantization", "--hf-overrides", "--revision"),
     handshake_variables=(ATTENTION_BACKEND,),
     gang_flags=(
         "--tensor-parallel-size",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -224,13 +225,35 @@ class Engine:
 
     @cached_property
     def model(self) -> SourceValue[str] | None:
-        """The model that it loads; None where that is not said in its flags."""
+        """The model that it loads; None where what it is given does not say it."""
         given = self.flag(self.names.model)
         if given is not None:
             return given
         words = self.container.words
         for before, word in itertools.pairwise(words):
             if before.value == "serve" and not word.value.startswith("-"):
+                return word
+        takes = self.server is not None and self.server.model_argument.at(self.invocation.release)
+        return self.argument if takes else None
+
+    @cached_property
+    def argument(self) -> SourceValue[str] | None:
+        """What the program of a released image is given without a flag."""
+        own = self.server is not None and self.container.image_name in self.server.release_images
+        if not own or self.container.at["command"].present:
+            return None
+        known, taken = self.invocation.flags, 0
+        for word in self.container.words:
+            name, _, value = word.value.partition("=")
+            if name.startswith("-"):
+                flag = known.find(name) if known else None
+                if value or (flag is not None and not flag.takes_word):
+                    taken = 0
+                else:
+                    taken = sys.maxsize if flag is not None and flag.kind == "list" else 1
+            elif taken:
+                taken -= 1
+            else:
                 return word
         return None
 

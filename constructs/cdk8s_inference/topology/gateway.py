@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from cdk8s_inference.source import Cursor
+from cdk8s_inference.source import Cursor, has_placeholder
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue
 from cdk8s_inference.topology.reference import Reference
 from cdk8s_inference.topology.route import GATEWAY_GROUP, Route
+from cdk8s_inference.topology.selector import label_selector
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that every namespace has, with its name."""
 
 _NO_HTTP = ("TCP", "TLS", "UDP")
 """Protocols of the Gateway API for which other kinds of routes are."""
@@ -53,10 +57,30 @@ class Listener:
             not kinds or (GATEWAY_GROUP, "HTTPRoute") in kinds
         )
 
-    def admits(self, route: Route) -> bool:
-        """Whether it takes a route; one that selects namespaces by their labels may."""
-        same = route.object.namespace == self.object.namespace
-        return self.takes_http and (same or self.namespaces.value in ("All", "Selector"))
+    def refuses(self, route: Route) -> str | None:
+        """What of a route it does not take; None where it takes the route, or may.
+
+        Labels of namespaces are not read, other than the one that has their name.
+        """
+        if not self.takes_http:
+            return "HTTPRoutes"
+        if not self._takes_namespace(route.object.namespace):
+            return f"routes of {route.object.namespace!r}"
+        host = self.at["hostname"].text
+        if host and route.hosts and not any(_meet(host, each) for each in route.hosts):
+            return f"hosts other than {host!r}"
+        return None
+
+    def _takes_namespace(self, namespace: str) -> bool:
+        whose = self.namespaces.value
+        if whose == "Selector":
+            at = self.at.at("allowedRoutes", "namespaces", "selector")
+            selector = label_selector(self.object, at).value
+            own = {NAMESPACE_NAME: namespace}
+            if not selector.keys <= own.keys():
+                return selector.labels.get(NAMESPACE_NAME, namespace) == namespace
+            return selector.matches(own)
+        return whose == "All" or namespace == self.object.namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +106,25 @@ class Gateway:
         return tuple(Listener(self.object, item) for item in items)
 
     def chosen(self, parent: Reference) -> tuple[Listener, ...]:
-        """The listeners that a route's reference to it means: all, unless it names one."""
-        section = parent.field("sectionName").value
-        return tuple(each for each in self.listeners if section in (None, each.name.value))
+        """The listeners that a route's reference to it means: all, or those of a name or port."""
+        section, port = parent.field("sectionName").value, parent.port
+        return tuple(
+            each
+            for each in self.listeners
+            if section in (None, each.name.value)
+            and (port is None or port.value == each.at["port"].value)
+        )
+
+
+def _meet(host: str, other: str) -> bool:
+    """Whether some name is meant by two hosts, of which each may start with ``*.``."""
+    if has_placeholder(host) or has_placeholder(other):
+        return True
+    host, other = host.lower(), other.lower()
+    return host == other or any(
+        one.startswith("*.") and two.endswith(one[1:])
+        for one, two in ((host, other), (other, host))
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from cdk8s_inference.source import is_placeholder
+from cdk8s_inference.topology.controller_labels import CONTROLLER_LABELS
 from cdk8s_inference.topology.selector import Selector
 from cdk8s_inference.topology.workload import Pods
 
@@ -30,9 +31,11 @@ class PodsByLabel:
         """The pods of a namespace that a selector matches."""
         candidates: Sequence[Pods] = self._all.get(namespace, ())
         for key, value in selector.labels.items():
+            if key in CONTROLLER_LABELS:
+                continue
             having = self._labeled.get((namespace, key, value), ())
             candidates = min(candidates, having, key=len)
-        return tuple(each for each in candidates if selector.matches(each.labels))
+        return tuple(each for each in candidates if each.selected_by(selector))
 
     def may_select_others(
         self, namespace: str, selector: Selector, selected: Sequence[Pods]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from cdk8s_inference.source import Cursor, is_placeholder
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
@@ -65,6 +66,19 @@ class Selector:
     def __str__(self) -> str:
         labels = [str(dict(self.labels))] if self.labels or not self.requirements else []
         return " and ".join((*labels, *map(str, self.requirements)))
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of the labels that it asks about."""
+        return frozenset((*self.labels, *(each.key for each in self.requirements)))
+
+    def wanted(self, key: str) -> Iterator[str]:
+        """The values that it asks for of a label."""
+        if key in self.labels:
+            yield self.labels[key]
+        for each in self.requirements:
+            if (each.key, each.operator) == (key, "In"):
+                yield from each.values
 
     def may_match(self, labels: Mapping[str, str]) -> bool:
         """Whether it selects what has these labels once their placeholders are replaced."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from cdk8s_inference.findings import Path
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology.claim import PodClaim
 from cdk8s_inference.topology.container import Container
+from cdk8s_inference.topology.controller_labels import CONTROLLER_LABELS, controller_labels
 from cdk8s_inference.topology.engine import Engine, engine_server
 from cdk8s_inference.topology.kinds import EVERYTHING, Addition, PodKind, kind_of
 from cdk8s_inference.topology.kube_object import KubeObject, SourceValue, strings
@@ -62,6 +64,13 @@ class Workload:
     def namespace(self) -> str:
         """Its namespace."""
         return self.object.namespace
+
+    @cached_property
+    def set_role(self) -> str:
+        """Its role in the DisaggregatedSet that makes it; empty for any other workload."""
+        if self.kind != "DisaggregatedSet":
+            return ""
+        return self.object.at(*self.at.path[:-1], "name").text or ""
 
     @cached_property
     def is_counted(self) -> bool:
@@ -128,6 +137,19 @@ class Pods:
     def may_gain(self, *additions: Addition) -> bool:
         """Whether a controller may add something to them, so that its absence says nothing."""
         return not self.workload.adds.isdisjoint(additions)
+
+    def selected_by(self, selector: Selector) -> bool:
+        """Whether a selector matches them, or some of them by labels of their controller."""
+        asked = selector.keys & CONTROLLER_LABELS
+        if not asked:
+            return selector.matches(self.labels)
+        workload = self.workload
+        given = controller_labels(workload.kind, workload.name, self.part, workload.set_role)
+        found = {
+            key: next((each for each in selector.wanted(key) if re.fullmatch(given[key], each)), "")
+            for key in asked.intersection(given)
+        }
+        return selector.matches({**self.labels, **found})
 
     def may_be_selected(self, owner: KubeObject, selector: Selector) -> bool:
         """Whether an object's selector matches them with labels that a controller may add."""

@@ -30,6 +30,7 @@ _ENGINES: Mapping[str, Meaning] = {
     "sglang:num_requests_total": "requests",
     "sglang:prompt_tokens_total": "prompt tokens",
     "sglang:generation_tokens_total": "generated tokens",
+    "sglang:kv_transfer_total_mb_count": "sent",
 }
 """Counters of vLLM, of llm-d-inference-sim, which has vLLM's, and of SGLang."""
 

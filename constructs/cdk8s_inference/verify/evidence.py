@@ -9,8 +9,15 @@ Part = Literal["prefill", "decode", "engine", "picker"]
 """What counted: an engine of a role, one whose role is not known, or a picker."""
 
 Meaning = Literal[
-    "requests", "prompt tokens", "generated tokens", "handed over", "decided apart", "decided alone"
+    "requests",
+    "prompt tokens",
+    "generated tokens",
+    "handed over",
+    "sent",
+    "decided apart",
+    "decided alone",
 ]
+"""What is counted: ``handed over`` is what decode took of a cache, ``sent`` what prefill gave."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _of_engines(evidence: Evidence) -> Verdict:
     if prefilled + decoded < wanted:
         unread = "; ".join(evidence.unread) or "others answered than those that were read"
         return Verdict("unknown", f"{said}: {unread}")
-    handed = [each for each in engines if each.meaning == "handed over" and each.part != "prefill"]
+    handed = [each for each in engines if _tells_hand_over(each)]
     if prefilled < wanted or decoded < wanted:
         return Verdict("decode-only", said)
     if handed and not any(each.by for each in handed):
@@ -87,6 +87,15 @@ def _of_engines(evidence: Evidence) -> Verdict:
         what = "these engines do not count whether anything was handed over"
         return Verdict("unknown", f"{said}; {what}, and by {codes} it cannot be")
     return Verdict("disaggregates", said)
+
+
+def _tells_hand_over(change: Change) -> bool:
+    """Whether a counter tells what prefill handed over to decode.
+
+    Prefill may take a cache itself, as of an offloading connector.
+    """
+    taken = change.meaning == "handed over" and change.part != "prefill"
+    return taken or (change.meaning == "sent" and change.part != "decode")
 
 
 def _by_server(changes: Iterable[Change], meaning: Meaning) -> dict[str, float]:

@@ -57,7 +57,6 @@ def test_kv_transfer(prefill: Any, decode: Any, told: set[str] | None) -> None:
     [
         ('--speculative-config={"method":"ngram","num_speculative_tokens":3}', False),
         ('--speculative-config={"method":"eagle3","num_speculative_tokens":3}', True),
-        ("--revision=main", True),
     ],
 )
 def test_a_drafter_without_layers_may_differ(flag: str, told: bool) -> None:

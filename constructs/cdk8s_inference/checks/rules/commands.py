@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from cdk8s_inference.checks.rule import rule
 from cdk8s_inference.findings import Violation, near_name, shown
 from cdk8s_inference.findings.example import breaks
+from cdk8s_inference.servers import VLLM
 from cdk8s_inference.servers.command_line import SHELLS
 from cdk8s_inference.servers.recognize import PYTHON, server_in
 from cdk8s_inference.servers.registry import MODULES, SERVERS
@@ -18,6 +19,8 @@ _OTHER_SHELLS = frozenset({*SHELLS, "csh", "fish", "ksh", "mksh", "rbash", "tcsh
 _PROGRAMS = frozenset(
     {"python", "python3", *(program.name for server in SERVERS for program in server.programs)}
 )
+_STARTING = frozenset(VLLM.release_images) - {"vllm-tpu"}
+"""Images whose entrypoint is vLLM."""
 
 
 @rule(
@@ -109,3 +112,37 @@ def _python(words: Sequence[SourceValue[str]]) -> Iterator[tuple[SourceValue[str
                 yield word, f"there is no module {word.value}, but {meant}"
     if words[-1].value == "-m" and len(words) == 2:
         yield words[-1], "no module follows -m"
+
+
+@rule(
+    "T669",
+    "error",
+    "Arguments repeat the program that the image starts",
+    why="vLLM's image starts vllm serve with args: it takes the first word for the model, refuses "
+    "the next ones, and the container ends at every start.",
+    evidence="Seen run with vLLM v0.32.0; vllm-project/vllm#22072 with an older entrypoint.",
+    fix="leave the words out, or write the whole command line as command",
+    example=breaks(
+        "disaggregated",
+        "Deployment/prefill",
+        "spec.template.spec.containers[0].args",
+        ["vllm", "serve", "Qwen/Qwen3-32B", "--port=8000"],
+    ),
+)
+def repeats_entrypoint(topology: Topology) -> Iterator[Violation]:
+    for pods in topology.pods:
+        if pods.may_gain("flags"):
+            continue
+        for container in pods.containers:
+            if container.image_name not in _STARTING or container.at["command"].present:
+                continue
+            first = container.object.text(container.at.at("args", 0))
+            if first is None or has_placeholder(first.value):
+                continue
+            name = first.value.rpartition("/")[2]
+            if name == "serve" or name in _PROGRAMS | SHELLS:
+                yield Violation(
+                    first,
+                    f"{container.image.value} starts vllm serve by itself, and is given "
+                    f"{shown(first.value)} as the model",
+                )

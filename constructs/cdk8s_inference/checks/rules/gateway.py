@@ -240,7 +240,8 @@ def _providers(topology: Topology, route: Route) -> list[GatewayProvider | None]
     "error",
     "A route references another namespace without a ReferenceGrant",
     why="The reference is not resolved, and requests are answered 500.",
-    evidence="Gateway API: a ReferenceGrant in the other namespace must allow it.",
+    evidence="Gateway API: a ReferenceGrant in the other namespace must allow it. Where none of "
+    "that namespace was read, this is a warning.",
     fix="move the route to the pool's namespace, or add a ReferenceGrant there",
     example=breaks("disaggregated", _ROUTE, "metadata.namespace", "routes"),
 )
@@ -251,13 +252,15 @@ def other_namespace(topology: Topology) -> Iterator[Violation]:
                 continue  # kgateway's delegation, which needs no grant.
             if backend.namespace != route.object.namespace:
                 found = topology.resolve(backend) is not None
-                if found and not any(
-                    grant.allows(route.object, backend) for grant in topology.grants
-                ):
+                grants = [
+                    each for each in topology.grants if each.object.namespace == backend.namespace
+                ]
+                if found and not any(grant.allows(route.object, backend) for grant in grants):
                     yield Violation(
                         backend.field("namespace"),
                         f"no ReferenceGrant of {backend.namespace!r} lets {route.object} lead to "
                         f"{backend}",
+                        severity=None if grants or topology.complete else "warning",
                     )
             elif backend.is_pool and topology.resolve(backend) is None:
                 for pool in topology.inference_pools:
@@ -302,16 +305,20 @@ def _attaches(topology: Topology, route: Route, parent: Reference) -> Iterator[V
         return
     listeners = gateway.chosen(parent)
     if not listeners:
-        section = parent.field("sectionName")
+        section, port = parent.field("sectionName"), parent.port
+        asked = [] if section.value is None else [repr(section.value)]
+        asked += [] if port is None else [f"on port {port.value}"]
         yield Violation(
-            section, f"{gateway.object} has no listener {section.value!r}", gateway.object.here
+            section if section.value is not None or port is None else port,
+            f"{gateway.object} has no listener {' '.join(asked)}",
+            gateway.object.here,
         )
-    elif not any(listener.admits(route) for listener in listeners):
-        takes_http = any(listener.takes_http for listener in listeners)
-        refused = f"routes of {route.object.namespace!r}" if takes_http else "HTTPRoutes"
+        return
+    refused = [said for listener in listeners if (said := listener.refuses(route)) is not None]
+    if len(refused) == len(listeners):
         yield Violation(
             parent.name,
-            f"no listener of {gateway.object} takes {refused}",
+            f"no listener of {gateway.object} takes {' or '.join(dict.fromkeys(refused))}",
             listeners[0].namespaces,
         )
 

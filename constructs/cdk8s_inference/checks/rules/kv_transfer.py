@@ -12,13 +12,17 @@ from cdk8s_inference.findings.example import Edit, breaks, manifests
 from cdk8s_inference.servers import VLLM
 from cdk8s_inference.servers.invocation import is_unread, whole_number
 from cdk8s_inference.servers.kv_connector import KV_ROLES
+from cdk8s_inference.servers.sglang import ADDRESS_VARIABLES
 from cdk8s_inference.servers.vllm import SIDE_CHANNEL_HOST, SIDE_CHANNEL_PORT
 from cdk8s_inference.source import has_placeholder
-from cdk8s_inference.topology import Engine, Picker, Pods, Pool, SourceValue, Topology
+from cdk8s_inference.topology import Container, Engine, Picker, Pods, Pool, SourceValue, Topology
+from cdk8s_inference.topology.envoy import is_loopback
 
 _ENGINE = "spec.template.spec.containers[0]"
 _SEEN = SeenRun("vLLM", ("v0.32.0",))
 _SGLANG = SeenRun("SGLang", ("v0.5.23",))
+_MORE_NETWORKS = "k8s.v1.cni.cncf.io/networks"
+"""The annotation by which Multus gives pods more networks, with an address that may be set."""
 _ALSO = "Also seen run with SGLang v0.5.23."
 _HANDSHAKE = "vLLM's NIXL handshake compares a hash of version and configuration (vllm#29503)."
 
@@ -60,20 +64,27 @@ def side_channel(topology: Topology) -> Iterator[Violation]:
             continue
         container = engine.container
         name = SIDE_CHANNEL_HOST
-        variable = container.environment.get(name)
-        if variable is None:
-            if not any(name in word.value for word in container.words):
-                yield Violation(
-                    container.here, f"{name} is not set; its default is localhost", None
-                )
-        elif variable.value is not None:
-            if "$(" not in variable.value:
-                yield Violation(variable, f"{name} is {variable.value!r}, the same for every pod")
-        elif container.field_of(name) == "status.hostIP" and not pods.host_network.value:
-            yield Violation(variable, f"{name} comes from status.hostIP, which is the node's")
-        elif container.field_of(name) not in ("status.podIP", "status.podIPs", "status.hostIP"):
-            field = container.field_of(name)
-            yield Violation(variable, f"{name} comes from {field or 'no field of the pod'}")
+        if name in container.environment:
+            yield from _other_address(pods, container, name)
+        elif not any(name in word.value for word in container.words):
+            yield Violation(container.here, f"{name} is not set; its default is localhost", None)
+
+
+def _other_address(pods: Pods, container: Container, name: str) -> Iterator[Violation]:
+    """Says that a variable, which should have the address of its pod, has another one."""
+    variable, field = container.environment[name], container.field_of(name)
+    text = variable.value
+    if text is not None:
+        may_be_known = pods.host_network.value or _MORE_NETWORKS in pods.annotations
+        if "$(" not in text and (is_loopback(text) or not may_be_known):
+            yield Violation(variable, f"{name} is {text!r}, the same for every pod")
+    elif field is None:
+        yield Violation(variable, f"{name} comes from no field of the pod")
+    elif field.startswith("status.hostIP") and not pods.host_network.value:
+        yield Violation(variable, f"{name} comes from {field}, which is the node's")
+    # An annotation may have the address in another network.
+    elif not field.startswith(("status.", "metadata.annotations[")):
+        yield Violation(variable, f"{name} comes from {field}")
 
 
 @rule(
@@ -266,13 +277,25 @@ def versions(topology: Topology) -> Iterator[Violation]:
     for _, prefill, decode in _pairs(topology):
         one, other = prefill.container, decode.container
         known = prefill.kind is not None and prefill.kind == decode.kind
-        if known and one.image.value != other.image.value:
+        if known and not _are_alike(prefill, decode):
+            # Images of one project may have one vLLM: llm-d-cuda and llm-d-aws of one release.
+            alike = one.image_tag and one.image_tag == other.image_tag
             yield Violation(
                 one.image,
                 f"prefill runs {one.image.value!r}, decode {other.image.value!r}",
                 other.image,
-                severity=None if _compares(decode) else "note",
+                severity="note" if not _compares(decode) else "warning" if alike else None,
             )
+
+
+def _are_alike(prefill: Engine, decode: Engine) -> bool:
+    """Whether images are the same, of one registry or two, or builds of the same release."""
+    one, other = prefill.container, decode.container
+    release = prefill.invocation.release
+    if one.image.value == other.image.value or release is not None:
+        return release == decode.invocation.release
+    named = (one.image_name, one.image_tag)
+    return bool(one.image_tag) and named == (other.image_name, other.image_tag)
 
 
 def _compares(decode: Engine) -> bool:
@@ -301,7 +324,7 @@ def compared(topology: Topology) -> Iterator[Violation]:
         server = prefill.server or VLLM
         for flag in server.handshake_flags:
             one, other = prefill.flag(flag), decode.flag(flag)
-            if flag in (_SPECULATION, _REVISION) and _no_matter(flag, prefill, decode):
+            if flag == _SPECULATION and _draft_without_layers(prefill, decode):
                 continue
             values = {
                 each.value if each and each.value != "auto" else None for each in (one, other)
@@ -312,30 +335,63 @@ def compared(topology: Topology) -> Iterator[Violation]:
                     one or prefill.container.here,
                     said,
                     other or decode.container.here,
-                    # Without the flag it is that of the model's files, which may be the same.
-                    severity="warning" if flag == _DTYPE and None in values else None,
+                    # Without the flag it is that of the model's files, or of the device, which
+                    # may be the same.
+                    severity="warning" if flag in _CHOSEN and None in values else None,
                 )
         for name in server.handshake_variables:
             here, there = (each.container.environment.get(name) for each in (prefill, decode))
             if (here and here.value) != (there and there.value):
                 said = f"{name} is {_said(here)} on prefill, {_said(there)} on decode"
                 yield Violation(
-                    here or prefill.container.here, said, there or decode.container.here
+                    here or prefill.container.here,
+                    said,
+                    there or decode.container.here,
+                    severity=None if here and there else "warning",
                 )
 
 
-_DTYPE, _SPECULATION, _REVISION = "--dtype", "--speculative-config", "--revision"
+_CHOSEN = ("--dtype", "--attention-backend")
+_SPECULATION, _REVISION = "--speculative-config", "--revision"
 
 
-def _no_matter(flag: str, prefill: Engine, decode: Engine) -> bool:
-    """Whether both sides may differ: a drafter without layers, or a revision of a local folder."""
-    if flag == _REVISION:
-        models = (prefill.model, decode.model)
-        return all(model is not None and model.value.startswith("/") for model in models)
-    drafters = (each.invocation.json(flag) for each in (prefill, decode))
-    given = [each for each in (prefill, decode) if each.flag(flag) is not None]
+def _draft_without_layers(prefill: Engine, decode: Engine) -> bool:
+    """Whether the drafters have no layers, so that both sides may differ."""
+    drafters = (each.invocation.json(_SPECULATION) for each in (prefill, decode))
+    given = [each for each in (prefill, decode) if each.flag(_SPECULATION) is not None]
     methods = [drafter.get("method") for drafter in drafters if drafter is not None]
     return len(methods) == len(given) and all(method == "ngram" for method in methods)
+
+
+@rule(
+    "T328",
+    "warning",
+    "Prefill and decode may load different weights",
+    why="Decode continues from the KV cache of other weights: status 200, with text that differs "
+    "or is wrong.",
+    evidence="Wrong text was seen with other weights at the same path, with vLLM v0.32.0 and "
+    "SGLang v0.5.23. Neither compares these flags at the hand-over: read in their source.",
+    fix="set the same flag on both sides",
+    after=("T106",),
+    example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--revision=v2"),
+)
+def weights(topology: Topology) -> Iterator[Violation]:
+    for _, prefill, decode in _pairs(topology):
+        local = all(
+            each.model is not None and each.model.value.startswith("/")
+            for each in (prefill, decode)
+        )
+        for flag in (prefill.server or VLLM).model_flags:
+            if flag == _REVISION and local:
+                continue  # A local folder has no revisions.
+            one, other = prefill.flag(flag), decode.flag(flag)
+            default = "main" if flag == _REVISION else None
+            if (one.value if one else default) != (other.value if other else default):
+                yield Violation(
+                    one or prefill.container.here,
+                    f"{flag} is {_said(one)} on prefill, {_said(other)} on decode",
+                    other or decode.container.here,
+                )
 
 
 def _said(value: object) -> str:
@@ -717,6 +773,34 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
                         f"{engine.names.kv_transfer} {said}, and the role is {side}",
                         pods.role,
                     )
+
+
+@rule(
+    "T327",
+    "error",
+    "An engine of SGLang has another address than its pod",
+    why="SGLang listens at SGLANG_HOST_IP, or else at HOST_IP, for its part of a transfer. At an "
+    "address that is not the pod's it does not start; at localhost the other engine does not find "
+    "it, and requests are answered 500.",
+    known=_SGLANG,
+    evidence="Without both variables SGLang finds the address itself. In other programs HOST_IP is "
+    "the node's, from status.hostIP, as in vllm-project/vllm#3419.",
+    fix="remove the variable, or set it from fieldRef status.podIP",
+    example=breaks(
+        "sglang",
+        "Deployment/prefill",
+        f"{_ENGINE}.env",
+        [{"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
+    ),
+)
+def sglang_address(topology: Topology) -> Iterator[Violation]:
+    for pods, engine in _disaggregated(topology):
+        if engine.kind != "sglang" or pods.may_gain("environment"):
+            continue
+        variables = engine.container.environment
+        given = [name for name in ADDRESS_VARIABLES if name in variables]
+        if effective := [name for name in given if variables[name].value != ""]:
+            yield from _other_address(pods, engine.container, effective[0])
 
 
 @rule(

@@ -68,7 +68,7 @@ def _selects(policy: KubeObject, pods: Pods) -> bool:
     at = policy.at("spec", "selector")
     if policy.namespace == _ROOT:
         return not at.present
-    chosen = not at.present or label_selector(policy, at).value.matches(pods.labels)
+    chosen = not at.present or pods.selected_by(label_selector(policy, at).value)
     return chosen and policy.namespace == pods.object.namespace
 
 

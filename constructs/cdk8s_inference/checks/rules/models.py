@@ -21,7 +21,8 @@ _KV = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}
     why="It downloads and serves the default of its release, a small model for demonstrations: "
     "every answer is another model's than the one that was meant.",
     evidence="vLLM's ModelConfig.model has a default, Qwen/Qwen3-0.6B since 0.8.5; read in its "
-    "source.",
+    "source. The entrypoint of images before XXX reads a model that is given without --model, and "
+    "ignores it: vllm-project/vllm#32292.",
     fix="give it --model",
     example=manifests(
         "disaggregated",
@@ -35,6 +36,12 @@ def no_model(topology: Topology) -> Iterator[Violation]:
         if engine is None or engine.server is not VLLM or not engine.is_started_as_written:
             continue
         if engine.model is not None or any("$" in word.value for word in engine.container.words):
+            continue
+        ignored = engine.argument
+        if ignored is not None:
+            image = engine.container.image
+            said = f"{pods.object} names {ignored.value!r} without --model, which its image ignores"
+            yield Violation(ignored, said, image)
             continue
         # Who gives vLLM no argument at all may mean its default, or a base that others complete.
         severity: Severity = "error" if engine.invocation.given else "warning"

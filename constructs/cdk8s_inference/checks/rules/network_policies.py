@@ -9,6 +9,7 @@ from cdk8s_inference.findings import Violation
 from cdk8s_inference.findings.example import manifests
 from cdk8s_inference.source import Cursor
 from cdk8s_inference.topology import KubeObject, Pods, Pool, Topology
+from cdk8s_inference.topology.gateway import NAMESPACE_NAME
 from cdk8s_inference.topology.selector import label_selector
 
 
@@ -81,7 +82,7 @@ def _restricts_ingress(policy: KubeObject) -> bool:
 
 def _selects(policy: KubeObject, pods: Pods) -> bool:
     selector = label_selector(policy, policy.at("spec", "podSelector")).value
-    return policy.namespace == pods.object.namespace and selector.matches(pods.labels)
+    return policy.namespace == pods.object.namespace and pods.selected_by(selector)
 
 
 def _asked(pool: Pool, pods: Pods) -> set[int]:
@@ -132,7 +133,7 @@ def _is_peer(policy: KubeObject, at: Cursor, client: Pods) -> bool:
         return True
     if at["namespaceSelector"].present:
         namespaces = label_selector(policy, at["namespaceSelector"]).value
-        labels = {"kubernetes.io/metadata.name": client.object.namespace}
+        labels = {NAMESPACE_NAME: client.object.namespace}
         # Labels of the namespace itself were not read.
         others = {*namespaces.labels} - {*labels}
         if not others and not namespaces.requirements and not namespaces.matches(labels):
@@ -140,4 +141,4 @@ def _is_peer(policy: KubeObject, at: Cursor, client: Pods) -> bool:
     elif policy.namespace != client.object.namespace:
         return False
     pods = at["podSelector"]
-    return not pods.present or label_selector(policy, pods).value.matches(client.labels)
+    return not pods.present or client.selected_by(label_selector(policy, pods).value)

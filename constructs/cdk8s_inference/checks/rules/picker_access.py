@@ -68,17 +68,9 @@ def _missing(
         needed = [each for each in needed if each.api_group == ""]  # There is no pool to read.
     account, namespace = picker.pods.account, picker.object.namespace
     access = topology.access(namespace, account.value)
-    missing = [
-        f"{permission.api_group}/{resource}".lstrip("/")
-        for permission in needed
-        for resource in permission.resources
-        if resource != "events"
-        and not all(
-            access.allows(verb, permission.api_group, resource) for verb in permission.verbs
-        )
-    ]
-    # If no role of the account was read, its permissions may be in objects that were not read.
-    if missing and access.roles:
+    missing = [each for each in access.lacks(needed) if each != "events"]
+    # Where a role of the account was not read, it may grant them.
+    if missing and access.roles and (topology.complete or not access.unread):
         yield Violation(
             account,
             f"ServiceAccount {namespace}/{account.value} has no permission to read "
@@ -101,7 +93,18 @@ def permissions_not_read(topology: Topology) -> Iterator[Violation]:
     for picker in topology.pickers:
         account, namespace = picker.pods.account, picker.object.namespace
         access = topology.access(namespace, account.value)
-        if not access.roles and (access.beside or topology.complete):
+        needed = [each for each in picker.watches if not each.if_installed]
+        lacking = [each for each in access.lacks(needed) if each != "events"]
+        if access.roles and access.unread and lacking and not topology.complete:
+            role = access.unread[0]
+            yield Violation(
+                account,
+                f"what {role.kind} {role.name.value} grants ServiceAccount {namespace}/"
+                f"{account.value} was not read, and no other role grants {', '.join(lacking)}",
+                role.name,
+                missing=True,
+            )
+        elif not access.roles and lacking and (access.beside or topology.complete):
             beside = [access.beside] if access.beside else []
             yield Violation(
                 account,

@@ -65,7 +65,7 @@ def matches_nothing(topology: Topology) -> Iterator[Violation]:
             if (plugin["name"].text or plugin["type"].text) not in used:
                 continue
             selector = label_selector(config.object, plugin["parameters"]).value
-            if selector and not any(selector.matches(pods.labels) for pods in pool.members):
+            if selector and not any(pods.selected_by(selector) for pods in pool.members):
                 yield Violation(
                     config,
                     f"{plugin['name'].text or plugin['type'].text} asks for {selector}, and no pod "

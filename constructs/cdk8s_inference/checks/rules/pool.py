@@ -15,6 +15,7 @@ from cdk8s_inference.findings.example import (
     manifests,
 )
 from cdk8s_inference.topology import KubeObject, Pods, Pool, SourceValue, Topology
+from cdk8s_inference.topology.controller_labels import WORKER_INDEX
 
 _ENGINE = "spec.template.spec.containers[0]"
 _LEADER = "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0]"
@@ -183,7 +184,7 @@ def selects_nothing(topology: Topology) -> Iterator[Violation]:
             continue
         if topology.may_select(pool.object, wanted):
             continue
-        same = next((p for p in idle if wanted.matches(p.labels)), None)
+        same = next((p for p in idle if p.selected_by(wanted)), None)
         other = same or idle[0]
         where = f"pods of namespace {other.object.namespace!r}" if same else "no pods"
         yield Violation(
@@ -479,8 +480,17 @@ spec:
     ),
 )
 def whole_gang(topology: Topology) -> Iterator[Violation]:
-    members = {pods for pool in topology.pools for pods in pool.members}
-    members |= {pods for service in topology.services for pods in service.backends}
+    selected = [
+        *((pool.selector, pool.members) for pool in topology.pools),
+        *((service.selector, service.backends) for service in topology.services),
+    ]
+    members = {
+        pods
+        for selector, chosen in selected
+        # One that asks for the index of a worker selects one pod of each gang.
+        if WORKER_INDEX not in selector.value.keys
+        for pods in chosen
+    }
     for pods in topology.serving:
         engine = pods.engine
         if pods.part != "gang" or engine is None or pods not in members:

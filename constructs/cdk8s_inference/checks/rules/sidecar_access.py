@@ -60,23 +60,16 @@ def no_permission(topology: Topology) -> Iterator[Violation]:
     for pods, sidecar, switch in _guarded(topology):
         account, namespace = pods.account, pods.object.namespace
         access = topology.access(namespace, account.value)
-        needed = sidecar.release.sidecar.ssrf_protection
-        missing = [
-            f"{permission.api_group}/{resource}".lstrip("/")
-            for permission in needed
-            for resource in permission.resources
-            if not all(
-                access.allows(verb, permission.api_group, resource) for verb in permission.verbs
-            )
-        ]
+        missing = access.lacks(sidecar.release.sidecar.ssrf_protection)
         if not missing or not (access.roles or access.beside or topology.complete):
             continue
+        known = access.roles and (topology.complete or not access.unread)
         yield Violation(
             account,
             f"ServiceAccount {namespace}/{account.value} may not get, list and watch "
             f"{', '.join(missing)}",
             access.roles[0].object.here if access.roles else switch,
-            severity=sidecar.assumed_severity or (None if access.roles else "warning"),
+            severity=sidecar.assumed_severity or (None if known else "warning"),
         )
 
 
