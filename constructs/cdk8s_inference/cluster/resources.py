@@ -12,8 +12,8 @@ from cdk8s_inference.topology.kinds.known import KINDS
 
 NATIVE: Mapping[str, tuple[str, ...]] = {
     "": (
-        *("configmaps", "namespaces", "persistentvolumeclaims", "pods", "replicationcontrollers"),
-        *("resourcequotas", "secrets", "serviceaccounts", "services"),
+        *("configmaps", "limitranges", "namespaces", "persistentvolumeclaims", "pods"),
+        *("replicationcontrollers", "resourcequotas", "secrets", "serviceaccounts", "services"),
     ),
     "admissionregistration.k8s.io": ("validatingadmissionpolicies",),
     "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),

@@ -369,8 +369,8 @@ SERVER = Server(
     ),
     images=("vllm", "llm-d-aws", "llm-d-cpu", "llm-d-cuda", "llm-d-hpu", "llm-d-rocm", "llm-d-xpu"),
     release_images=("vllm-openai", "vllm-openai-cpu", "vllm-openai-rocm", "vllm-tpu"),
-    # The entrypoint became `vllm serve`; before, it read an argument and passed it over.
-    model_argument=ByRelease(False, (("0.14.0", True),)),
+    # Before, the entrypoint was `python3 -m vllm.entrypoints.openai.api_server`.
+    model_argument=ByRelease(False, (("0.11.1", True),)),
     telling_flags=("--kv-transfer-config",),
     flag_file="vllm",
     # --disable-x beside --enable-x came with 0.33.0's own action for switches.

@@ -126,7 +126,10 @@ def _python(words: Sequence[SourceValue[str]]) -> Iterator[tuple[SourceValue[str
         "disaggregated",
         "Deployment/prefill",
         "spec.template.spec.containers[0].args",
-        ["vllm", "serve", "Qwen/Qwen3-32B", "--port=8000"],
+        [
+            *("vllm", "serve", "Qwen/Qwen3-32B", "--port=8000", "--tensor-parallel-size=2"),
+            '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}',
+        ],
     ),
 )
 def repeats_entrypoint(topology: Topology) -> Iterator[Violation]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BACKEND = "spec.rules[0].backendRefs[0]"
 _ROUTE = "HTTPRoute/qwen"
+_ALLOWED = "spec.listeners[0].allowedRoutes"
 
 
 @rule(
@@ -243,7 +244,19 @@ def _providers(topology: Topology, route: Route) -> list[GatewayProvider | None]
     evidence="Gateway API: a ReferenceGrant in the other namespace must allow it. Where none of "
     "that namespace was read, this is a warning.",
     fix="move the route to the pool's namespace, or add a ReferenceGrant there",
-    example=breaks("disaggregated", _ROUTE, "metadata.namespace", "routes"),
+    example=manifests(
+        "disaggregated",
+        Edit(_ROUTE, "metadata.namespace", "routes"),
+        Edit("Gateway/inference", f"{_ALLOWED}.namespaces.selector.matchLabels", {"routes": "llm"}),
+        added="""\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: routes, namespace: llm}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: routes}]
+  to: [{group: "", kind: Service}]
+""",
+    ),
 )
 def other_namespace(topology: Topology) -> Iterator[Violation]:
     for route in topology.routes:

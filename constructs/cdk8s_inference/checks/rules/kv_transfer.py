@@ -369,8 +369,9 @@ def _draft_without_layers(prefill: Engine, decode: Engine) -> bool:
     "Prefill and decode may load different weights",
     why="Decode continues from the KV cache of other weights: status 200, with text that differs "
     "or is wrong.",
-    evidence="Wrong text was seen with other weights at the same path, with vLLM v0.32.0 and "
-    "SGLang v0.5.23. Neither compares these flags at the hand-over: read in their source.",
+    known=ReadInSource("vLLM v0.32.0 and SGLang v0.5.23"),
+    evidence="Neither compares these flags at the hand-over. With other weights at the same path "
+    "both were seen to answer with wrong text.",
     fix="set the same flag on both sides",
     after=("T106",),
     example=breaks("disaggregated", "Deployment/decode", f"{_ENGINE}.args[4]", "--revision=v2"),

@@ -21,8 +21,8 @@ _KV = '--kv-transfer-config={"kv_connector":"NixlConnector","kv_role":"kv_both"}
     why="It downloads and serves the default of its release, a small model for demonstrations: "
     "every answer is another model's than the one that was meant.",
     evidence="vLLM's ModelConfig.model has a default, Qwen/Qwen3-0.6B since 0.8.5; read in its "
-    "source. The entrypoint of images before XXX reads a model that is given without --model, and "
-    "ignores it: vllm-project/vllm#32292.",
+    "source. From v0.11.1 on its images take a model without the flag too. Before, they ignored "
+    "it, or did not start: vllm-project/vllm#32292, docker/Dockerfile.",
     fix="give it --model",
     example=manifests(
         "disaggregated",

@@ -56,7 +56,17 @@ def _quotas(topology: Topology) -> Iterator[tuple[KubeObject, list[Pods]]]:
     "state it. A LimitRange adds defaults: where none of the namespace was read, this is a "
     "warning.",
     fix="add the request or limit to the container, or a LimitRange with defaults to the namespace",
-    example=manifests("disaggregated", added=_QUOTA.format(key="requests.memory", amount="400Gi")),
+    example=manifests(
+        "disaggregated",
+        added=_QUOTA.format(key="requests.memory", amount="400Gi")
+        + """\
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: team, namespace: llm}
+spec: {limits: [{type: Container, defaultRequest: {cpu: 1}}]}
+""",
+    ),
 )
 def unstated(topology: Topology) -> Iterator[Violation]:
     for quota, counted in _quotas(topology):
