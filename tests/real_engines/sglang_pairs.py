@@ -132,13 +132,13 @@ PAIRS = (
     pair("another bootstrap port on prefill", "500", "T212", prefill=given(_PORT, "9998")),
     pair(
         f"{_ADDRESS} 127.0.0.1 on prefill",
-        "500",
+        "no answer",
         "T327",
         prefill=Change(env={_ADDRESS: "127.0.0.1"}),
     ),
     pair(
         f"{_ADDRESS} 127.0.0.1 on decode",
-        "500",
+        "no answer",
         "T327",
         decode=Change(env={_ADDRESS: "127.0.0.1"}),
     ),

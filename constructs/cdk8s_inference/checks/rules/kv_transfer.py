@@ -782,7 +782,7 @@ def sglang_mode(topology: Topology) -> Iterator[Violation]:
     "An engine of SGLang has another address than its pod",
     why="SGLang listens at SGLANG_HOST_IP, or else at HOST_IP, for its part of a transfer. At an "
     "address that is not the pod's it does not start; at localhost the other engine does not find "
-    "it, and requests are answered 500.",
+    "it, and requests are not answered.",
     known=_SGLANG,
     evidence="Without both variables SGLang finds the address itself. In other programs HOST_IP is "
     "the node's, from status.hostIP, as in vllm-project/vllm#3419.",
