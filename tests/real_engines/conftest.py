@@ -12,15 +12,8 @@ from tests.real_engines import engines
 from tests.real_engines.engines import Site
 
 
-@pytest.fixture
-def site(shared_site: Site) -> Iterator[Site]:
-    """A network on which engines run, as long as a test asks for them."""
-    yield shared_site
-    shared_site.pause()
-
-
 @pytest.fixture(scope="session")
-def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A network on which engines run."""
     folder = tmp_path_factory.mktemp("engines")
     with network(folder) as net, engines.site(net, folder) as made:

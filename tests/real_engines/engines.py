@@ -49,14 +49,12 @@ class Engine:
         process: What runs.
         host: Its host.
         ready: Whether it answered ``/health`` with 200.
-        paused: Whether its processes are stopped, until it is asked for again.
     """
 
     url: str
     process: Process
     host: Host
     ready: bool = False
-    paused: bool = False
 
     @property
     def alive(self) -> bool:
@@ -66,21 +64,6 @@ class Engine:
     def kill(self) -> None:
         """Ends it at once, as a node that is lost does: the parent kills what nobody waits for."""
         os.killpg(self.process.pid, signal.SIGKILL)
-
-    def pause(self) -> None:
-        """Stops its processes."""
-        if self.ready and self.alive and not self.paused:
-            self._send(signal.SIGUSR1)
-            self.paused = True
-
-    def resume(self) -> None:
-        """Lets its processes run."""
-        if self.paused and self.alive:
-            self._send(signal.SIGUSR2)
-        self.paused = False
-
-    def _send(self, number: signal.Signals) -> None:
-        os.kill(self.process.pid, number)
 
     def log(self) -> str:
         """What it said."""
@@ -191,7 +174,6 @@ class Site:
             while len(self._engines) >= most:
                 self._stop(next(iter(self._engines)))
             found = self._start(pod, model, release)
-        found.resume()
         self._engines[key] = found
         return found
 
@@ -202,11 +184,6 @@ class Site:
             engine.ready = self.client.call(f"{engine.url}/health", seconds=2)[0] == 200
             time.sleep(0 if engine.ready else 0.2)
         return engine.ready
-
-    def pause(self) -> None:
-        """Stops all engines until they are asked for: one of vLLM with NIXL is never idle."""
-        for each in self._engines.values():
-            each.pause()
 
     def clear(self) -> None:
         """Ends all engines."""
@@ -238,9 +215,7 @@ class Site:
         return Engine(f"http://{host.address}:{port}", process, host)
 
     def _stop(self, key: str) -> None:
-        found = self._engines.pop(key)
-        found.resume()
-        found.process.stop()
+        self._engines.pop(key).process.stop()
 
 
 def workload(objects: Sequence[Object], part: str) -> Object:

@@ -25,12 +25,6 @@ PARENT = "REAL_ENGINES_PARENT"
 MODEL = "REAL_ENGINES_MODEL"
 HOMES = "REAL_ENGINES_HOMES"
 """A folder for the engines' folders."""
-SIGNALS = {
-    signal.SIGTERM: signal.SIGTERM,
-    signal.SIGUSR1: signal.SIGSTOP,
-    signal.SIGUSR2: signal.SIGCONT,
-}
-"""What an engine gets of the signals that this process gets."""
 
 
 def main() -> int:
@@ -47,8 +41,7 @@ def main() -> int:
             "cwd": str(home),
         }
         send(parent, os.environ[PARENT], order, (1, 2))
-        for received, sent in SIGNALS.items():
-            signal.signal(received, lambda *_, sent=sent: parent.sendall(bytes([sent])))
+        signal.signal(signal.SIGTERM, lambda *_: parent.sendall(b"T"))
         return ended(parent)
 
 

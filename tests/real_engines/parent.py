@@ -4,10 +4,10 @@ usage: parent.py SERVER SOCKET
 
 ``launch.py`` is the other end of the socket. A request is a line of JSON (``module``, which is run
 as ``__main__``, ``argv``, ``env`` and ``cwd``) with the file descriptors of output, errors and
-network namespace; the answer is a line with the exit code. In the meantime the other end may send
-the number of a signal, as a byte, which what runs then gets: SIGTERM its first process, SIGSTOP and
-SIGCONT all of them. Where that end goes away, it is killed. An engine is the server's own
-command line in a session of its own. What is changed in its code: what it spawns is forked too. For
+network namespace; the answer is a line with the exit code. What the other end sends in the meantime
+asks what runs to terminate; where that end goes away, it is killed. An engine is the server's own
+command line in a session of its own. What is changed in its code: what it spawns is forked too, and
+loops of vLLM and NIXL that look for work without a pause have one, since engines share cores. For
 SGLang, whose package of kernels is for GPUs, there is a stand-in of which nothing can be called;
 and prefill hands the indices of pages to its sender as they are, not with an event of CUDA.
 """
@@ -59,7 +59,8 @@ PRELOADED = {
     ),
 }
 ABSENT = {"vllm": (), "sglang": ("sgl_kernel",)}
-PAUSE_MICROSECONDS = 1000
+PAUSE = 0.001
+"""Seconds."""
 NEW_NETWORK = 0x40000000
 """``CLONE_NEWNET``, for ``setns``."""
 
@@ -87,19 +88,19 @@ def preload(server: str) -> None:
 
 
 def adapt_vllm() -> None:
-    """Has it fork, leave processors to others, and use AMX."""
+    """Has it fork, pause where it looks for work, and use AMX."""
     for name, module in list(sys.modules.items()):
         if name.startswith("vllm") and hasattr(module, "get_mp_context"):
             module.get_mp_context = lambda: multiprocessing.get_context("fork")  # type: ignore[attr-defined]
-    # Engines share cores: a worker would look for work without a pause for a second after the last,
-    # and the thread by which NIXL moves data always.
+    # A worker has no pause for a second after its last work, and NIXL's thread never: with engines
+    # on two cores a hand-over took 20 s, and takes 0.3 s.
     broadcast = importlib.import_module("vllm.distributed.device_communicators.shm_broadcast")
-    broadcast.sched_yield = lambda: time.sleep(0.001)  # type: ignore[attr-defined]
+    broadcast.sched_yield = lambda: time.sleep(PAUSE)  # type: ignore[attr-defined]
     binding = importlib.import_module("nixl._api").nixlBind
 
     class Config(binding.nixlAgentConfig):  # type: ignore[misc, name-defined]
         def __setattr__(self, name: str, value: Any) -> None:
-            super().__setattr__(name, PAUSE_MICROSECONDS if name == "pthrDelay" else value)
+            super().__setattr__(name, int(PAUSE * 1e6) if name == "pthrDelay" else value)
 
     binding.nixlAgentConfig = Config
     # Attention uses it where the processor has it. An engine for which nobody had asked the kernel
@@ -174,15 +175,14 @@ class Engine:
             os.close(each)
 
     def heard(self) -> bool:
-        """Whether the other end is there, and has sent a signal."""
+        """Whether the other end is there, and asks it to terminate."""
         try:
-            said = self.link.recv(1)
+            there = bool(self.link.recv(1))
         except OSError:
-            said = b""
-        for number in said:
-            send = os.kill if number == signal.SIGTERM else os.killpg
-            send(self.pid, number)
-        return bool(said)
+            there = False
+        if there:
+            os.kill(self.pid, signal.SIGTERM)
+        return there
 
     def ended(self, selector: selectors.BaseSelector) -> None:
         """Kills what is left of it, and says its exit code."""

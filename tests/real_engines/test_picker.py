@@ -31,7 +31,7 @@ NAMESPACE = "ml-team"
 
 
 @pytest.fixture(scope="module")
-def served(shared_site: Site) -> Iterator[Serving]:
+def served(site: Site) -> Iterator[Serving]:
     """The deployment of ``main.py``: two prefill pods, one decode pod, their picker, a gateway."""
     names = serving.variables(ROUTER_NEWEST)[:2]
     if missing := [name for name in names if name not in os.environ]:
@@ -43,17 +43,17 @@ def served(shared_site: Site) -> Iterator[Serving]:
     programs = {
         ROUTER_NEWEST.picker.image: picker,
         ROUTER_NEWEST.sidecar.image: sidecar,
-        decode["spec"]["containers"][0]["image"]: shared_site.executable(NEWEST),
+        decode["spec"]["containers"][0]["image"]: site.executable(NEWEST),
     }
-    shared_site.clear()
-    folder = shared_site.folder / "cluster"
+    site.clear()
+    folder = site.folder / "cluster"
     with ExitStack() as stack:
-        host = shared_site.network.host("cluster")
+        host = site.network.host("cluster")
         cluster = stack.enter_context(api_server(folder, host=host))
         crds.install(cluster, folder, lambda group: group.endswith(GROUPS))
         stack.enter_context(manager(cluster))
         cluster.apply(nodes(1, {}, prefix="node", gpus=False))
-        where = serving.Site(cluster, shared_site.network, shared_site.folder)
+        where = serving.Site(cluster, site.network, site.folder)
         yield stack.enter_context(serving.serving(where, DISAGGREGATED, NAMESPACE, programs, MODEL))
 
 
