@@ -60,7 +60,7 @@ PRELOADED = {
 }
 ABSENT = {"vllm": (), "sglang": ("sgl_kernel",)}
 PAUSE = 0.001
-"""Seconds."""
+"""Seconds between two looks of an engine for work."""
 NEW_NETWORK = 0x40000000
 """``CLONE_NEWNET``, for ``setns``."""
 

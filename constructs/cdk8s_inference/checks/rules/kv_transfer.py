@@ -279,12 +279,12 @@ def versions(topology: Topology) -> Iterator[Violation]:
         known = prefill.kind is not None and prefill.kind == decode.kind
         if known and not _are_alike(prefill, decode):
             # Images of one project may have one vLLM: llm-d-cuda and llm-d-aws of one release.
-            alike = one.image_tag and one.image_tag == other.image_tag
+            same_tag = one.image_tag and one.image_tag == other.image_tag
             yield Violation(
                 one.image,
                 f"prefill runs {one.image.value!r}, decode {other.image.value!r}",
                 other.image,
-                severity="note" if not _compares(decode) else "warning" if alike else None,
+                severity="note" if not _compares(decode) else "warning" if same_tag else None,
             )
 
 
